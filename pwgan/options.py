@@ -8,11 +8,13 @@ import pkgutil
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 T = TypeVar("T")
+
+CostName = Literal["euclidean", "sqeuclidean"]
 
 
 class Options(BaseModel):

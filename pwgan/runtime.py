@@ -10,7 +10,9 @@ import platform
 import resource
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
@@ -100,18 +102,68 @@ def _lock_one(gpus: list[str], held: contextlib.ExitStack) -> str:
     return gpus[0]
 
 
+@contextlib.contextmanager
+def exclusive(lock: Path) -> Iterator[None]:
+    """Hold a lock file while the block lasts; raises RuntimeError where another process holds it.
+
+    A cluster job may outlive the workflow that submitted it: its second copy must stop, not write beside it.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RuntimeError(f"{lock.parent} is being written by another process; wait for it, or end it") from error
+        yield
+
+
 def seed_of(*parts: object) -> int:
     """Hash any description of a random stream to a 63-bit seed, the same on every machine."""
     digest = hashlib.blake2b(json.dumps([str(part) for part in parts]).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
-def peak_memory_mb(device: torch.device) -> float:
-    """Return the peak of memory allocated on a GPU, or of this process' resident memory on a CPU, in MB."""
+@dataclass
+class Cost:
+    """What a block of code took: wall seconds and the peak of memory in MB."""
+
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+
+
+@contextlib.contextmanager
+def measured_cost(device: torch.device) -> Iterator[Cost]:
+    """Yield a ``Cost`` that is filled when the block ends.
+
+    The peak is of memory allocated on a GPU, or of this process' resident memory on a CPU (since the block began on
+    Linux, since the process began elsewhere).
+    """
+    cost = Cost()
+    _forget_peak(device)
+    started = time.perf_counter()
+    yield cost
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+        torch.cuda.synchronize(device)
+    cost.seconds = round(time.perf_counter() - started, 3)
+    cost.peak_memory_mb = round(_peak_memory(device) / 1e6, 1)
+
+
+def _forget_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a container may forbid it: the peak is then the process'
+            Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Return the peak in bytes."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "linux":
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def provenance(device: torch.device) -> dict[str, Any]:

@@ -16,9 +16,12 @@ class Split:
     """Real samples, parted once and for all into a training set and a held-out set that nothing is trained on.
 
     Points are float32 of shape (n, d). Images are uint8 of shape (n, channels, size, size), read as x / 127.5 - 1,
-    or float32 already in [-1, 1]. Labels are int64 of shape (n,). Where the law is known, ``modes`` (k, d) and the
-    standard deviation ``sigma`` of each tell the mixture, ``weights`` (k,) its proportions, and ``density`` (g, g) is
-    the true density on the square grid of ``extent`` = (left, right, bottom, top), rows from bottom to top.
+    or float32 already in [-1, 1]. Labels are int64 of shape (n,). Rows come in a fixed random order, so that the
+    first n of them are a fair sample of the whole.
+
+    Where the law is known, ``modes`` (k, d) and the standard deviation ``sigma`` of each tell the mixture, ``weights``
+    (k,) its proportions, and ``density`` (g, g) is the mean of the true density over each cell of a square grid that
+    covers ``extent`` = (left, right, bottom, top), rows from bottom to top.
     """
 
     train: np.ndarray
@@ -35,13 +38,21 @@ class Split:
 class DataSet(Options):
     """One data set: its options, what is known of it before it is loaded, and how it is loaded.
 
-    Subclasses set ``name`` (what a study calls it), ``kind``, and whether labels exist. Reading a study calls only
-    ``train_size`` and ``sample_shape``, which therefore import nothing heavy and download nothing.
+    Subclasses set ``name`` (what a study calls it) and answer the methods below. Reading a study calls all of them but
+    ``load``; they import nothing heavy and download nothing.
     """
 
     name: ClassVar[str]
-    kind: ClassVar[Literal["points", "images"]]
-    labelled: ClassVar[bool] = False
+
+    @property
+    def kind(self) -> Literal["points", "images"]:
+        """Tell points, whose samples have one axis, from images, which have three."""
+        return "points" if len(self.sample_shape()) == 1 else "images"
+
+    @property
+    def labelled(self) -> bool:
+        """Say whether every sample has a class label; subclasses that have labels override this."""
+        return False
 
     def train_size(self) -> int:
         """Return the number of training samples."""

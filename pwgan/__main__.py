@@ -1,0 +1,85 @@
+"""The command line: each verb is one stage of a study, and works alone."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from pwgan import __version__
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; what a user got wrong is told in one line with exit status 2, without a traceback."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    from pwgan import stages
+
+    try:
+        getattr(stages, options.verb)(options)
+    except (ValueError, FileNotFoundError, RuntimeError) as error:
+        logging.getLogger("pwgan").debug("", exc_info=True)
+        sys.stderr.write(f"pwgan {options.verb}: {type(error).__name__}: {error}\n")
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pwgan", description="Train generators on optimal transport, measure them, and draw what comes of it."
+    )
+    parser.add_argument("--version", action="version", version=f"pwgan {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name: str, help: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(name, help=help, description=help)
+
+    def cell(name: str, help: str) -> argparse.ArgumentParser:
+        command = verb(name, help)
+        command.add_argument("cell", help="a cell as JSON, or STUDY.yaml:DATASET/METHOD/mN/seedsA-B")
+        command.add_argument("--data", type=Path, required=True, help="the stored data set (.safetensors)")
+        command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+        return command
+
+    cells = verb("cells", "List the cells of a study.")
+    cells.add_argument("study", type=Path)
+    verb("schema", "Print the JSON schema of a study.")
+
+    data = verb("data", "Make or read a data set, part it, and store it as one file.")
+    data.add_argument("spec", help="JSON with name, dataset and options, or STUDY.yaml:DATASET")
+    data.add_argument("--output", type=Path, required=True)
+
+    classifier = verb("classifier", "Train the classifier that counts modes and gives features, by a fixed rule.")
+    classifier.add_argument("--data", type=Path, required=True)
+    classifier.add_argument("--output", type=Path, required=True)
+    classifier.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+
+    train = cell("train", "Train one block of seeds, going on from its checkpoint if there is one.")
+    train.add_argument("--output", type=Path, required=True, help="the folder of the block")
+
+    measure = cell("measure", "Measure the trained generators of one block.")
+    measure.add_argument("--input", type=Path, required=True, help="the folder of the block")
+    measure.add_argument("--classifier", type=Path)
+
+    reference = verb("reference", "Measure real training samples as if they were generated: the floor of each measure.")
+    reference.add_argument("cell", help="what to measure, as JSON")
+    reference.add_argument("--data", type=Path, required=True)
+    reference.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    reference.add_argument("--output", type=Path, required=True)
+    reference.add_argument("--classifier", type=Path)
+
+    aggregate = verb("aggregate", "Join the results of all cells into tidy tables.")
+    aggregate.add_argument("--results", type=Path, required=True, help="results/{study}")
+    aggregate.add_argument("--output", type=Path, required=True)
+    aggregate.add_argument("cells", nargs="+", type=Path, help="folders of measured blocks and references")
+
+    for name, help in (("tables", "Write the tables of a study."), ("figures", "Draw the figures of a study.")):
+        command = verb(name, help)
+        command.add_argument("--results", type=Path, required=True, help="results/{study}")
+        command.add_argument("--output", type=Path, required=True)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,249 @@
+"""Image benchmarks: scikit-learn's embedded digits, and MNIST, Fashion-MNIST, CIFAR-10, CelebA through torchvision."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from pwgan.data.base import DataSet, Split
+from pwgan.data.files import read_images
+from pwgan.runtime import seed_of
+
+
+class Digits(DataSet):
+    """1797 real handwritten digits of 8x8 pixels in ten classes, float32 x / 8 - 1 for x in 0..16: no download.
+
+    500 images are held out, each class in proportion.
+    Source: Alpaydin and Kaynak 1998, UCI "Optical Recognition of Handwritten Digits", as scikit-learn embeds it.
+    """
+
+    name: ClassVar[str] = "digits"
+
+    @property
+    def labelled(self) -> bool:
+        return True
+
+    def train_size(self) -> int:
+        return 1297
+
+    def heldout_size(self) -> int:
+        return 500
+
+    def sample_shape(self) -> tuple[int, ...]:
+        return (1, 8, 8)
+
+    def load(self) -> Split:
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+
+        digits = load_digits()
+        images = (digits.images[:, None] / 8 - 1).astype(np.float32)
+        labels = digits.target.astype(np.int64)
+        train, heldout, train_labels, heldout_labels = train_test_split(
+            images, labels, test_size=500, stratify=labels, random_state=0
+        )
+        return Split(train, heldout, train_labels, heldout_labels)
+
+
+def cache_folder() -> Path:
+    """Return where downloads are kept: pwgan below $XDG_CACHE_HOME, or below ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pwgan"
+
+
+class _TorchVision(DataSet):
+    """A benchmark that torchvision reads and, where allowed, downloads; its test set is the held-out set."""
+
+    totals: ClassVar[tuple[int, int]]
+    needed: ClassVar[tuple[str, ...]]
+
+    root: Path | None = Field(None, description="a folder as torchvision lays it out; without it, a cache is used")
+    download: bool = Field(True, description="download files that are missing")
+    samples: int | None = Field(None, ge=1, description="number of training images, chosen by a fixed seed; null = all")
+    heldout: int | None = Field(None, ge=1, description="number of held-out images, chosen by a fixed seed; null = all")
+
+    @model_validator(mode="after")
+    def _within_totals(self) -> _TorchVision:
+        for key, total in zip(("samples", "heldout"), self.totals, strict=True):
+            given = getattr(self, key)
+            if given is not None and given > total:
+                raise ValueError(f"{self.name} has {total} such images; given was {key}: {given}")
+        return self
+
+    def train_size(self) -> int:
+        return self.samples or self.totals[0]
+
+    def heldout_size(self) -> int:
+        return self.heldout or self.totals[1]
+
+    def load(self) -> Split:
+        root = self._root()
+        missing = [path for path in self.needed if not (root / path).exists()]
+        if missing and not self.download:
+            raise FileNotFoundError(
+                f"data set {self.name!r}: {root} lacks {', '.join(missing)}. Put the files there, set `root` to a "
+                "folder that has them, or allow the download with `download: true`"
+            )
+        try:
+            # Where every file is there nothing is fetched: a damaged file may be the user's own, to be told of.
+            train = self._read(root, True, bool(missing))
+            heldout = self._read(root, False, bool(missing))
+        # What lies below (urllib, gdown, archives, parsers) raises errors of every kind; each means the same here.
+        except Exception as error:
+            raise RuntimeError(self._advice(root, missing, error)) from error
+        return Split(
+            train=self._pixels(train, "train"),
+            heldout=self._pixels(heldout, "heldout"),
+            train_labels=self._labels(train, "train"),
+            heldout_labels=self._labels(heldout, "heldout"),
+        )
+
+    def _root(self) -> Path:
+        root = self.root.expanduser() if self.root else cache_folder()
+        if self.root and not root.is_dir():
+            raise FileNotFoundError(f"data set {self.name!r}: root {root} is not a folder")
+        return root
+
+    def _advice(self, root: Path, missing: list[str], error: Exception) -> str:
+        reason = f"{type(error).__name__}: {error}".rstrip()
+        if missing:
+            what = "the download failed"
+            todo = f"Without a network, put {', '.join(missing)} there, or set `root` to a folder that has them"
+        else:
+            what = "the files do not pass torchvision's checksums or are not in its format"
+            todo = f"Replace {', '.join(self.needed)}, or delete them to have them downloaded again"
+        return f"data set {self.name!r} in {root}: {what} ({reason}). {todo}"
+
+    def _choice(self, found: int, part: str) -> np.ndarray:
+        """Return the rows that make a part, in a fixed random order; refuses files that hold too few."""
+        key, wanted = ("samples", self.train_size()) if part == "train" else ("heldout", self.heldout_size())
+        if found < wanted or (getattr(self, key) is None and found > wanted):
+            raise ValueError(
+                f"data set {self.name!r}: the {part} files hold {found} images, expected are {wanted}; "
+                f"the files are not the published ones, or incomplete (`{key}` asks for fewer)"
+            )
+        return np.random.default_rng(seed_of("data", self.name, part)).permutation(found)[:wanted]
+
+    def _read(self, root: Path, train: bool, fetch: bool) -> Any:
+        """Return torchvision's own data set object."""
+        raise NotImplementedError
+
+    def _pixels(self, source: Any, part: str) -> np.ndarray:
+        """Return the chosen images, uint8 (n, channels, size, size)."""
+        raise NotImplementedError
+
+    def _labels(self, source: Any, part: str) -> np.ndarray | None:
+        return np.asarray(source.targets, dtype=np.int64)[self._choice(len(source.targets), part)]
+
+
+class _Idx(_TorchVision):
+    """Grey 28x28 images in MNIST's file format."""
+
+    totals: ClassVar[tuple[int, int]] = (60_000, 10_000)
+    torchvision_class: ClassVar[str]
+
+    @property
+    def labelled(self) -> bool:
+        return True
+
+    def sample_shape(self) -> tuple[int, ...]:
+        return (1, 28, 28)
+
+    def _read(self, root: Path, train: bool, fetch: bool) -> Any:
+        from torchvision import datasets
+
+        source = getattr(datasets, self.torchvision_class)(root, train=train, download=fetch)
+        if source.data.shape != (len(source.targets), 28, 28):
+            raise ValueError(f"images of shape {tuple(source.data.shape)} with {len(source.targets)} labels")
+        return source
+
+    def _pixels(self, source: Any, part: str) -> np.ndarray:
+        return source.data.numpy()[self._choice(len(source.data), part), None]
+
+
+def _inside(folder: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}" for name in names)
+
+
+_IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+class Mnist(_Idx):
+    """60000 + 10000 handwritten digits, 28x28 grey, ten classes. Source: LeCun et al. 1998."""
+
+    name: ClassVar[str] = "mnist"
+    torchvision_class: ClassVar[str] = "MNIST"
+    needed: ClassVar[tuple[str, ...]] = _inside("MNIST/raw", *_IDX)
+
+
+class FashionMnist(_Idx):
+    """60000 + 10000 photographs of clothes, 28x28 grey, ten classes. Source: Xiao et al. 2017."""
+
+    name: ClassVar[str] = "fashion_mnist"
+    torchvision_class: ClassVar[str] = "FashionMNIST"
+    needed: ClassVar[tuple[str, ...]] = _inside("FashionMNIST/raw", *_IDX)
+
+
+class Cifar10(_TorchVision):
+    """50000 + 10000 natural images, 32x32 colour, ten classes. Source: Krizhevsky 2009.
+
+    The files are pickles. torchvision compares each with its published MD5 sum before it opens it.
+    """
+
+    name: ClassVar[str] = "cifar10"
+    totals: ClassVar[tuple[int, int]] = (50_000, 10_000)
+    needed: ClassVar[tuple[str, ...]] = _inside(
+        "cifar-10-batches-py", *(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"
+    )
+
+    @property
+    def labelled(self) -> bool:
+        return True
+
+    def sample_shape(self) -> tuple[int, ...]:
+        return (3, 32, 32)
+
+    def _read(self, root: Path, train: bool, fetch: bool) -> Any:
+        from torchvision import datasets
+
+        return datasets.CIFAR10(root, train=train, download=fetch)
+
+    def _pixels(self, source: Any, part: str) -> np.ndarray:
+        return np.ascontiguousarray(source.data[self._choice(len(source.data), part)].transpose(0, 3, 1, 2))
+
+
+class CelebA(_TorchVision):
+    """162770 + 19962 aligned faces, the central 178x178 pixels resized to ``size``. Source: Liu et al. 2015.
+
+    The training and test parts are the published ones; the validation part is left out. There are no class labels.
+    """
+
+    name: ClassVar[str] = "celeba"
+    totals: ClassVar[tuple[int, int]] = (162_770, 19_962)
+    needed: ClassVar[tuple[str, ...]] = _inside(
+        "celeba",
+        "img_align_celeba",
+        "identity_CelebA.txt",
+        *(f"list_{table}.txt" for table in ("attr_celeba", "bbox_celeba", "landmarks_align_celeba", "eval_partition")),
+    )
+
+    size: int = Field(64, ge=1, description="height and width in pixels")
+
+    def sample_shape(self) -> tuple[int, ...]:
+        return (3, self.size, self.size)
+
+    def _read(self, root: Path, train: bool, fetch: bool) -> Any:
+        from torchvision import datasets
+
+        return datasets.CelebA(root, split="train" if train else "test", download=fetch)
+
+    def _pixels(self, source: Any, part: str) -> np.ndarray:
+        images = Path(source.root) / source.base_folder / "img_align_celeba"
+        names = [source.filename[i] for i in self._choice(len(source.filename), part)]
+        return read_images([images / name for name in names], self.size, 3)
+
+    def _labels(self, source: Any, part: str) -> np.ndarray | None:
+        return None

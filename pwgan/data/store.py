@@ -1,0 +1,167 @@
+"""A data set as one file: written once, mapped into memory by whoever reads it."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from pwgan.data.base import Split
+from pwgan.lazy import torch
+from pwgan.runtime import whole_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = "pwgan data 1"  # the one key of the metadata: with several, their order and so the bytes would vary
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredData(Split):
+    """A split as it was stored: its arrays are mapped from the file, a page when it is touched."""
+
+    name: str
+    about: Mapping[str, str]
+
+    @property
+    def kind(self) -> Literal["points", "images"]:
+        """Tell points, whose samples have one axis, from images, which have three."""
+        return "points" if self.train.ndim == 2 else "images"
+
+    def train_tensor(self, indices: Tensor | None = None, device: torch.device | str = "cpu") -> Tensor:
+        """Return training samples as float32, images in [-1, 1], shape (*indices.shape, *sample) or (n, *sample)."""
+        return _gather(self.train, indices, device)
+
+    def heldout_tensor(self, indices: Tensor | None = None, device: torch.device | str = "cpu") -> Tensor:
+        """Return held-out samples as float32, images in [-1, 1], shape (*indices.shape, *sample) or (n, *sample)."""
+        return _gather(self.heldout, indices, device)
+
+
+def _gather(rows: np.ndarray, indices: Tensor | None, device: torch.device | str) -> Tensor:
+    found = torch.from_numpy(rows)
+    # A copy even without indices: what a caller does to a batch must not reach the stored rows.
+    found = found.clone() if indices is None else found[indices.to(found.device)]
+    return to_float(found.to(device))
+
+
+def to_float(pixels: Tensor) -> Tensor:
+    """Turn uint8 pixels x into float32 x / 127.5 - 1, in [-1, 1]; leave float32 as it is."""
+    return pixels if pixels.dtype == torch.float32 else pixels.to(torch.float32).div_(127.5).sub_(1)
+
+
+def write_data(path: str | Path, split: Split, about: Mapping[str, str]) -> None:
+    """Write a split and what is said about it, ``about["name"]`` at the least, to one safetensors file.
+
+    Raises ValueError, before anything is written, where the split breaks the contract of ``Split``.
+    """
+    from safetensors.numpy import save_file
+
+    if "name" not in about:
+        raise ValueError(f"about must hold the data set's name; given: {', '.join(about) or 'nothing'}")
+    check_split(split)
+    given = {field.name: getattr(split, field.name) for field in fields(Split)}
+    arrays = {key: np.asarray(value, order="C") for key, value in given.items() if value is not None}
+    with whole_file(path) as aside:
+        save_file(arrays, aside, metadata={FORMAT: json.dumps(dict(about), sort_keys=True)})
+
+
+def read_data(path: str | Path) -> StoredData:
+    """Read what ``write_data`` wrote; the arrays are mapped from the file and not read before they are used.
+
+    Raises FileNotFoundError, and ValueError for a file that is truncated or was written by something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no stored data at {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is truncated or no safetensors file ({error}); make it again") from error
+    if FORMAT not in metadata:
+        raise ValueError(f"{path} was not written as {FORMAT!r}, but as {list(metadata)}; make it again")
+    arrays = _mapped(path)
+    extent, sigma = arrays.pop("extent", None), arrays.pop("sigma", None)
+    about = json.loads(metadata[FORMAT])
+    return StoredData(
+        **arrays,
+        extent=None if extent is None else tuple(extent.tolist()),
+        sigma=None if sigma is None else float(sigma),
+        name=about["name"],
+        about=about,
+    )
+
+
+_TYPES = {"U8": np.uint8, "F32": np.float32, "F64": np.float64, "I64": np.int64}
+
+
+def _mapped(path: Path) -> dict[str, np.ndarray]:
+    """Map the tensors of a safetensors file that ``safe_open`` has found sound.
+
+    The library's own numpy reader copies every tensor; of a set of gigabytes most readers need a few pages.
+    Pages are private to the reader: writing to an array changes neither the file nor another process.
+    """
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    header.pop("__metadata__")
+    whole = np.memmap(path, mode="c")
+    start = 8 + length
+    return {
+        name: whole[start + entry["data_offsets"][0] : start + entry["data_offsets"][1]]
+        .view(np.ndarray)
+        .view(_TYPES[entry["dtype"]])
+        .reshape(entry["shape"])
+        for name, entry in header.items()
+    }
+
+
+def check_split(split: Split) -> None:
+    """Raise ValueError, naming the array, unless shapes, types and values are what ``Split`` promises."""
+    _check_samples("train", split.train)
+    _check_samples("heldout", split.heldout)
+    if split.train.shape[1:] != split.heldout.shape[1:] or split.train.dtype != split.heldout.dtype:
+        raise ValueError(
+            f"train and heldout must hold the same kind of sample; given are {_told(split.train)} and "
+            f"{_told(split.heldout)}"
+        )
+    if (split.train_labels is None) != (split.heldout_labels is None):
+        raise ValueError("labels must be given for train and heldout, or for neither")
+    for name, labels, rows in (
+        ("train_labels", split.train_labels, split.train),
+        ("heldout_labels", split.heldout_labels, split.heldout),
+    ):
+        if labels is not None and (labels.dtype != np.int64 or labels.shape != rows.shape[:1]):
+            raise ValueError(f"{name} must be int64 of shape {rows.shape[:1]}; given is {_told(labels)}")
+    for name in ("modes", "weights", "density"):
+        law = getattr(split, name)
+        if law is not None and not (law.dtype == np.float64 and np.isfinite(law).all()):
+            raise ValueError(f"{name} must be finite float64; given is {_told(law)}")
+
+
+def _check_samples(name: str, rows: np.ndarray) -> None:
+    points = rows.ndim == 2 and rows.dtype == np.float32
+    images = rows.ndim == 4 and rows.dtype in (np.float32, np.uint8) and rows.shape[2] == rows.shape[3]
+    if not (points or images) or rows.size == 0:
+        raise ValueError(
+            f"{name} must be float32 points (n, d), or uint8 or float32 images (n, channels, size, size), and not "
+            f"empty; given is {_told(rows)}"
+        )
+    if rows.dtype == np.uint8:
+        return
+    low, high = rows.min(), rows.max()  # NaN is the minimum of anything that holds it
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"{name} holds values that are not finite")
+    if images and (low < -1 or high > 1):
+        raise ValueError(f"{name}: float images must lie in [-1, 1]; given are values in [{low}, {high}]")
+
+
+def _told(array: np.ndarray) -> str:
+    return f"{array.dtype} of shape {array.shape}"

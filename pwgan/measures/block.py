@@ -1,0 +1,183 @@
+"""All measures of one block of seeds, or of the real samples that stand in for a generator as the floor of each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pwgan.data.store import StoredData
+from pwgan.measures.classifier import Classifier, load_classifier
+from pwgan.measures.features import extractor
+from pwgan.measures.frechet import feature_measures
+from pwgan.measures.modes import label_coverage, mode_coverage
+from pwgan.measures.transport import bias_ladder, ewd, pool_size
+from pwgan.options import Options
+from pwgan.runtime import Cost, measured_cost, whole_file, write_json
+from pwgan.study import Extractor, Measures, Name
+from pwgan.training.run import generate, latent_samples
+from pwgan.transport.cost import points
+from pwgan.transport.samplers import random_order
+
+log = logging.getLogger("pwgan")
+
+
+class Reference(Options):
+    """What of the real samples is measured, and for how many seeds: as much as of every cell of their data set."""
+
+    dataset: Name
+    seeds: int
+    evaluation_points: int
+    measures: Measures
+    features: Extractor
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: ``samples(n)`` gives n samples of each seed, (S, n, *sample), at most ``limit`` of them.
+
+    ``generator`` and its latents are there unless the samples are real; ``sound`` (S,) tells seeds that have not diverged.
+    """
+
+    seeds: range
+    samples: Callable[[int], torch.Tensor]
+    sound: torch.Tensor
+    limit: int
+    generator: torch.nn.Module | None = None
+    latent_dim: int = 0
+
+
+def generated(generator: torch.nn.Module, seeds: range, latent_dim: int, sound: torch.Tensor) -> Subject:
+    """Measure a block's generators on fresh latents, the same for every method."""
+    device = next(generator.parameters()).device
+
+    def samples(count: int) -> torch.Tensor:
+        return generate(generator, latent_samples(seeds, "measured", count, latent_dim).to(device)).cpu()
+
+    return Subject(seeds, samples, sound, limit=1 << 40, generator=generator, latent_dim=latent_dim)
+
+
+def real(data: StoredData, seeds: int) -> Subject:
+    """Measure training samples, each seed a random subset, as if they had been generated."""
+
+    def samples(count: int) -> torch.Tensor:
+        orders = [random_order(len(data.train), "reference", seed)[:count] for seed in range(seeds)]
+        return data.train_tensor(torch.stack(orders))
+
+    return Subject(range(seeds), samples, torch.ones(seeds, dtype=torch.bool), limit=len(data.train))
+
+
+class Block:
+    """Measures one subject against one data set's held-out samples, and keeps the cost of each group of measures."""
+
+    def __init__(
+        self, subject: Subject, data: StoredData, measures: Measures, features: Extractor, classifier: Path | None
+    ) -> None:
+        self.subject, self.data, self.measures, self.features = subject, data, measures, features
+        self.classifier: Classifier | None = load_classifier(classifier)[0] if classifier else None
+        self.device = next(subject.generator.parameters()).device if subject.generator else torch.device("cpu")
+        self.values: list[dict[str, object]] = []
+        self.bias_rows: list[dict[str, object]] = []
+        self.costs: dict[str, Cost] = {}
+
+    def run(self) -> None:
+        """Take every measure that the data set allows."""
+        groups = {"ewd": self._ewd, "coverage": self._coverage, "features": self._features, "bias": self._bias}
+        for name, group in groups.items():
+            with measured_cost(self.device) as cost:
+                group()
+            if cost.seconds > 0.01:
+                self.costs[name] = cost
+                log.info("%s: %.1f s, %.0f MB", name, cost.seconds, cost.peak_memory_mb)
+
+    def write(self, folder: Path, labels: dict[str, object]) -> None:
+        """Write measures.parquet, bias.parquet and measures.json; ``labels`` are the columns that name the block."""
+        for name, rows in (("measures", self.values), ("bias", self.bias_rows)):
+            frame = pd.DataFrame(rows).assign(**labels)
+            with whole_file(folder / f"{name}.parquet") as aside:
+                frame[[*labels, *frame.columns.drop(list(labels))]].to_parquet(aside, index=False)
+        costs = {name: asdict(cost) for name, cost in self.costs.items()}
+        write_json(folder / "measures.json", {**labels, "device": str(self.device), "costs": costs})
+
+    def _add(self, measure: str, values: torch.Tensor | list[float]) -> None:
+        for seed, sound, value in zip(self.subject.seeds, self.subject.sound.tolist(), values, strict=True):
+            self.values.append({"seed": seed, "measure": measure, "value": float(value) if sound else np.nan})
+
+    def _add_each(self, measured: list[dict[str, float] | None]) -> None:
+        """Add the measures of each seed; None stands for a diverged one, whose names are those of its neighbours."""
+        names = next((list(found) for found in measured if found), [])
+        for name in names:
+            self._add(name, [found[name] if found else np.nan for found in measured])
+
+    def _per_seed(self, samples: torch.Tensor, measure: Callable[[torch.Tensor], dict[str, float]]) -> None:
+        sound = self.subject.sound.tolist()
+        self._add_each([measure(own) if ok else None for own, ok in zip(samples, sound, strict=True)])
+
+    def _samples(self, count: int) -> torch.Tensor:
+        """Return samples on the CPU, those of diverged seeds as 0 and images cut to the range of a picture."""
+        samples = self.subject.samples(count)
+        sound = self.subject.sound.view(-1, *[1] * (samples.ndim - 1))
+        samples = torch.where(sound, samples, 0)
+        return samples.clamp(-1, 1) if self.data.kind == "images" else samples
+
+    def ewd_at(self, count: int, name: str = "ewd") -> None:
+        """Add the exact EWD of ``count`` samples against the first ``count`` held-out ones."""
+        heldout = points(self.data.heldout_tensor(torch.arange(count)), 0)
+        fake = points(self._samples(count), 1)
+        # One seed at a time: n^2 costs of each at once would be the peak of the whole study.
+        self._add(f"{name}@{count}", [float(ewd(heldout, own[None])) for own in fake])
+
+    def _ewd(self) -> None:
+        self.ewd_at(min(self.measures.ewd_points, len(self.data.heldout), self.subject.limit))
+
+    def _coverage(self) -> None:
+        count = min(self.measures.mode_samples, self.subject.limit)
+        data, classifier = self.data, self.classifier
+        if data.modes is not None and data.sigma is not None:
+            modes, sigma = data.modes, data.sigma
+            self._per_seed(
+                self._samples(count),
+                lambda own: _counted(mode_coverage(own.numpy(), modes, sigma, data.weights), f"@{count}"),
+            )
+        elif classifier is not None and data.train_labels is not None:
+            shares = np.bincount(data.train_labels) / len(data.train_labels)
+
+            def predicted(own: torch.Tensor) -> dict[str, float]:
+                labels = classifier.predict(own).numpy()
+                return _counted(label_coverage(labels, len(shares), shares), f"-classifier@{count}")
+
+            self._per_seed(self._samples(count), predicted)
+
+    def _features(self) -> None:
+        find = extractor(self.features, self.classifier, self.measures.inception_weights, self.device)
+        if find is None:
+            return
+        count = min(self.measures.feature_samples, len(self.data.heldout), self.subject.limit)
+        heldout = find(self.data.heldout_tensor(torch.arange(count)))
+        self._per_seed(self._samples(count), lambda own: feature_measures(find(own), heldout, self.features))
+
+    def _bias(self) -> None:
+        subject, sound = self.subject, self.subject.sound
+        n = pool_size(self.measures.bias_points, len(self.data.heldout), subject.limit)
+        heldout = points(self.data.heldout_tensor(torch.arange(n), self.device), 0)
+        pool = (
+            points(subject.samples(n), 1)
+            if subject.generator is None
+            else latent_samples(subject.seeds, "pool", n, subject.latent_dim)
+        )
+        if not sound.any():
+            return
+        partitions = self.measures.bias_partitions
+        for m, report in bias_ladder(heldout, pool.to(self.device), subject.generator, subject.seeds, sound, partitions):
+            for i, seed in enumerate(subject.seeds):
+                row = {name: float(values[i]) for name, values in report.items()}
+                self.bias_rows.append({"seed": seed, "sampler": "random", "eval_batch": m, "n": n, **row})
+
+
+def _counted(values: dict[str, float], suffix: str) -> dict[str, float]:
+    return {name + suffix: value for name, value in values.items()}

@@ -1,0 +1,174 @@
+"""A small classifier, trained by a fixed rule: it counts the modes of labelled images and lends its features."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from pwgan.runtime import whole_file
+
+BATCH = 128
+LEARNING_RATE = 1e-3
+PATIENCE = 5
+MAX_EPOCHS = 40
+FEATURES = 64
+
+
+def unit_range(images: Tensor) -> Tensor:
+    """Return images as float32 in [-1, 1]: uint8 x becomes x / 127.5 - 1, floats are taken to be there already."""
+    return images / 127.5 - 1 if images.dtype == torch.uint8 else images.float()
+
+
+class Classifier(nn.Module):
+    """Three convolutions and two linear layers for square images of 8 to 64 pixels, one or three channels.
+
+    Average pooling to 2 x 2 before the linear layers makes one set of weights fit every size. The penultimate layer
+    has 64 features, not negative.
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.channels, self.classes = channels, classes
+        widths = (channels, 32, 64, 128)
+        layers: list[nn.Module] = []
+        for i in range(3):
+            layers += [
+                nn.Conv2d(widths[i], widths[i + 1], 3, stride=1 if i == 0 else 2, padding=1, bias=False),
+                nn.BatchNorm2d(widths[i + 1]),
+                nn.ReLU(),
+            ]
+        self.body = nn.Sequential(
+            *layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * widths[-1], FEATURES), nn.ReLU()
+        )
+        self.head = nn.Linear(FEATURES, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (n, channels, h, w) in [-1, 1] to logits (n, classes)."""
+        logits: Tensor = self.head(self.body(images))
+        return logits
+
+    def features(self, images: Tensor, batch: int = 512) -> Tensor:
+        """Return the penultimate features (n, 64), float32 on the CPU, of uint8 or [-1, 1] images of any length."""
+        return self._batched(self.body, images, batch)
+
+    def predict(self, images: Tensor, batch: int = 512) -> Tensor:
+        """Return the most likely labels (n,), int64 on the CPU, of uint8 or [-1, 1] images of any length."""
+        return self._batched(self, images, batch).argmax(1)
+
+    @torch.no_grad()
+    def _batched(self, network: Callable[[Tensor], Tensor], images: Tensor, batch: int) -> Tensor:
+        if images.ndim != 4 or images.shape[1] != self.channels or len(images) == 0:
+            raise ValueError(f"images must be (n, {self.channels}, h, w), n >= 1; got {tuple(images.shape)}")
+        device = self.head.weight.device
+        self.eval()
+        return torch.cat([network(unit_range(part.to(device))).cpu() for part in images.split(batch)])
+
+
+def train_classifier(
+    train: Tensor,
+    labels: Tensor,
+    heldout: Tensor,
+    heldout_labels: Tensor,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> tuple[Classifier, dict[str, float]]:
+    """Train a classifier by a rule that knows no data set, and report how well it does on data it never saw.
+
+    The rule: a tenth of the training set, drawn by ``seed``, is set aside for validation; Adam with learning rate 1e-3
+    and batches of 128 minimises the cross entropy on the rest; training stops once validation accuracy has not improved
+    for 5 epochs, or after 40 epochs; the weights of the best epoch, the first among equals, are kept. The held-out set
+    decides nothing.
+
+    ``train`` (n, c, h, w) and ``heldout`` (n', c, h, w) are uint8 or float in [-1, 1]; labels (n,), (n',) are integers
+    from 0. Only batches are converted and moved to ``device``. On a CPU, equal seeds and threads give equal bits, and
+    no global random state is read or changed.
+
+    Returns the classifier in eval mode and its report: ``accuracy`` (held-out), ``validation`` (best accuracy),
+    ``epochs`` (run), ``seconds``. Raises ValueError for shapes, labels or values that do not fit.
+    """
+    for images, its_labels in ((train, labels), (heldout, heldout_labels)):
+        _check(images, its_labels)
+    if len(train) < 10 or train.shape[1:] != heldout.shape[1:]:
+        raise ValueError(
+            "at least 10 training images, and held-out images of their shape, are needed; "
+            f"got {tuple(train.shape)} and {tuple(heldout.shape)}"
+        )
+    started = time.perf_counter()
+    labels, heldout_labels = labels.long().cpu(), heldout_labels.long().cpu()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = Classifier(train.shape[1], int(max(labels.max(), heldout_labels.max())) + 1)
+    model.to(device)
+    optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(train), generator=generator)
+    validation, training = order[: len(train) // 10], order[len(train) // 10 :]
+
+    best, best_epoch, kept = -1.0, 0, model.state_dict()
+    for epoch in range(1, MAX_EPOCHS + 1):
+        model.train()
+        for index in training[torch.randperm(len(training), generator=generator)].split(BATCH):
+            loss = F.cross_entropy(model(unit_range(train[index].to(device))), labels[index].to(device))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        accuracy = _accuracy(model, train[validation], labels[validation])
+        if accuracy > best:
+            best, best_epoch, kept = accuracy, epoch, copy.deepcopy(model.state_dict())
+        if epoch - best_epoch >= PATIENCE:
+            break
+    model.load_state_dict(kept)
+    return model.eval(), {
+        "accuracy": _accuracy(model, heldout, heldout_labels),
+        "validation": best,
+        "epochs": epoch,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def save_classifier(path: str | Path, model: Classifier, report: dict[str, float]) -> None:
+    """Write weights, architecture and report to one safetensors file, whole or not at all."""
+    architecture = {"channels": model.channels, "classes": model.classes}
+    metadata = {"classifier": json.dumps(architecture), "report": json.dumps(report)}
+    with whole_file(path) as aside:
+        save_file({name: value.cpu().contiguous() for name, value in model.state_dict().items()}, aside, metadata)
+
+
+def load_classifier(path: str | Path) -> tuple[Classifier, dict[str, float]]:
+    """Read what ``save_classifier`` wrote: the classifier, on the CPU in eval mode, and its report.
+
+    Raises FileNotFoundError for a missing file and ValueError for one that holds no such classifier.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        model, report = Classifier(**json.loads(metadata["classifier"])), json.loads(metadata["report"])
+        model.load_state_dict(state)
+    except (SafetensorError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} holds no classifier of this version of pwgan; train it again ({error})") from error
+    return model.eval(), report
+
+
+def _accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:
+    """Return the share of images whose predicted label is right."""
+    return float((model.predict(images) == labels).double().mean())
+
+
+def _check(images: Tensor, labels: Tensor) -> None:
+    """Refuse images and labels that do not belong together."""
+    if images.ndim != 4 or labels.shape != images.shape[:1] or len(images) == 0:
+        raise ValueError(f"images (n, c, h, w) need labels (n,); got {tuple(images.shape)} and {tuple(labels.shape)}")
+    if labels.is_floating_point() or labels.dtype == torch.bool or int(labels.min()) < 0:
+        raise ValueError(f"labels must be integers from 0; got {labels.dtype}, smallest {labels.min()}")
+    if images.is_floating_point() and not bool((images.abs() <= 1).all()):
+        raise ValueError("images must be uint8 or finite floats in [-1, 1]; got others (NaN or out of range)")

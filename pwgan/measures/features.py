@@ -1,0 +1,135 @@
+"""Features of images, between which Fréchet and kernel distances are taken."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pickle
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pwgan.measures.classifier import Classifier
+from pwgan.options import nearest
+
+EXTRACTORS = ("classifier", "inception", "none")
+LAYER = "2048"  # the pooled features that FID is defined on
+
+
+def extractor(
+    name: str,
+    model: Classifier | None = None,
+    weights: str | Path | None = None,
+    device: torch.device | str = "cpu",
+    batch_size: int = 64,
+) -> Callable[[Tensor], Tensor] | None:
+    """Return the function from images (n, c, h, w) to features (n, d) that a study calls ``name``; None for ``none``.
+
+    ``classifier`` needs ``model``; ``inception`` reads ``weights`` (key ``inception_weights``), or downloads them where
+    that is None. The network is loaded once, here. Raises ValueError for an unknown name or a missing model, and what
+    ``load_inception`` raises.
+    """
+    nearest(name, EXTRACTORS, "value of features")
+    if name == "none":
+        return None
+    if name == "inception":
+        network = load_inception(weights, device)
+        return lambda images: inception_features(network, images, batch_size)
+    if model is None:
+        raise ValueError("features: classifier needs labelled images to train on; use inception or none instead")
+    model = model.to(device)
+    return lambda images: classifier_features(model, images, batch_size)
+
+
+def classifier_features(model: Classifier, images: Tensor, batch_size: int = 64) -> Tensor:
+    """Return the classifier's features (n, 64), float32 on the CPU, of images in [-1, 1] or uint8."""
+    _check(images)
+    return model.features(images, batch_size)
+
+
+@torch.no_grad()
+def inception_features(network: Any, images: Tensor, batch_size: int = 64) -> Tensor:
+    """Return the Inception features (n, 2048), float32 on the CPU, of images in [-1, 1] or uint8.
+
+    ``images`` (n, 1 or 3, h, w); grey images are repeated over the three channels. Floats are rounded to the 256 levels
+    of a picture file, since FID is defined on such; resizing to 299 x 299 is torch-fidelity's, as in the original.
+    """
+    _check(images)
+    if images.shape[1] not in (1, 3):
+        raise ValueError(f"Inception reads images of 1 or 3 channels; got {images.shape[1]}")
+    device = next(network.parameters()).device
+    parts = (as_bytes(part.to(device)).expand(-1, 3, -1, -1) for part in images.split(batch_size))
+    return torch.cat([network(part)[0].cpu() for part in parts])
+
+
+def as_bytes(images: Tensor) -> Tensor:
+    """Return images as uint8: x in [-1, 1] becomes the nearest integer to 127.5 (x + 1), uint8 stays."""
+    return images if images.dtype == torch.uint8 else ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def load_inception(weights: str | Path | None = None, device: torch.device | str = "cpu") -> Any:
+    """Load the Inception network that FID is defined by, from a file or, where ``weights`` is None, from the network.
+
+    Raises FileNotFoundError for a missing file, and RuntimeError for a file that is not the weights of this network,
+    for a failed download and for a missing torch-fidelity. There is no other network to fall back to.
+    """
+    module = fidelity("feature_extractor_inceptionv3")
+    state = _download(module.URL_INCEPTION_V3) if weights is None else _read(Path(weights))
+    # torch-fidelity would unpickle any file with code in it: it is given plain tensors, which were read safely, anew.
+    plain = io.BytesIO()
+    torch.save(state, plain)
+    plain.seek(0)
+    try:
+        with torch.random.fork_rng(devices=[]):  # the initial weights, overwritten at once, draw random numbers
+            network = module.FeatureExtractorInceptionV3("inception", [LAYER], feature_extractor_weights_path=plain)
+    except (RuntimeError, TypeError) as error:
+        source = weights or module.URL_INCEPTION_V3
+        raise RuntimeError(f"{source} holds other weights than those of torch-fidelity's Inception") from error
+    return network.to(device)
+
+
+def fidelity(module: str) -> Any:
+    """Import a module of torch-fidelity, slowly; raises RuntimeError where the package is not installed."""
+    try:
+        return import_module(f"torch_fidelity.{module}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch_fidelity":
+            raise
+        raise RuntimeError("this needs torch-fidelity: install pwgan[fidelity], or set features: none") from error
+
+
+def _read(path: Path) -> Any:
+    """Read a file of weights without running what it may contain."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no Inception weights at {path}: correct the key inception_weights")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise RuntimeError(f"{path} (key inception_weights) is not a readable file of PyTorch weights") from error
+
+
+def _download(url: str) -> Any:
+    """Download the weights into torch's own cache, checked against the hash in their name, or read them from there."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return torch.hub.load_state_dict_from_url(
+                url, map_location="cpu", progress=False, check_hash=True, weights_only=True
+            )
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise RuntimeError(
+            f"could not get the Inception weights from {url} ({error}). Fetch that file by other means and set "
+            "inception_weights to its path, or set features to classifier or none."
+        ) from error
+
+
+def _check(images: Tensor) -> None:
+    """Refuse what is no batch of images, and floats that cannot become a picture."""
+    if images.ndim != 4 or len(images) == 0:
+        raise ValueError(f"images must be (n, c, h, w), n >= 1; got {tuple(images.shape)}")
+    if images.dtype != torch.uint8 and not (images.is_floating_point() and bool((images.abs() <= 1 + 1e-4).all())):
+        raise ValueError(f"images must be uint8 or finite floats in [-1, 1]; got {images.dtype} out of range or NaN")

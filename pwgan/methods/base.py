@@ -1,0 +1,78 @@
+"""The contract of a training method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from pwgan.lazy import torch
+from pwgan.networks import CriticNorm
+from pwgan.options import Options
+
+
+@dataclass(frozen=True)
+class Nets:
+    """The networks of S seeds: generator(latent (S, m, z)) -> (S, m, *sample); critic(x) -> (S, m), features(x)."""
+
+    generator: torch.nn.Module
+    critic: torch.nn.Module
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One mini-batch of every seed.
+
+    ``real`` (S, m, *sample) are the training samples number ``index`` (S, m); ``latent`` (S, m, z) are standard normal;
+    ``fake`` (S, m, *sample) = generator(latent), with its graph in a generator step and without in a critic step.
+    ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape), each seed's from its own generator.
+    """
+
+    real: torch.Tensor
+    index: torch.Tensor
+    latent: torch.Tensor
+    fake: torch.Tensor
+    uniform: Callable[..., torch.Tensor]
+
+
+class Method(Options):
+    """How a generator is trained: options and loss, on the seed axis.
+
+    One iteration takes ``generator_steps`` steps of Adam, each on a fresh mini-batch. Losses are (S,), one for each
+    seed. A method knows no data set, no file and no workflow.
+    """
+
+    name: ClassVar[str]
+
+    generator_steps: PositiveInt = 1
+    generator_lr: PositiveFloat = 2e-4
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
+
+    def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
+        """Return what the generator minimises, (S,)."""
+        raise NotImplementedError
+
+    def optimiser(self, parameters: Iterable[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
+        """Return the optimiser of one network: Adam, elementwise and so separate for each seed."""
+        return torch.optim.Adam(parameters, lr=lr, betas=self.betas, fused=True)
+
+
+class AdversarialMethod(Method):
+    """A method with a critic, which takes ``critic_steps`` steps, each on a fresh mini-batch, before the generator's.
+
+    ``critic_norm`` says whether a convolutional critic is batch-normalised.
+    """
+
+    critic_norm: ClassVar[CriticNorm] = "batch"
+
+    critic_steps: PositiveInt = 1
+    critic_lr: PositiveFloat = 2e-4
+
+    def critic_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
+        """Return what the critic minimises, (S,)."""
+        raise NotImplementedError
+
+    def after_critic_step(self, nets: Nets) -> None:
+        """Change the critic after each of its steps, by clipping say; nothing by default."""

@@ -1,0 +1,36 @@
+"""The primal Wasserstein GAN: no critic, but the optimal matching of each mini-batch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import PositiveFloat
+
+from pwgan.lazy import torch
+from pwgan.methods.base import Batch, Method, Nets
+from pwgan.options import CostName
+
+
+class PWGAN(Method):
+    """Primal Wasserstein GAN on mini-batches.
+
+    min_G (1/m) sum_j c(x_j, G(z_{pi*(j)})), pi* the optimal matching of the mini-batch, held fixed in the gradient
+    (envelope theorem). ``cost`` is ||x - y|| (euclidean) or ||x - y||^2 (sqeuclidean). Source: article D3, D7.
+    """
+
+    name: ClassVar[str] = "pwgan"
+
+    cost: CostName = "euclidean"
+    generator_lr: PositiveFloat = 1e-3
+
+    def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
+        """Mean cost of the matched pairs."""
+        from pwgan.transport.assignment import match
+        from pwgan.transport.cost import cost, pair_cost, points
+
+        real, fake = points(batch.real), points(batch.fake)
+        costs = cost(real, fake.detach(), self.cost)
+        # A diverged seed gets any matching: its loss stays non-finite and is recorded, its neighbours are solved.
+        finite = costs.isfinite().all(-1).all(-1)[:, None, None]
+        partner = match(torch.where(finite, costs, 0)).unsqueeze(-1).expand_as(fake)
+        return pair_cost(real, fake.gather(1, partner), self.cost).mean(-1)

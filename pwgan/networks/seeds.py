@@ -1,0 +1,147 @@
+"""Layers whose parameters carry a leading axis of seeds, so that one step trains all of them.
+
+Vectors travel as (S, m, features). Images travel between layers as (m, S*channels, height, width), the layout of a
+grouped convolution in which each seed is a group: nothing mixes seeds, so a seed that diverges harms no other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from pwgan.runtime import seed_of
+
+
+# How a CPU convolves fastest, measured in benchmarks/seeds.py: where the picture side has few channels, as a matrix
+# product over 4x4 windows; on small maps as one grouped call; on large ones seed by seed. A GPU wants one launch.
+_FEW_CHANNELS = 4
+_SMALL_MAP = 8
+_WINDOW: dict[str, int] = {"kernel_size": 4, "stride": 2, "padding": 1}
+
+
+def _grouped_or_looped(
+    convolve: Callable[..., torch.Tensor], x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+) -> torch.Tensor:
+    """Convolve each seed's channels with its own kernels, as one grouped call or one call per seed."""
+    seeds = len(weight)
+    if x.is_cuda or x.shape[-1] <= _SMALL_MAP:
+        flat = None if bias is None else bias.flatten()
+        return convolve(x, weight.flatten(0, 1), flat, stride=2, padding=1, groups=seeds)
+    own_biases = [None] * seeds if bias is None else list(bias)
+    parts = zip(x.chunk(seeds, 1), weight, own_biases, strict=True)
+    return torch.cat([convolve(part, own, own_bias, stride=2, padding=1) for part, own, own_bias in parts], 1)
+
+
+class Linear(nn.Module):
+    """y = x W + b for every seed: (S, m, inputs) -> (S, m, outputs)."""
+
+    def __init__(self, seeds: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(seeds, inputs, outputs))
+        self.bias = nn.Parameter(torch.empty(seeds, 1, outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class Conv2d(nn.Module):
+    """Strided 4x4 convolution of every seed, which halves height and width."""
+
+    def __init__(self, seeds: int, inputs: int, outputs: int, bias: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(seeds, outputs, inputs, 4, 4))
+        self.bias = nn.Parameter(torch.empty(seeds, outputs)) if bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        seeds, outputs, inputs = self.weight.shape[:3]
+        if x.is_cuda or inputs > _FEW_CHANNELS:
+            return _grouped_or_looped(F.conv2d, x, self.weight, self.bias)
+        patches = F.unfold(x, **_WINDOW).unflatten(1, (seeds, inputs * 16))
+        maps = torch.einsum("sop,mspl->msol", self.weight.flatten(2), patches)
+        if self.bias is not None:
+            maps = maps + self.bias.unsqueeze(-1)
+        return maps.flatten(1, 2).unflatten(-1, (x.shape[-2] // 2, x.shape[-1] // 2))
+
+
+class ConvTranspose2d(nn.Module):
+    """Strided 4x4 transposed convolution of every seed, which doubles height and width."""
+
+    def __init__(self, seeds: int, inputs: int, outputs: int, bias: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(seeds, inputs, outputs, 4, 4))
+        self.bias = nn.Parameter(torch.empty(seeds, outputs)) if bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        seeds, inputs, outputs = self.weight.shape[:3]
+        if x.is_cuda or outputs > _FEW_CHANNELS:
+            return _grouped_or_looped(F.conv_transpose2d, x, self.weight, self.bias)
+        pixels = x.flatten(2).unflatten(1, (seeds, inputs))
+        patches = torch.einsum("sip,msil->mspl", self.weight.flatten(2), pixels).flatten(1, 2)
+        maps = F.fold(patches, (2 * x.shape[-2], 2 * x.shape[-1]), **_WINDOW)
+        return maps if self.bias is None else maps + self.bias.view(-1, 1, 1)
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation with the statistics of each seed's own batch."""
+
+    def __init__(self, seeds: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(seeds, channels))
+        self.bias = nn.Parameter(torch.empty(seeds, channels))
+        self.running_mean: torch.Tensor
+        self.running_var: torch.Tensor
+        self.register_buffer("running_mean", torch.zeros(seeds, channels))
+        self.register_buffer("running_var", torch.ones(seeds, channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.batch_norm(
+            x,
+            self.running_mean.view(-1),
+            self.running_var.view(-1),
+            self.weight.flatten(),
+            self.bias.flatten(),
+            training=self.training,
+        )
+
+
+def to_maps(images: torch.Tensor) -> torch.Tensor:
+    """(S, m, channels, h, w) -> (m, S*channels, h, w)."""
+    return images.transpose(0, 1).flatten(1, 2)
+
+
+def from_maps(maps: torch.Tensor, seeds: int) -> torch.Tensor:
+    """(m, S*channels, h, w) -> (S, m, channels, h, w)."""
+    return maps.unflatten(1, (seeds, -1)).transpose(0, 1)
+
+
+@torch.no_grad()
+def initialise(network: nn.Module, seeds: range, role: str, std: float | None = None) -> None:
+    """Draw every seed's initial parameters from a generator of its own.
+
+    With ``std``, weights ~ N(0, std^2), biases 0 and normalisation gains ~ N(1, std^2), as in DCGAN. Without, weights
+    and biases ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), gains 1. A seed's draws do not depend on the other seeds.
+    """
+    for name, layer in network.named_modules():
+        if not isinstance(layer, Linear | Conv2d | ConvTranspose2d | BatchNorm):
+            continue
+        for s, seed in enumerate(seeds):
+            generator = torch.Generator().manual_seed(seed_of("initial weights", role, name, seed))
+            if isinstance(layer, BatchNorm):
+                layer.weight[s] = 1.0 if std is None else torch.randn(layer.weight[s].shape, generator=generator) * std + 1
+                layer.bias[s] = 0.0
+                continue
+            weight, bias = layer.weight[s], layer.bias
+            if std is not None:
+                weight.copy_(torch.randn(weight.shape, generator=generator) * std)
+                if bias is not None:
+                    bias[s] = 0.0
+                continue
+            fan_in = weight.shape[0] if isinstance(layer, Linear) else weight[0].numel()
+            limit = 1 / math.sqrt(fan_in)
+            weight.copy_((2 * torch.rand(weight.shape, generator=generator) - 1) * limit)
+            if bias is not None:
+                bias[s] = (2 * torch.rand(bias[s].shape, generator=generator) - 1) * limit

@@ -1,0 +1,57 @@
+"""The tidy frames that a study leaves behind: reading, ordering, and what belongs to a cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+CELL = ["dataset", "method", "batch_size"]
+REFERENCE = "data"
+"""The reserved method of real training samples measured against the held-out set."""
+
+BIAS = ["ewd", "mbwd", "bias", "deviation", "bound", "differing", "cosine_batch", "cosine_mean"]
+
+COLUMNS = {
+    "measures": [*CELL, "seed", "measure", "value"],
+    "bias": [*CELL, "seed", "sampler", "eval_batch", "n", *BIAS],
+    "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd"],
+    "runs": [*CELL, "seed", "status", "history_points"],
+    "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
+}
+
+
+def read(results_dir: str | Path, name: str) -> pd.DataFrame:
+    """Read ``{name}.parquet`` of a study; raises ValueError if a column is missing."""
+    path = Path(results_dir) / f"{name}.parquet"
+    frame = pd.read_parquet(path)
+    missing = [column for column in COLUMNS[name] if column not in frame]
+    if missing:
+        raise ValueError(f"{path} lacks {missing}; it has {list(frame.columns)} and must have {COLUMNS[name]}")
+    return typed(frame)
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give ``batch_size`` the one type that holds whole numbers and the missing value of the reference."""
+    return frame.assign(batch_size=frame["batch_size"].astype("Int64"))
+
+
+def methods(frame: pd.DataFrame) -> list[str]:
+    """Return the names of all methods in order, without the reference."""
+    return sorted(set(frame["method"]) - {REFERENCE})
+
+
+def ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort stably: data sets as they appear, the reference before the methods, methods by name, then by m."""
+    datasets = {name: rank for rank, name in enumerate(frame["dataset"].unique())}
+    names = {name: rank for rank, name in enumerate([REFERENCE, *methods(frame)])}
+    keys = (frame["batch_size"].fillna(0), frame["method"].map(names), frame["dataset"].map(datasets))
+    return frame.iloc[np.lexsort([key.to_numpy(dtype=np.int64) for key in keys])].reset_index(drop=True)
+
+
+def with_lost_cells(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Add a row of missing values for each cell whose seeds all diverged, so that none vanishes from a figure."""
+    fates = runs.assign(lost=runs["status"] == "diverged").groupby(CELL, sort=False)["lost"].all().reset_index()
+    lost = fates.loc[fates["lost"], CELL]
+    return frame if lost.empty else pd.concat([frame, lost], ignore_index=True)

@@ -1,0 +1,15 @@
+"""The names of all tables and figures, known before a study has run; imports nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+TABLES = ("main", "bias", "cost")
+TABLE_FORMATS = ("csv", "md", "html")
+FIGURES = ("bias", "coverage", "convergence", "losses", "cost")
+FIGURE_FORMATS = ("csv", "png")
+
+
+def figure_names(datasets: Iterable[str]) -> list[str]:
+    """Return the stem of every figure of a study: the fixed ones, and ``samples-{dataset}`` of each data set."""
+    return [*FIGURES, *(f"samples-{dataset}" for dataset in datasets)]

@@ -1,0 +1,195 @@
+"""Figures with one panel per data set: bias, mode coverage, cost."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pwgan.report.frames import CELL, REFERENCE, methods
+from pwgan.report.statistics import summary
+from pwgan.report.style import band, empty, grid, head, legend, log_limits, looks, seeds_of, themed
+from pwgan.report.tables import bias_table, cost_table
+
+# Three of Tol's muted colours: no method has one of them.
+QUANTITIES = {
+    "bias": {"color": "#332288", "marker": "o", "linestyle": "-"},
+    "deviation": {"color": "#999933", "marker": "s", "linestyle": "--"},
+    "bound": {"color": "#882255", "marker": "^", "linestyle": "-."},
+}
+QUANTITY_LABELS = {"bias": "bias $B_M$", "deviation": "deviation $D_M$", "bound": "bound $U_M$"}
+GUIDE: dict[str, Any] = {"color": "0.45", "linestyle": ":", "linewidth": 1.2}
+SHOWN = "pwgan"
+"""The method whose deviation and bound are drawn beside the reference's; the first one where it was not trained."""
+STAGES: dict[str, dict[str, Any]] = {"train": {}, "measure": {"markerfacecolor": "none", "markersize": 7.5}}
+"""Marks of training are filled; those of measuring are rings, which stay visible around a filled one."""
+ROUNDING = 1e-6
+"""A value this much smaller than the largest of its line is zero up to rounding, and has no place on a log axis."""
+
+
+def bias_data(bias: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Pick from the bias table what is drawn: B_M at each method's largest training m; D_M and U_M of two rows."""
+    table = bias_table(bias[bias["sampler"] == "random"], runs)
+    largest = table.groupby(["dataset", "method"])["batch_size"].transform("max")
+    table = table[(table["batch_size"] == largest) | (table["method"] == REFERENCE)]
+    detailed = table["method"].isin([REFERENCE, _shown(table)]) & table["measure"].isin(list(QUANTITIES))
+    return table[(table["measure"] == "bias") | detailed].reset_index(drop=True)
+
+
+@themed
+def bias(frame: pd.DataFrame) -> Figure:
+    """Draw bias against evaluation m, log-log: B_M of all methods above; B_M, D_M and U_M of two of them below."""
+    datasets, shown = list(frame["dataset"].unique()), _shown(frame)
+    details = [name for name in (REFERENCE, shown) if name is not None and (frame["method"] == name).any()]
+    if not datasets:
+        return empty("No bias was measured in this study.")
+    figure, axes = grid(1 + len(details), len(datasets), 2.2)
+    look = looks(frame["method"])
+    for column, dataset in enumerate(datasets):
+        part = frame[frame["dataset"] == dataset]
+        biases = {name: line for name, line in part[part["measure"] == "bias"].groupby("method", sort=False)}
+        ax = axes[0, column]
+        _log_lines(ax, biases, look, f"{dataset}\n{seeds_of(part)}")
+        for row, name in enumerate(details, start=1):
+            chosen = part[part["method"] == name]
+            trained = "" if name == REFERENCE else f", trained with m = {chosen['batch_size'].max()}"
+            lines = {key: line for key, line in chosen.groupby("measure", sort=False)}
+            _log_lines(axes[row, column], lines, QUANTITIES, f"{_label(name)}{trained}")
+        axes[-1, column].set_xlabel("evaluation mini-batch size m")
+    for row in range(1 + len(details)):
+        axes[row, 0].set_ylabel("bias $B_M$ (distance)" if row == 0 else "distance")
+    head(
+        figure,
+        "Bias of the mini-batch Wasserstein distance; mean and 95 % interval over seeds",
+        "Values that are zero up to rounding, as at m = n, are not shown on the log axis.",
+    )
+    entries = {_label(name): look[name] for name in look if name in set(frame["method"])}
+    entries |= {QUANTITY_LABELS[name]: QUANTITIES[name] for name in QUANTITIES}
+    legend(figure, entries | {"slope $m^{-1/2}$": GUIDE}, columns=5)
+    return figure
+
+
+def coverage_data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Pick from the summary every measure that counts covered modes, whatever its rule and sample count."""
+    table = summary(measures, runs)
+    return table[table["measure"].str.fullmatch(r"modes(-.*)?@\d+")].reset_index(drop=True)
+
+
+@themed
+def coverage(frame: pd.DataFrame) -> Figure:
+    """Draw covered modes against training m, one panel for each data set and way of counting."""
+    panels = list(frame[["dataset", "measure"]].drop_duplicates().itertuples(index=False, name=None))
+    if not panels:
+        return empty("No data set of this study has modes that can be counted.")
+    figure, axes = grid(math.ceil(len(panels) / 3), min(len(panels), 3), 2.6)
+    look, names = looks(frame["method"]), methods(frame)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
+    for ax, (dataset, measure) in zip(axes.flat, panels, strict=False):
+        part = frame[(frame["dataset"] == dataset) & (frame["measure"] == measure)]
+        sizes = sorted(part["batch_size"].dropna().unique())
+        for real in part.loc[part["method"] == REFERENCE, "mean"]:
+            ax.axhline(real, color="black", linestyle="--", linewidth=1.1)
+        for rank, name in enumerate(names):
+            line = part[part["method"] == name]
+            # Methods with the same m stand side by side; otherwise those that cover every mode would hide each other.
+            x = np.array([sizes.index(size) for size in line["batch_size"]]) + 0.6 * ((rank + 0.5) / len(names) - 0.5)
+            ax.errorbar(x, line["mean"], line["half_width"].fillna(0), capsize=2, elinewidth=1, **look[name])
+            lost = line["mean"].isna().to_numpy()
+            if lost.any():
+                ax.plot(
+                    x[lost], np.zeros(lost.sum()), linestyle="", marker="x", color=look[name]["color"], clip_on=False
+                )
+        ax.set_xticks(range(len(sizes)), [str(size) for size in sizes])
+        ax.set_xlim(-0.5, max(len(sizes), 1) - 0.5)
+        ax.set_ylim(0, 1.08 * max((part["mean"] + part["half_width"].fillna(0)).max(), 1))
+        ax.set_title(f"{dataset}, {measure}\n{seeds_of(part)}")
+        ax.set_xlabel("training mini-batch size m")
+        ax.set_ylabel("covered modes")
+    crosses = "A cross at 0: all seeds diverged." if frame["mean"].isna().any() else ""
+    head(figure, "Covered modes; mean and 95 % interval over seeds", crosses)
+    entries = {name: look[name] for name in names}
+    legend(figure, entries | {"real samples": {"color": "black", "linestyle": "--"}})
+    return figure
+
+
+def cost_data(costs: pd.DataFrame) -> pd.DataFrame:
+    """Return the cost table: all of it is drawn but the number of blocks."""
+    return cost_table(costs)
+
+
+@themed
+def cost(frame: pd.DataFrame) -> Figure:
+    """Draw seconds per seed and peak memory of each cell, one row of panels for each data set."""
+    datasets = list(frame["dataset"].unique())
+    if not datasets:
+        return empty("No cost was recorded in this study.")
+    cells = [frame.loc[frame["dataset"] == name, CELL].drop_duplicates() for name in datasets]
+    ratios = [max(len(part), 2) for part in cells]
+    height = (0.17 * sum(ratios) + 0.55 * len(datasets)) / len(datasets)
+    figure, axes = grid(len(datasets), 2, height, sharey="row", height_ratios=ratios)
+    look = looks(frame["method"])
+    for row, (dataset, lines) in enumerate(zip(datasets, cells, strict=True)):
+        part = frame[frame["dataset"] == dataset].merge(lines.reset_index(drop=True).rename_axis("place").reset_index())
+        for ax, column in zip(axes[row], ("seconds_per_seed", "peak_memory_mb"), strict=True):
+            for line in part.to_dict("records"):
+                mark: dict[str, Any] = {**look[line["method"]], "linestyle": "", **STAGES[line["stage"]]}
+                ax.plot(line[column], line["place"], **mark)
+            ax.set_xlim(left=0, right=1.08 * max(part[column].max(), 1e-9))
+            ax.set_title(f"{dataset} ({', '.join(sorted(part['device'].unique()))})")
+        names = [
+            _label(name) if pd.isna(size) else f"{name}, m = {size}"
+            for name, size in zip(lines["method"], lines["batch_size"], strict=True)
+        ]
+        axes[row, 0].set_yticks(range(len(lines)), names)
+        axes[row, 0].set_ylim(len(lines) - 0.5, -0.5)
+    axes[-1, 0].set_xlabel("seconds per seed")
+    axes[-1, 1].set_xlabel("peak memory of a block (MB)")
+    head(figure, "Cost of each method")
+    dot: dict[str, Any] = {"color": "0.2", "linestyle": "", "marker": "o"}
+    legend(figure, {stage: dot | mark for stage, mark in STAGES.items()})
+    return figure
+
+
+def _shown(frame: pd.DataFrame) -> str | None:
+    names = methods(frame)
+    return SHOWN if SHOWN in names else next(iter(names), None)
+
+
+def _label(method: str) -> str:
+    return "real samples" if method == REFERENCE else method
+
+
+def _log_lines(ax: Axes, lines: dict, look: dict, title: str) -> None:
+    """Draw lines over evaluation m on log axes, and a guide of slope -1/2 through the first point of the first."""
+    positive = {
+        name: line[line["mean"] > ROUNDING * line["mean"].max()].sort_values("eval_batch")
+        for name, line in lines.items()
+    }
+    drawn = pd.concat([line["mean"] for line in positive.values()]) if positive else pd.Series(dtype=float)
+    floor = log_limits(ax, drawn)
+    ax.set_xscale("log", base=2)
+    for name, line in positive.items():
+        band(ax, line["eval_batch"], line, look[name], floor)
+    start = next((line.iloc[0] for line in positive.values() if len(line)), None)
+    if start is not None:
+        reach = np.array([start["eval_batch"], max(line["eval_batch"].max() for line in lines.values())], dtype=float)
+        ax.plot(reach, start["mean"] * (reach / reach[0]) ** -0.5, **GUIDE)
+    sizes = sorted({int(size) for line in lines.values() for size in line["eval_batch"]})
+    ax.set_xticks(sizes, _apart(sizes))
+    ax.xaxis.minorticks_off()
+    ax.set_title(title)
+
+
+def _apart(sizes: list[int]) -> list[str]:
+    """Return the labels of ticks on a log axis, empty where one would touch the label before it."""
+    labels, last = [], -math.inf
+    for size in sizes:
+        place = math.log(size / sizes[0]) / max(math.log(sizes[-1] / sizes[0]), 1e-9)
+        labels.append(str(size) if place - last > 0.12 else "")
+        last = place if labels[-1] else last
+    return labels

@@ -1,0 +1,124 @@
+"""How figures look: one fixed colour, marker and line style per method, and the parts that panels share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from pwgan.report.frames import CELL, REFERENCE
+
+WIDTH = 8.0
+"""Inches; with DPI it makes pages of 1200 pixels, which a README shows at three quarters of that."""
+DPI = 150
+RC: Any = {
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8.5,
+    "figure.titlesize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "0.92",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    "svg.hashsalt": "pwgan",
+}
+themed = matplotlib.rc_context(RC)
+"""Decorates every function that draws or saves: nothing depends on, or changes, the reader's own settings."""
+
+# Okabe and Ito's palette without black (the reference's) and yellow (too pale on white).
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+LINES = ("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1)), (0, (2, 1)))
+REFERENCE_LOOK: dict[str, Any] = {"color": "black", "linestyle": "--", "marker": "."}
+
+
+def looks(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Give each method its colour, marker and line style by its place among all method names."""
+    names = sorted(set(methods) - {REFERENCE})
+    found = {
+        name: {
+            "color": COLOURS[rank % len(COLOURS)],
+            "marker": MARKERS[rank % len(MARKERS)],
+            "linestyle": LINES[rank % len(LINES)],
+        }
+        for rank, name in enumerate(names)
+    }
+    return found | {REFERENCE: REFERENCE_LOOK}
+
+
+def grid(rows: int, columns: int, height: float, **shared: Any) -> tuple[Figure, np.ndarray]:
+    """Return a figure and its panels (rows, columns), each ``height`` inches tall; many columns make it wider."""
+    figure = Figure(figsize=(max(WIDTH, 2.1 * columns), height * rows + 0.9), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **shared)
+
+
+def head(figure: Figure, title: str, note: str = "") -> None:
+    """Write what the figure shows above it, and how to read it below that."""
+    figure.suptitle(f"{title}\n{note}" if note else title)
+
+
+def legend(figure: Figure, entries: dict[str, dict[str, Any]], columns: int = 6) -> None:
+    """Put one legend for all panels below them."""
+    handles = [Line2D([], [], label=label, **look) for label, look in entries.items()]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, len(handles)), handlelength=2.8)
+
+
+def band(ax: Axes, x: pd.Series, part: pd.DataFrame, look: dict[str, Any], floor: float | None = None) -> None:
+    """Draw the mean as a line and its 95 % interval as a band; on a log axis, ``floor`` is where the band ends."""
+    ax.plot(x, part["mean"], **look)
+    low, high = part["mean"] - part["half_width"], part["mean"] + part["half_width"]
+    # A single seed has no interval, and an interval that reaches zero has no lower end on a log axis.
+    low, high = low.fillna(part["mean"]), high.fillna(part["mean"])
+    ax.fill_between(x, low if floor is None else low.clip(lower=floor), high, color=look["color"], alpha=0.18, lw=0)
+
+
+def log_limits(ax: Axes, values: pd.Series) -> float:
+    """Set a log axis that holds every positive value with some air; return its lower end."""
+    ax.set_yscale("log")
+    seen = values[np.isfinite(values) & (values > 0)]
+    low, high = (seen.min() / 1.6, seen.max() * 1.6) if len(seen) else (0.1, 1.0)
+    ax.set_ylim(low, high)
+    if high / low < 300:
+        # Powers of ten alone would leave such an axis with one or two numbers.
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    return float(low)
+
+
+def seeds_of(frame: pd.DataFrame) -> str:
+    """Say how many seeds the cells of ``frame`` have, and how many of them all diverged."""
+    trained = frame[frame["method"] != REFERENCE]
+    cells = trained.assign(total=trained["seeds"] + trained["diverged"]).groupby(CELL, dropna=False)
+    totals, diverged = cells["total"].max(), cells["diverged"].max()
+    if totals.empty:
+        return "no trained cell"
+    low, high = int(totals.min()), int(totals.max())
+    count = f"{high} seed{'s' * (high != 1)}" if low == high else f"{low} to {high} seeds"
+    lost = int(diverged.sum())
+    return f"{count}, {lost} of {int(totals.sum())} diverged" if lost else count
+
+
+def empty(message: str) -> Figure:
+    """Return a figure that says why there is nothing to draw."""
+    figure = Figure(figsize=(WIDTH, 1.2))
+    figure.text(0.5, 0.5, message, ha="center", va="center")
+    return figure

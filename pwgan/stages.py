@@ -1,0 +1,115 @@
+"""What each verb of the command line does: read files, call the stage, write files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+
+from pwgan.runtime import claimed_device, exclusive
+from pwgan.study import DATA, DataCell, read_cell, read_data_cell, read_study
+from pwgan.study import schema as study_schema
+
+
+def cells(options: Namespace) -> None:
+    """Print the cells of a study, a line each."""
+    sys.stdout.write("\n".join(read_study(options.study).cells) + "\n")
+
+
+def schema(options: Namespace) -> None:
+    """Print the JSON schema of a study."""
+    sys.stdout.write(study_schema())
+
+
+def data(options: Namespace) -> None:
+    """Load a data set and store its split."""
+    from pwgan.data.store import write_data
+
+    cell: DataCell = read_data_cell(options.spec)
+    about = {"name": cell.name, "dataset": cell.dataset, "options": json.dumps(cell.options)}
+    write_data(options.output, cell.build().load(), about)
+
+
+def classifier(options: Namespace) -> None:
+    """Train a data set's classifier."""
+    import torch
+
+    from pwgan.data.store import read_data
+    from pwgan.measures.classifier import save_classifier, train_classifier
+
+    stored = read_data(options.data)
+    if stored.train_labels is None or stored.heldout_labels is None:
+        raise ValueError(f"{options.data} has no labels to train a classifier on")
+    with claimed_device(options.device) as device:
+        arrays = (stored.train, stored.train_labels, stored.heldout, stored.heldout_labels)
+        model, report = train_classifier(*(torch.from_numpy(array) for array in arrays), device=device)
+        save_classifier(options.output, model, report)
+
+
+def train(options: Namespace) -> None:
+    """Train one block of seeds."""
+    from pwgan.data.store import read_data
+    from pwgan.training.run import train as train_block
+
+    with claimed_device(options.device) as device:
+        train_block(read_cell(options.cell).training, read_data(options.data), options.output, device)
+
+
+def measure(options: Namespace) -> None:
+    """Measure one trained block."""
+    import torch
+
+    from pwgan.data.store import read_data
+    from pwgan.measures.block import Block, generated
+    from pwgan.training.run import load_generator
+
+    cell = read_cell(options.cell)
+    training = cell.training
+    run = json.loads((options.input / "run.json").read_text())
+    sound = torch.tensor([seed["status"] == "ok" for seed in run["seeds"]])
+    with exclusive(options.input / ".lock"), claimed_device(options.device) as device:
+        generator = load_generator(options.input / "generator.safetensors", training, device)
+        subject = generated(generator, training.seed_range, training.network.latent_dim, sound)
+        block = Block(subject, read_data(options.data), cell.measures, cell.features, options.classifier)
+        block.run()
+        labels = {"dataset": training.dataset, "method": training.method, "batch_size": training.batch_size}
+        block.write(options.input, labels)
+
+
+def reference(options: Namespace) -> None:
+    """Measure real training samples."""
+    from pwgan.data.store import read_data
+    from pwgan.measures.block import Block, Reference, real
+
+    what = Reference.model_validate_json(options.cell)
+    stored = read_data(options.data)
+    block = Block(real(stored, what.seeds), stored, what.measures, what.features, options.classifier)
+    block.run()
+    block.ewd_at(what.evaluation_points, "ewd-history")
+    block.write(options.output, {"dataset": what.dataset, "method": DATA, "batch_size": None})
+
+
+def aggregate(options: Namespace) -> None:
+    """Join all results."""
+    from pwgan.report.aggregate import write_aggregates
+
+    write_aggregates(options.cells, options.output)
+
+
+def tables(options: Namespace) -> None:
+    """Write the tables."""
+    from pwgan.report.tables import write_tables
+
+    write_tables(options.results, options.output)
+
+
+def figures(options: Namespace) -> None:
+    """Draw the figures; samples are those of the first block of seeds of each cell."""
+    from pathlib import Path
+
+    from pwgan.report.figures import write_figures
+    from pwgan.report.frames import CELL, read
+
+    runs = read(options.results, "runs").drop_duplicates(CELL)
+    shown = [(*cell, Path(folder) / "samples.npy") for *cell, folder in runs[[*CELL, "folder"]].itertuples(index=False)]
+    write_figures(options.results, options.output, shown)

@@ -1,0 +1,301 @@
+"""A study: what is trained on what, with which seeds, and how it is measured; and the cells it consists of.
+
+Reading a study imports no torch and opens no data, so that planning is quick; whatever is wrong with it is refused here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+
+from pwgan.data import DataSet, datasets
+from pwgan.methods import Method, methods
+from pwgan.networks import DCGAN, MLP, Network
+from pwgan.options import Options, nearest
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
+Device = Literal["auto", "cpu", "cuda"]
+Extractor = Literal["classifier", "inception", "none"]
+DATA = "data"  # Where the method's name stands, it means the training samples themselves: the floor of every measure.
+
+
+class Measures(Options):
+    """How many samples each measure takes; fewer are taken where a held-out set holds fewer, and names say how many."""
+
+    ewd_points: PositiveInt = 1000
+    mode_samples: PositiveInt = 2500
+    feature_samples: PositiveInt = 10000
+    bias_points: PositiveInt = 1024
+    bias_partitions: PositiveInt = 2
+    inception_weights: Path | None = None
+
+
+class DataSetEntry(Options):
+    """What a study may say of a data set besides the data set's own options."""
+
+    dataset: str | None = None
+    batch_sizes: list[PositiveInt] | None = None
+    seeds: PositiveInt | None = None
+    steps: PositiveInt | None = None
+    network: Network | None = None
+    features: Extractor | None = None
+
+
+class Training(Options):
+    """Everything that one block of seeds is trained with, and nothing else: a change here, and only here, retrains it."""
+
+    dataset: Name
+    method: Name
+    batch_size: PositiveInt
+    first_seed: NonNegativeInt
+    seeds: PositiveInt
+    steps: PositiveInt
+    evaluate_every: PositiveInt
+    evaluation_points: PositiveInt
+    network: Network
+    algorithm: str
+    options: dict[str, Any]
+
+    @property
+    def seed_range(self) -> range:
+        """The seeds of the block."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    def build_method(self) -> Method:
+        """Return the method with its options."""
+        return methods()[self.algorithm].model_validate(self.options)
+
+
+class Cell(Options):
+    """One block of seeds of one data set, method and mini-batch size: how it is trained and how it is measured."""
+
+    training: Training
+    measures: Measures
+    features: Extractor
+
+    @property
+    def path(self) -> str:
+        """Its place under results/{study}/."""
+        t = self.training
+        return f"{t.dataset}/{t.method}/m{t.batch_size}/seeds{t.first_seed}-{t.first_seed + t.seeds - 1}"
+
+
+class Study(Options):
+    """A study as its YAML file states it; every data set × method × mini-batch size × block of seeds is a cell."""
+
+    study: Name
+    device: Device = "auto"
+    threads: PositiveInt = 1
+    seeds: PositiveInt
+    seed_block: PositiveInt
+    batch_sizes: list[PositiveInt] = Field(min_length=1)
+    steps: PositiveInt
+    evaluate_every: PositiveInt
+    evaluation_points: PositiveInt = 500
+    datasets: dict[Name, dict[str, Any]] = Field(min_length=1)
+    methods: dict[Name, dict[str, Any]] = Field(min_length=1)
+    measures: Measures = Measures()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_entries(cls, given: Any) -> Any:
+        """Read ``ring8:`` with nothing behind it as ``ring8: {}``."""
+        if isinstance(given, Mapping):
+            return {
+                key: {k: {} if v is None else v for k, v in value.items()} if isinstance(value, Mapping) else value
+                for key, value in given.items()
+            }
+        return given
+
+    @model_validator(mode="after")
+    def _check(self) -> Study:
+        """Build everything once, so that whatever is impossible is refused before anything runs."""
+        for name in self.methods:
+            self._method(name)
+        if DATA in self.methods:
+            raise ValueError(f"{DATA!r} cannot name a method: it names the real samples in every table")
+        for name in self.datasets:
+            spec, entry = self.data_set(name), self._entry(name)
+            self._network(name).check(spec.sample_shape())
+            for m in self._batch_sizes(name):
+                if m > spec.train_size():
+                    raise ValueError(
+                        f"mini-batch size {m} is larger than the training set of {name}, {spec.train_size()} samples; "
+                        f"allowed: 1 to {spec.train_size()}"
+                    )
+            if spec.heldout_size() < 2:
+                raise ValueError(f"{name} holds out {spec.heldout_size()} samples; at least 2 are needed to measure")
+            seeds = entry.seeds or self.seeds
+            if seeds % min(self.seed_block, seeds):
+                below = seeds - seeds % self.seed_block
+                raise ValueError(
+                    f"{seeds} seeds of {name} do not fill blocks of seed_block: {self.seed_block}; "
+                    f"nearest: {below} or {below + self.seed_block}"
+                )
+            if self.extractor(name) == "classifier" and not spec.labelled:
+                raise ValueError(f"features: classifier needs labels, and {name} has none; allowed: inception, none")
+            if self.extractor(name) == "inception" and spec.kind != "images":
+                raise ValueError(f"features: inception needs images, and {name} holds points; allowed: none")
+        return self
+
+    def _entry(self, name: str) -> DataSetEntry:
+        own = {key: value for key, value in self.datasets[name].items() if key in DataSetEntry.model_fields}
+        return _named(f"datasets.{name}", DataSetEntry, own)
+
+    def data_set(self, name: str) -> DataSet:
+        """Return the data set that the entry ``name`` describes."""
+        given = self.datasets[name]
+        known = datasets()
+        cls = known[nearest(given.get("dataset", name), known, "data set")]
+        for key in given:
+            nearest(key, [*cls.model_fields, *DataSetEntry.model_fields], f"key of datasets.{name}")
+        own = {key: value for key, value in given.items() if key not in DataSetEntry.model_fields}
+        return _named(f"datasets.{name}", cls, own)
+
+    def _method(self, name: str) -> tuple[str, Method]:
+        given = dict(self.methods[name])
+        known = methods()
+        algorithm = nearest(given.pop("method", name), known, "method")
+        return algorithm, _named(f"methods.{name}", known[algorithm], given)
+
+    def _batch_sizes(self, name: str) -> list[int]:
+        return self._entry(name).batch_sizes or self.batch_sizes
+
+    def _network(self, name: str) -> MLP | DCGAN:
+        spec = self.data_set(name)
+        return self._entry(name).network or (MLP() if spec.kind == "points" else DCGAN())
+
+    def extractor(self, name: str) -> Extractor:
+        """Return the feature extractor of a data set: by default a classifier where there are labels, else none."""
+        return self._entry(name).features or ("classifier" if self.data_set(name).labelled else "none")
+
+    def blocks(self, name: str) -> list[tuple[int, int]]:
+        """Return (first seed, number of seeds) of each block of a data set."""
+        seeds = self._entry(name).seeds or self.seeds
+        size = min(self.seed_block, seeds)
+        return [(first, size) for first in range(0, seeds, size)]
+
+    @cached_property
+    def data_cells(self) -> dict[str, DataCell]:
+        """The data sets by the name that the study gives them."""
+        specs = {name: self.data_set(name) for name in self.datasets}
+        return {
+            name: DataCell(name=name, dataset=type(spec).name, options=spec.model_dump(mode="json"))
+            for name, spec in specs.items()
+        }
+
+    @cached_property
+    def cells(self) -> dict[str, Cell]:
+        """All cells by their path."""
+        cells: list[Cell] = []
+        for data in self.datasets:
+            entry, heldout = self._entry(data), self.data_set(data).heldout_size()
+            for method in self.methods:
+                algorithm, spec = self._method(method)
+                for m in self._batch_sizes(data):
+                    for first, count in self.blocks(data):
+                        training = Training(
+                            dataset=data,
+                            method=method,
+                            batch_size=m,
+                            first_seed=first,
+                            seeds=count,
+                            steps=entry.steps or self.steps,
+                            evaluate_every=self.evaluate_every,
+                            evaluation_points=min(self.evaluation_points, heldout),
+                            network=self._network(data),
+                            algorithm=algorithm,
+                            options=spec.model_dump(mode="json"),
+                        )
+                        cells.append(Cell(training=training, measures=self.measures, features=self.extractor(data)))
+        return {cell.path: cell for cell in cells}
+
+
+class DataCell(Options):
+    """A data set of a study, as the stage that stores it needs it."""
+
+    name: Name
+    dataset: str
+    options: dict[str, Any]
+
+    def build(self) -> DataSet:
+        """Return the data set with its options."""
+        return _named(self.name, datasets()[self.dataset], self.options)
+
+
+def _named(where: str, cls: type[Any], given: Mapping[str, Any]) -> Any:
+    """Validate, and say in which entry of the study an error lies."""
+    try:
+        return cls.model_validate(given)
+    except ValidationError as error:
+        raise ValueError(f"{where}: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """Say in one line for each slip where it is, what is wrong and what was given."""
+    lines = []
+    for slip in error.errors(include_url=False):
+        where = ".".join(str(part) for part in slip["loc"])
+        text = slip["msg"].removeprefix("Value error, ")
+        given = slip["input"]
+        lines.append(f"{where}: {text}, given {given!r}" if where else text)
+    return "; ".join(lines)
+
+
+def parse_study(given: Mapping[str, Any]) -> Study:
+    """Read a study from a mapping; raises ValueError that names every slip."""
+    try:
+        return Study.model_validate(given)
+    except ValidationError as error:
+        raise ValueError(explain(error)) from error
+
+
+def read_study(path: str | Path) -> Study:
+    """Read a study from a YAML file; raises ValueError that names the file and every slip."""
+    try:
+        return parse_study(yaml.safe_load(Path(path).read_text()))
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def read_cell(text: str) -> Cell:
+    """Read a cell from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
+    if text.lstrip().startswith("{"):
+        return Cell.model_validate_json(text)
+    path, _, place = text.rpartition(":")
+    cells = read_study(path).cells
+    return cells[nearest(place, cells, f"cell of {path}")]
+
+
+def read_data_cell(text: str) -> DataCell:
+    """Read a data set from JSON, or from ``STUDY.yaml:DATASET``."""
+    if text.lstrip().startswith("{"):
+        return DataCell.model_validate_json(text)
+    path, _, name = text.rpartition(":")
+    known = read_study(path).data_cells
+    return known[nearest(name, known, f"data set of {path}")]
+
+
+def schema() -> str:
+    """Return the JSON schema of a study, with the options of every data set and method."""
+    content = Study.model_json_schema()
+    content["title"] = "pwgan study"
+    content["$defs"]["DataSetEntry"] = DataSetEntry.model_json_schema(ref_template="#/$defs/{model}")
+    nested = content["$defs"]["DataSetEntry"].pop("$defs", {})
+    content["$defs"].update(nested)
+    for key, classes in (("datasets", datasets()), ("methods", methods())):
+        shared = DataSetEntry.model_json_schema()["properties"] if key == "datasets" else {"method": {"type": "string"}}
+        entries = {}
+        for name, cls in classes.items():
+            own = cls.model_json_schema(ref_template="#/$defs/{model}")
+            content["$defs"].update(own.pop("$defs", {}))
+            own["properties"] = {**shared, **own.get("properties", {})}
+            entries[name] = own
+        content["properties"][key]["properties"] = entries
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"

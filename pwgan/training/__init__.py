@@ -1,0 +1,1 @@
+"""Training of all seeds of a cell at once, resumable to the bit."""

@@ -1,0 +1,82 @@
+"""The state of a run, whole: what goes on from it ends in the bits of a run that never stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pwgan import __version__
+from pwgan.methods import Nets
+from pwgan.runtime import whole_file
+from pwgan.study import Training
+
+RUNNING, CRITIC_LOSS, GENERATOR_LOSS = 0, 1, 2
+REASONS = {RUNNING: None, CRITIC_LOSS: "critic loss is not finite", GENERATOR_LOSS: "generator loss is not finite"}
+
+
+@dataclass
+class State:
+    """Everything that changes while a block of S seeds trains.
+
+    ``fate`` (S,) is RUNNING or why a seed diverged, ``diverged_at`` (S,) the step at which, or -1. ``history`` holds
+    (step, (3, S)) with critic loss, generator loss and EWD. Random draws and batches are functions of the step.
+    """
+
+    nets: Nets
+    optimisers: dict[str, torch.optim.Optimizer]
+    fate: torch.Tensor
+    diverged_at: torch.Tensor
+    step: int = 0
+    seconds: float = 0.0
+    history: list[tuple[int, torch.Tensor]] = field(default_factory=list)
+
+    def record(self, losses: torch.Tensor, reason: int) -> torch.Tensor:
+        """Note which seeds' losses (S,) are not finite, and return the losses with those of diverged seeds as 0."""
+        running = self.fate == RUNNING
+        lost = running & ~losses.detach().isfinite()
+        self.fate = torch.where(lost, reason, self.fate)
+        self.diverged_at = torch.where(lost, self.step, self.diverged_at)
+        return torch.where(running & ~lost, losses, 0)
+
+
+def stamp(cell: Training) -> str:
+    """Hash what a run is trained with, so that a checkpoint of another configuration is never continued."""
+    return hashlib.sha256(f"{__version__} {cell.model_dump_json()}".encode()).hexdigest()
+
+
+def save_checkpoint(path: Path, cell: Training, state: State) -> None:
+    """Write the state, whole or not at all."""
+    content = {
+        "stamp": stamp(cell),
+        "generator": state.nets.generator.state_dict(),
+        "critic": state.nets.critic.state_dict(),
+        "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
+        "fate": state.fate,
+        "diverged_at": state.diverged_at,
+        "step": state.step,
+        "seconds": state.seconds,
+        "history": state.history,
+    }
+    with whole_file(path) as aside:
+        torch.save(content, aside)
+
+
+def load_checkpoint(path: Path, cell: Training, state: State, device: torch.device) -> bool:
+    """Bring ``state`` to where the checkpoint left it; False where there is none of this configuration."""
+    if not path.exists():
+        return False
+    content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    if content["stamp"] != stamp(cell):
+        return False
+    state.nets.generator.load_state_dict(content["generator"])
+    state.nets.critic.load_state_dict(content["critic"])
+    for name, optimiser in state.optimisers.items():
+        optimiser.load_state_dict(content["optimisers"][name])
+    state.fate, state.diverged_at = content["fate"], content["diverged_at"]
+    state.step, state.seconds = content["step"], content["seconds"]
+    state.history = [(int(step), row) for step, row in content["history"]]
+    return True

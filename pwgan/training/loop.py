@@ -1,0 +1,148 @@
+"""The one training loop: every method, every data set, all seeds of a block at once."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from pwgan.data.store import StoredData, to_float
+from pwgan.methods import AdversarialMethod, Batch, Nets
+from pwgan.networks.seeds import initialise
+from pwgan.study import Training
+from pwgan.training.checkpoint import CRITIC_LOSS, GENERATOR_LOSS, RUNNING, State, load_checkpoint, save_checkpoint
+from pwgan.training.draws import Draws
+from pwgan.transport.cost import points
+from pwgan.transport.samplers import RandomSampler
+from pwgan.transport.wasserstein import wasserstein
+
+log = logging.getLogger("pwgan")
+
+
+class Trainer:
+    """Trains one block of seeds; everything it draws is a function of the step, so any checkpoint can be continued."""
+
+    def __init__(self, cell: Training, data: StoredData, device: torch.device) -> None:
+        self.cell, self.data, self.device = cell, data, device
+        self.method = cell.build_method()
+        self.draws = Draws(cell.seed_range, device)
+        self.real = torch.from_numpy(data.train).to(device)
+        self.sampler = RandomSampler(len(data.train), cell.batch_size, cell.seed_range, device)
+        heldout = points(data.heldout_tensor(torch.arange(cell.evaluation_points), device), 0)
+        self.heldout = heldout.expand(cell.seeds, -1, -1)
+        self.state = self._fresh_state()
+
+    def _fresh_state(self) -> State:
+        cell, method = self.cell, self.method
+        adversarial = isinstance(method, AdversarialMethod)
+        norm = method.critic_norm if isinstance(method, AdversarialMethod) else "none"
+        generator, critic = cell.network.build(cell.seed_range, tuple(self.data.train.shape[1:]), norm)
+        # DCGAN prescribes its initial law; a plain MLP keeps the usual uniform one.
+        std = 0.02 if cell.network.name == "dcgan" else None
+        initialise(generator, cell.seed_range, "generator", std)
+        initialise(critic, cell.seed_range, "critic", std)
+        nets = Nets(generator.to(self.device), critic.to(self.device) if adversarial else nn.Identity())
+        optimisers = {"generator": method.optimiser(generator.parameters(), method.generator_lr)}
+        if isinstance(method, AdversarialMethod):
+            optimisers["critic"] = method.optimiser(critic.parameters(), method.critic_lr)
+        fate = torch.full((cell.seeds,), RUNNING, device=self.device)
+        return State(nets, optimisers, fate, torch.full_like(fate, -1))
+
+    def run(self, checkpoint: Path) -> State:
+        """Train to the last step, from the checkpoint if there is one, and keep the checkpoint up to date."""
+        state, cell = self.state, self.cell
+        if load_checkpoint(checkpoint, cell, state, self.device):
+            log.info("going on from step %d of %d", state.step, cell.steps)
+        started = time.perf_counter() - state.seconds
+        record_every = max(1, cell.evaluate_every // 10)
+        done = False
+        with tqdm(total=cell.steps, initial=state.step, disable=not sys.stderr.isatty(), unit="step") as bar:
+            while not done:
+                # The state is measured and kept before each step, so that step 0 shows the untrained generator.
+                losses, ewd = self._nothing(2), self._nothing(1)
+                done = state.step == cell.steps
+                if done or state.step % cell.evaluate_every == 0:
+                    ewd = self._evaluate()
+                    done = done or bool((state.fate != RUNNING).all())
+                    state.seconds = time.perf_counter() - started
+                    save_checkpoint(checkpoint, cell, state)
+                    self._report(ewd, bar)
+                if not done:
+                    losses = self._iterate()
+                if done or state.step % record_every == 0:
+                    state.history.append((state.step, torch.cat([losses, ewd]).cpu()))
+                if not done:
+                    state.step += 1
+                    bar.update()
+        state.seconds = time.perf_counter() - started
+        return state
+
+    def _nothing(self, rows: int) -> torch.Tensor:
+        return torch.full((rows, self.cell.seeds), torch.nan, device=self.device)
+
+    def _iterate(self) -> torch.Tensor:
+        """Take the critic's steps, then the generator's; return the last loss of each, (2, S)."""
+        method, nets, state = self.method, self.state.nets, self.state
+        losses = self._nothing(2)
+        critic_steps = method.critic_steps if isinstance(method, AdversarialMethod) else 0
+        each_iteration = critic_steps + method.generator_steps
+        for k in range(each_iteration):
+            number = state.step * each_iteration + k
+            if k < critic_steps and isinstance(method, AdversarialMethod):
+                with torch.no_grad():
+                    batch = self._batch(number)
+                loss = method.critic_loss(nets, batch)
+                self._descend("critic", state.record(loss, CRITIC_LOSS))
+                method.after_critic_step(nets)
+                losses[0] = loss.detach()
+            else:
+                # The critic's own gradients are not wanted here, and cost a third of the step.
+                nets.critic.requires_grad_(False)
+                loss = method.generator_loss(nets, self._batch(number))
+                self._descend("generator", state.record(loss, GENERATOR_LOSS))
+                nets.critic.requires_grad_(True)
+                losses[1] = loss.detach()
+        return losses
+
+    def _batch(self, number: int) -> Batch:
+        index = self.sampler.batch(number)
+        real = to_float(self.real[index])
+        latent = self.draws.draw("latent", number, (self.cell.batch_size, self.cell.network.latent_dim))
+        fake = self.state.nets.generator(latent)
+        return Batch(real, index, latent, fake, self.draws.uniforms("uniform", number))
+
+    def _descend(self, network: str, losses: torch.Tensor) -> None:
+        """One optimiser step for all seeds: the sum of their losses has each seed's own gradient in its own slice."""
+        optimiser = self.state.optimisers[network]
+        optimiser.zero_grad(set_to_none=True)
+        losses.sum().backward()
+        optimiser.step()
+
+    @torch.no_grad()
+    def _evaluate(self) -> torch.Tensor:
+        """EWD between the fixed held-out samples and as many generated from fixed latents, (1, S)."""
+        generator = self.state.nets.generator.eval()
+        latent = self.draws.draw("evaluation", 0, (self.cell.evaluation_points, self.cell.network.latent_dim))
+        fake = points(generator(latent), 1)
+        generator.train()
+        sound = fake.isfinite().all(-1).all(-1)
+        ewd = self._nothing(1)
+        if sound.any():
+            ewd[0, sound] = wasserstein(self.heldout[sound], fake[sound]).value.to(ewd.dtype)
+        return ewd
+
+    def _report(self, ewd: torch.Tensor, bar: tqdm) -> None:
+        running = int((self.state.fate == RUNNING).sum())
+        mean = float(ewd.nanmean())
+        bar.set_postfix(ewd=f"{mean:.4g}", running=f"{running}/{self.cell.seeds}")
+        if bar.disable:
+            rate = self.state.step / max(self.state.seconds, 1e-9)
+            log.info(
+                "step %d of %d, EWD %.4g (mean of %d seeds), %d running, %.1f steps/s",
+                *(self.state.step, self.cell.steps, mean, self.cell.seeds, running, rate),
+            )

@@ -1,0 +1,102 @@
+"""From a cell and its data to the files of a trained block."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from pwgan.data.store import StoredData
+from pwgan.runtime import Cost, exclusive, measured_cost, provenance, seed_of, whole_file, write_json
+from pwgan.study import Training
+from pwgan.training.checkpoint import REASONS, State
+from pwgan.training.loop import Trainer
+
+log = logging.getLogger("pwgan")
+SHOWN = {"points": 1000, "images": 64}  # samples kept to look at
+
+
+def train(cell: Training, data: StoredData, folder: Path, device: torch.device) -> None:
+    """Train a block and write run.json, history.parquet, generator.safetensors and samples.npy to its folder.
+
+    The checkpoint beside them is removed when all are there. Raises RuntimeError if another process is at it.
+    """
+    with exclusive(folder / ".lock"):
+        checkpoint = folder / "checkpoint.pt"
+        log.info("%s, %s, m = %d, seeds %s, on %s", cell.dataset, cell.method, cell.batch_size, list(cell.seed_range), device)
+        with measured_cost(device) as cost:
+            state = Trainer(cell, data, device).run(checkpoint)
+        # A run that was stopped and went on has taken the seconds of all its parts.
+        cost.seconds = round(state.seconds, 3)
+        write_history(folder / "history.parquet", cell, state)
+        shape = list(data.train.shape[1:])
+        with whole_file(folder / "generator.safetensors") as aside:
+            metadata = {"network": cell.network.model_dump_json(), "shape": json.dumps(shape), "seeds": str(cell.seeds)}
+            save_file(state.nets.generator.state_dict(), aside, metadata)
+        with whole_file(folder / "samples.npy") as aside:
+            latents = latent_samples(cell.seed_range, "shown", SHOWN[data.kind], cell.network.latent_dim)
+            np.save(aside, generate(state.nets.generator, latents.to(device)).cpu().numpy())
+        write_json(folder / "run.json", _summary(cell, state, cost, device))
+        checkpoint.unlink()
+
+
+def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> dict[str, object]:
+    fates = [REASONS[int(fate)] for fate in state.fate]
+    return {
+        "training": cell.model_dump(mode="json"),
+        "seeds": [
+            {
+                "seed": seed,
+                "status": "diverged" if reason else "ok",
+                "diverged_at": int(at) if reason else None,
+                "reason": reason,
+            }
+            for seed, reason, at in zip(cell.seed_range, fates, state.diverged_at, strict=True)
+        ],
+        "steps": state.step,
+        **asdict(cost),
+        **provenance(device),
+    }
+
+
+def write_history(path: Path, cell: Training, state: State) -> None:
+    """Write losses and EWD as a tidy table: one row for each seed and recorded step."""
+    rows = [
+        {"seed": seed, "step": step, "critic_loss": c, "generator_loss": g, "ewd": w}
+        for step, values in state.history
+        for seed, (c, g, w) in zip(cell.seed_range, values.T.tolist(), strict=True)
+    ]
+    with whole_file(path) as aside:
+        pd.DataFrame(rows).to_parquet(aside, index=False)
+
+
+def latent_samples(seeds: range, stream: str, count: int, latent_dim: int) -> torch.Tensor:
+    """Return fresh standard normal latents (S, count, z), each seed's from its own stream, the same on every device."""
+    generators = [torch.Generator().manual_seed(seed_of("latents", stream, seed)) for seed in seeds]
+    return torch.stack([torch.randn(count, latent_dim, generator=generator) for generator in generators])
+
+
+@torch.no_grad()
+def generate(generator: torch.nn.Module, latents: torch.Tensor, batch: int = 512) -> torch.Tensor:
+    """Generate samples (S, n, *sample) from latents (S, n, z) in eval mode, so that no sample depends on its mates."""
+    generator.eval()
+    return torch.cat([generator(part) for part in latents.split(batch, 1)], 1)
+
+
+def load_generator(path: Path, cell: Training, device: torch.device) -> torch.nn.Module:
+    """Load the generators of a block in eval mode; raises ValueError where the file is not of this cell."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    if metadata["network"] != cell.network.model_dump_json() or metadata["seeds"] != str(cell.seeds):
+        raise ValueError(f"{path} holds {metadata}, not the generators of {cell.network!r} with {cell.seeds} seeds")
+    generator, _ = cell.network.build(cell.seed_range, tuple(json.loads(metadata["shape"])), "none")
+    generator.load_state_dict(tensors)
+    return generator.to(device).eval()

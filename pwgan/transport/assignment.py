@@ -1,0 +1,104 @@
+"""Linear assignment of dense cost matrices, batched over leading axes, with the certificate of its optimality.
+
+On a CPU the matching comes from lapx (``lapjvh``: Jonker-Volgenant), on CUDA from torch-linear-assignment. Both return
+the permutation alone; the dual potentials that prove it optimal are recovered from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Matching:
+    """An optimal one-to-one matching of n rows and n columns, and the proof of it.
+
+    ``columns`` (..., n): row i is matched with column columns[i]. ``value`` (...,): mean cost of the matched pairs.
+    ``row_potential`` u, ``column_potential`` v (..., n): u_i + v_j <= c_ij for all pairs, up to rounding.
+    ``gap`` (...,): value - mean(u) - mean(v) >= 0, a bound on how far from optimal the matching can be.
+    """
+
+    columns: torch.Tensor
+    row_potential: torch.Tensor
+    column_potential: torch.Tensor
+    value: torch.Tensor
+    gap: torch.Tensor
+
+
+def match(cost: torch.Tensor) -> torch.Tensor:
+    """Find the permutation of least total cost: argmin over pi of sum_i c_{i, pi(i)}.
+
+    cost: (..., n, n) -> columns (..., n), int64. Raises ValueError for a cost that is not square, empty or not
+    finite. Source: article D1, D2.
+    """
+    _check(cost)
+    n = cost.shape[-1]
+    stack = cost.detach().reshape(-1, n, n)
+    columns = _match_cuda(stack) if cost.is_cuda else _match_cpu(stack)
+    return columns.reshape(cost.shape[:-1])
+
+
+def solve(cost: torch.Tensor) -> Matching:
+    """Solve the assignment problem and certify the answer with potentials and duality gap.
+
+    max over u, v of mean(u) + mean(v) subject to u_i + v_j <= c_ij  equals  min over pi of mean_i c_{i, pi(i)}.
+
+    cost: (..., n, n), any real dtype; potentials, value and gap are float64. Raises ValueError as ``match`` does.
+    Source: article D1; C1 for the dual.
+    """
+    columns = match(cost)
+    return certify(cost.detach().double(), columns)
+
+
+def certify(cost: torch.Tensor, columns: torch.Tensor) -> Matching:
+    """Recover potentials from a matching by shortest paths in its residual graph.
+
+    Handing row i from its own column pi(i) on to column j changes the cost by w_ij = c_ij - c_{i, pi(i)}. Relaxing
+    v_j <- min_i (v_{pi(i)} + w_ij) from v = 0 (Bellman-Ford) ends after at most n rounds, since an optimal matching has
+    no negative cycle; u_i = min_j (c_ij - v_j) then makes the pair feasible for any v, so that the gap is honest even
+    for a matching that is not optimal.
+
+    cost: (..., n, n) float64, columns: (..., n).
+    """
+    n = cost.shape[-1]
+    own = cost.gather(-1, columns.unsqueeze(-1))
+    handed_on = cost - own
+    v = torch.zeros_like(own.squeeze(-1))
+    # A decrease below this is rounding, which goes round a cycle of length zero for ever.
+    rounding = torch.finfo(cost.dtype).eps * cost.abs().amax((-2, -1), keepdim=True).squeeze(-1)
+    for _ in range(n):
+        relaxed = (handed_on + v.gather(-1, columns).unsqueeze(-1)).amin(-2)
+        if not (relaxed < v - rounding).any():
+            break
+        v = torch.minimum(v, relaxed)
+    u = (cost - v.unsqueeze(-2)).amin(-1)
+    value = own.squeeze(-1).mean(-1)
+    return Matching(columns, u, v, value, value - u.mean(-1) - v.mean(-1))
+
+
+def _check(cost: torch.Tensor) -> None:
+    if cost.ndim < 2 or cost.shape[-1] != cost.shape[-2]:
+        raise ValueError(f"a matching is one-to-one: cost must be (..., n, n), given {tuple(cost.shape)}")
+    if cost.numel() == 0:
+        raise ValueError(f"nothing to match: cost of shape {tuple(cost.shape)} is empty")
+    if not cost.is_floating_point():
+        raise ValueError(f"cost must be of a floating-point dtype, given {cost.dtype}")
+    if not torch.isfinite(cost).all():
+        raise ValueError(f"cost holds {int((~torch.isfinite(cost)).sum())} entries that are NaN or infinite")
+
+
+def _match_cpu(stack: torch.Tensor) -> torch.Tensor:
+    import lap
+
+    _, columns = lap.lapjvh_batch(stack.numpy(), return_cost=False, n_threads=torch.get_num_threads())
+    return torch.stack([torch.as_tensor(c) for c in columns])
+
+
+def _match_cuda(stack: torch.Tensor) -> torch.Tensor:
+    try:
+        from torch_linear_assignment import batch_linear_assignment
+    except ModuleNotFoundError as error:
+        raise RuntimeError("matching on a GPU needs torch-linear-assignment: install pwgan[gpu]") from error
+    return batch_linear_assignment(stack)

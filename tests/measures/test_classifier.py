@@ -1,0 +1,143 @@
+"""The classifier learns real digits, repeats itself to the bit, and survives its file."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from sklearn.datasets import load_digits
+
+from pwgan.measures import classifier
+from pwgan.measures.classifier import Classifier, load_classifier, save_classifier, train_classifier, unit_range
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_digits()
+    images = torch.tensor(data.images / 8 - 1, dtype=torch.float32)[:, None]
+    labels = torch.tensor(data.target)
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    train, heldout = order[:1297], order[1297:]
+    return images[train], labels[train], images[heldout], labels[heldout]
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    return train_classifier(*digits)
+
+
+def test_learns_digits(digits, trained):
+    model, report = trained
+    assert report["accuracy"] >= 0.95
+    right = sum(int(a) == int(b) for a, b in zip(model.predict(digits[2]), digits[3], strict=True))
+    assert report["accuracy"] == pytest.approx(right / 500)
+    assert 1 <= report["epochs"] <= classifier.MAX_EPOCHS and report["seconds"] > 0
+
+
+def test_same_seed_same_bits_whatever_the_global_state(digits, monkeypatch):
+    monkeypatch.setattr(classifier, "MAX_EPOCHS", 2)
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first, report = train_classifier(*digits, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    second, again = train_classifier(*digits, seed=3)
+    other, _ = train_classifier(*digits, seed=4)
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
+    assert {**report, "seconds": 0} == {**again, "seconds": 0}
+    assert not torch.equal(first.head.weight, other.head.weight)
+
+
+def test_the_held_out_set_decides_nothing(digits, monkeypatch):
+    monkeypatch.setattr(classifier, "MAX_EPOCHS", 3)
+    train, labels, heldout, heldout_labels = digits
+    first, report = train_classifier(train, labels, heldout, heldout_labels)
+    second, worse = train_classifier(train, labels, heldout, (heldout_labels + 1) % 10)
+    assert torch.equal(first.head.weight, second.head.weight)
+    assert worse["accuracy"] < report["accuracy"] and worse["validation"] == report["validation"]
+
+
+def test_stops_after_patience_and_keeps_the_first_best(digits, monkeypatch):
+    scores = iter([0.3, 0.5, 0.5, 0.4, 0.5, 0.2, 0.1, 0.9, 0.7])
+    seen = []
+
+    def accuracy(model, images, labels):
+        seen.append(model.head.weight.detach().clone())
+        return next(scores)
+
+    monkeypatch.setattr(classifier, "_accuracy", accuracy)
+    model, report = train_classifier(*digits)
+    assert report["epochs"] == 7 == 2 + classifier.PATIENCE
+    assert report["validation"] == 0.5 and report["accuracy"] == 0.9
+    assert torch.equal(model.head.weight, seen[1]) and not torch.equal(seen[1], seen[2])
+
+
+def test_bytes_and_floats_are_the_same_images():
+    model = Classifier(3, 10).eval()
+    images = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    floats = unit_range(images)
+    assert floats.dtype == torch.float32 and floats.min() >= -1 and floats.max() <= 1
+    assert unit_range(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1, 1]
+    torch.testing.assert_close(model.features(images), model.features(floats))
+    few = torch.arange(40) % 2
+    images = images.repeat(7, 1, 1, 1)[:40]
+    a, _ = train_classifier(images, few, images, few)
+    b, _ = train_classifier(unit_range(images), few, images, few)
+    assert torch.equal(a.head.weight, b.head.weight)
+
+
+@pytest.mark.parametrize("size", [8, 28, 32, 64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_features_of_every_size_do_not_depend_on_the_batch(size, channels):
+    model = Classifier(channels, 7)
+    images = torch.rand(9, channels, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    features = model.features(images, batch=4)
+    assert features.shape == (9, classifier.FEATURES) and model.predict(images).shape == (9,)
+    torch.testing.assert_close(features, model.features(images, batch=9))
+    torch.testing.assert_close(model.head(features), model(images))
+    with pytest.raises(ValueError, match="images must be"):
+        model.features(images[:, :0])
+
+
+def test_file_keeps_weights_architecture_and_report(tmp_path, digits, trained):
+    model, report = trained
+    save_classifier(tmp_path / "classifier.safetensors", model, report)
+    loaded, read = load_classifier(tmp_path / "classifier.safetensors")
+    assert read == report and not loaded.training
+    assert torch.equal(loaded.features(digits[2]), model.features(digits[2]))
+    assert [path.name for path in tmp_path.iterdir()] == ["classifier.safetensors"]
+    with safe_open(tmp_path / "classifier.safetensors", framework="pt") as file:
+        assert json.loads(file.metadata()["classifier"]) == {"channels": 1, "classes": 10}
+
+
+def test_bad_files_are_told(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_classifier(tmp_path / "none.safetensors")
+    (tmp_path / "text").write_text("not a classifier at all")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other")
+    save_file({"a": torch.zeros(1)}, tmp_path / "weights", {"classifier": '{"channels":1,"classes":2}', "report": "{}"})
+    for name in ("text", "other", "weights"):
+        with pytest.raises(ValueError, match=f"{name} holds no classifier"):
+            load_classifier(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (torch.zeros(20, 64), torch.zeros(20, dtype=torch.int64), "need labels"),
+        (torch.zeros(20, 1, 8, 8), torch.zeros(19, dtype=torch.int64), "need labels"),
+        (torch.zeros(20, 1, 8, 8), torch.zeros(20), "integers"),
+        (torch.zeros(20, 1, 8, 8), torch.full((20,), -1), "integers"),
+        (torch.full((20, 1, 8, 8), torch.nan), torch.zeros(20, dtype=torch.int64), "finite"),
+        (torch.full((20, 1, 8, 8), 255.0), torch.zeros(20, dtype=torch.int64), "out of range"),
+        (torch.zeros(9, 1, 8, 8), torch.zeros(9, dtype=torch.int64), "at least 10"),
+        (torch.zeros(20, 3, 8, 8), torch.zeros(20, dtype=torch.int64), "of their shape"),
+    ],
+)
+def test_refuses_images_and_labels_that_do_not_fit(images, labels, message):
+    heldout, heldout_labels = torch.zeros(5, 1, 8, 8), torch.zeros(5, dtype=torch.int64)
+    with pytest.raises(ValueError, match=message):
+        train_classifier(images, labels, heldout, heldout_labels)

@@ -1,0 +1,142 @@
+"""A made-up study in the files that a real one leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pwgan.data import Split
+from pwgan.data.store import write_data
+
+Study = tuple[Path, list[tuple[str, str, int, Path]]]
+Tables = dict[str, list[dict[str, Any]]]
+POINTS = ("ring8", "grid25")
+METHODS = ("gan", "nsgan", "pwgan", "wgan", "wgan_gp")
+
+
+def make_study(
+    root: Path,
+    datasets: tuple[str, ...] = ("ring8", "grid25", "digits"),
+    methods: tuple[str, ...] = METHODS,
+    sizes: tuple[int, ...] = (16, 64),
+    seeds: int = 4,
+    diverged: dict[tuple[str, str, int], int] | None = None,
+) -> Study:
+    """Write all frames and files of a study; ``diverged`` says how many seeds of a cell did."""
+    rng = np.random.default_rng(0)
+    lost = diverged or {}
+    tables: Tables = {name: [] for name in ("measures", "bias", "history", "runs", "costs")}
+    cells = []
+    for dataset in datasets:
+        _data(root / "data" / f"{dataset}.safetensors", dataset, rng)
+        _reference(tables, dataset, seeds, rng)
+        for rank, method in enumerate(methods):
+            for m in sizes:
+                path = root / dataset / method / f"m{m}" / "seeds0-3" / "samples.npy"
+                cells.append((dataset, method, m, path))
+                failed = lost.get((dataset, method, m), 0)
+                _cell(tables, (dataset, method, m), rank, seeds, failed, rng)
+                path.parent.mkdir(parents=True)
+                shape = (400, 2) if dataset in POINTS else (40, 1, 8, 8)
+                drawn = rng.normal(size=(seeds, *shape)).astype(np.float32)
+                drawn[:failed] = np.nan
+                np.save(path, drawn if dataset in POINTS else np.tanh(drawn))
+    for name, rows in tables.items():
+        frame = pd.DataFrame(rows)
+        frame["batch_size"] = frame["batch_size"].astype("Int64")
+        if name == "runs":
+            frame["diverged_at"] = frame["diverged_at"].astype("Int64")
+        frame.to_parquet(root / f"{name}.parquet")
+    return root, cells
+
+
+def _names(dataset: str) -> dict[str, tuple[float, float]]:
+    """Return the value of each measure on real samples, and the factor by which a bad generator is off."""
+    if dataset in POINTS:
+        modes = 8.0 if dataset == "ring8" else 25.0
+        return {
+            "ewd@1000": (0.1, 1.5),
+            "modes@2500": (modes, 0.8),
+            "high-quality@2500": (0.99, 0.8),
+            "kl@2500": (0.01, 20),
+        }
+    return {"modes-classifier@500": (10.0, 0.9), "fd-classifier@500": (1.2, 4), "kid-classifier@500": (0.0004, 30)}
+
+
+def _reference(tables: Tables, dataset: str, seeds: int, rng: np.random.Generator) -> None:
+    key = {"dataset": dataset, "method": "data", "batch_size": None}
+    for seed in range(seeds):
+        values = {
+            name: value * (1 + rng.normal(0, 0.02) * ("modes" not in name))
+            for name, (value, _) in _names(dataset).items()
+        }
+        values["ewd-history@500"] = rng.normal(0.15, 0.004)
+        tables["measures"] += [{**key, "seed": seed, "measure": name, "value": value} for name, value in values.items()]
+        _bias(tables, key, seed, 0.1, rng)
+
+
+def _bias(tables: Tables, key: dict[str, Any], seed: int, ewd: float, rng: np.random.Generator) -> None:
+    n = 1024
+    for m in (16, 64, 256, n):
+        bias = 0.6 * (m**-0.5 - n**-0.5) * np.exp(rng.normal(0, 0.1)) + 0 * ewd if m < n else -1e-17
+        cosines = {"cosine_batch": np.nan, "cosine_mean": np.nan}
+        if key["method"] != "data":
+            cosines = {"cosine_batch": 0.7 + 0 * ewd, "cosine_mean": 0.95 + 0 * ewd}
+        transport = {"ewd": ewd, "mbwd": ewd + bias, "bias": bias}
+        bounds = {"deviation": 1.6 * np.maximum(bias, 0), "bound": 4 * np.maximum(bias, 0), "differing": 0.9 * (m < n)}
+        rung = {"seed": seed, "sampler": "random", "eval_batch": m, "n": n}
+        tables["bias"].append({**key, **rung, **transport, **bounds, **cosines})
+
+
+def _cell(
+    tables: Tables, cell: tuple[str, str, int], rank: int, seeds: int, failed: int, rng: np.random.Generator
+) -> None:
+    dataset, method, m = cell
+    key = {"dataset": dataset, "method": method, "batch_size": m}
+    for seed in range(seeds):
+        gone = seed < failed
+        for name, (value, worse) in _names(dataset).items():
+            made = value * (1 + (worse - 1) * (0.3 + 0.15 * rank) * (16 / m) ** 0.3 * np.exp(rng.normal(0, 0.15)))
+            tables["measures"].append({**key, "seed": seed, "measure": name, "value": np.nan if gone else made})
+        _bias(tables, key, seed, np.nan if gone else 0.2 + 0.1 * rank, rng)
+        for step in range(20, 401 if gone else 2001, 20):
+            level = (0.16 + 0.1 * rank + 2 * np.exp(-step / (300 + 100 * rank))) * np.exp(rng.normal(0, 0.1))
+            critic = np.nan if method == "pwgan" else 0.7 + rng.normal(0, 0.05) + np.exp(-step / 100)
+            losses = {"critic_loss": critic, "generator_loss": level, "ewd": np.nan if step % 200 else level}
+            tables["history"].append({**key, "seed": seed, "step": step, **losses})
+        fate = {"status": "ok", "diverged_at": None, "reason": None}
+        if gone:
+            fate = {"status": "diverged", "diverged_at": 401, "reason": "loss"}
+        tables["runs"].append({**key, "seed": seed, **fate, "steps": 2000, "history_points": 500})
+    for first in range(0, seeds, 4):
+        for stage, seconds in (("train", 30.0 + 8 * rank), ("measure", 6.0)):
+            block = {"first_seed": first, "seeds": min(4, seeds - first), "stage": stage, "seconds": seconds}
+            tables["costs"].append({**key, **block, "peak_memory_mb": 500.0 + 20 * rank, "device": "cpu"})
+
+
+def _data(path: Path, dataset: str, rng: np.random.Generator) -> None:
+    if dataset not in POINTS:
+        train, heldout = (rng.integers(0, 256, (60, 1, 8, 8), dtype=np.uint8) for _ in range(2))
+        write_data(path, Split(train, heldout), {"name": dataset})
+        return
+    angles, side = np.arange(8) * np.pi / 4, np.linspace(-2, 2, 5)
+    ring = np.stack([2 * np.cos(angles), 2 * np.sin(angles)], axis=1)
+    modes = ring if dataset == "ring8" else np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    draws = modes[rng.integers(0, len(modes), 1000)] + rng.normal(0, 0.1, (1000, 2))
+    axis = np.linspace(-3, 3, 60)
+    plane = np.stack(np.meshgrid(axis, axis), axis=-1)
+    density = np.exp(-((plane[:, :, None] - modes) ** 2).sum(-1) / 0.02).sum(-1)
+    train, heldout = np.split(draws.astype(np.float32), 2)
+    law = {"modes": modes, "density": density, "extent": np.array([-3.0, 3.0, -3.0, 3.0])}
+    write_data(path, Split(train, heldout, **law), {"name": dataset})
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Callable[..., Study]:
+    """Return the maker of studies, each in a directory of its own."""
+    return lambda **options: make_study(tmp_path / "results", **options)
