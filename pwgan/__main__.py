@@ -70,8 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("--classifier", type=Path)
 
     aggregate = verb("aggregate", "Join the results of all cells into tidy tables.")
-    aggregate.add_argument("--results", type=Path, required=True, help="results/{study}")
-    aggregate.add_argument("--output", type=Path, required=True)
+    aggregate.add_argument("--output", type=Path, required=True, help="results/{study}")
     aggregate.add_argument("cells", nargs="+", type=Path, help="folders of measured blocks and references")
 
     for name, help in (("tables", "Write the tables of a study."), ("figures", "Draw the figures of a study.")):

@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 
 from pwgan.runtime import claimed_device, exclusive
-from pwgan.study import DATA, DataCell, read_cell, read_data_cell, read_study
+from pwgan.study import DATA, Reference, read_cell, read_data_cell, read_study, read_training
 from pwgan.study import schema as study_schema
 
 
@@ -25,7 +25,7 @@ def data(options: Namespace) -> None:
     """Load a data set and store its split."""
     from pwgan.data.store import write_data
 
-    cell: DataCell = read_data_cell(options.spec)
+    cell = read_data_cell(options.spec)
     about = {"name": cell.name, "dataset": cell.dataset, "options": json.dumps(cell.options)}
     write_data(options.output, cell.build().load(), about)
 
@@ -52,7 +52,7 @@ def train(options: Namespace) -> None:
     from pwgan.training.run import train as train_block
 
     with claimed_device(options.device) as device:
-        train_block(read_cell(options.cell).training, read_data(options.data), options.output, device)
+        train_block(read_training(options.cell), read_data(options.data), options.output, device)
 
 
 def measure(options: Namespace) -> None:
@@ -79,7 +79,7 @@ def measure(options: Namespace) -> None:
 def reference(options: Namespace) -> None:
     """Measure real training samples."""
     from pwgan.data.store import read_data
-    from pwgan.measures.block import Block, Reference, real
+    from pwgan.measures.block import Block, real
 
     what = Reference.model_validate_json(options.cell)
     stored = read_data(options.data)

@@ -36,6 +36,16 @@ class Measures(Options):
     inception_weights: Path | None = None
 
 
+class Reference(Options):
+    """The real samples in a generator's place: as many seeds, and measured as every cell of their data set is."""
+
+    dataset: Name
+    seeds: PositiveInt
+    evaluation_points: PositiveInt
+    measures: Measures
+    features: Extractor
+
+
 class DataSetEntry(Options):
     """What a study may say of a data set besides the data set's own options."""
 
@@ -45,6 +55,9 @@ class DataSetEntry(Options):
     steps: PositiveInt | None = None
     network: Network | None = None
     features: Extractor | None = None
+    methods: dict[str, dict[str, Any]] = Field(
+        default={}, description="options of methods that differ on this data set"
+    )
 
 
 class Training(Options):
@@ -122,6 +135,8 @@ class Study(Options):
             raise ValueError(f"{DATA!r} cannot name a method: it names the real samples in every table")
         for name in self.datasets:
             spec, entry = self.data_set(name), self._entry(name)
+            for method in entry.methods:
+                self._method(nearest(method, self.methods, f"method of this study in datasets.{name}.methods"), name)
             self._network(name).check(spec.sample_shape())
             for m in self._batch_sizes(name):
                 if m > spec.train_size():
@@ -158,11 +173,14 @@ class Study(Options):
         own = {key: value for key, value in given.items() if key not in DataSetEntry.model_fields}
         return _named(f"datasets.{name}", cls, own)
 
-    def _method(self, name: str) -> tuple[str, Method]:
-        given = dict(self.methods[name])
+    def _method(self, name: str, data: str | None = None) -> tuple[str, Method]:
+        """Return a method's algorithm and its options, as the study states them and a data set changes them."""
+        changed = self._entry(data).methods.get(name, {}) if data else {}
+        given = {**self.methods[name], **changed}
         known = methods()
         algorithm = nearest(given.pop("method", name), known, "method")
-        return algorithm, _named(f"methods.{name}", known[algorithm], given)
+        where = f"datasets.{data}.methods.{name}" if changed else f"methods.{name}"
+        return algorithm, _named(where, known[algorithm], given)
 
     def _batch_sizes(self, name: str) -> list[int]:
         return self._entry(name).batch_sizes or self.batch_sizes
@@ -181,6 +199,16 @@ class Study(Options):
         size = min(self.seed_block, seeds)
         return [(first, size) for first in range(0, seeds, size)]
 
+    def reference(self, name: str) -> Reference:
+        """Return what of a data set's real samples is measured."""
+        return Reference(
+            dataset=name,
+            seeds=self._entry(name).seeds or self.seeds,
+            evaluation_points=min(self.evaluation_points, self.data_set(name).heldout_size()),
+            measures=self.measures,
+            features=self.extractor(name),
+        )
+
     @cached_property
     def data_cells(self) -> dict[str, DataCell]:
         """The data sets by the name that the study gives them."""
@@ -197,7 +225,7 @@ class Study(Options):
         for data in self.datasets:
             entry, heldout = self._entry(data), self.data_set(data).heldout_size()
             for method in self.methods:
-                algorithm, spec = self._method(method)
+                algorithm, spec = self._method(method, data)
                 for m in self._batch_sizes(data):
                     for first, count in self.blocks(data):
                         training = Training(
@@ -262,6 +290,11 @@ def read_study(path: str | Path) -> Study:
         return parse_study(yaml.safe_load(Path(path).read_text()))
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def read_training(text: str) -> Training:
+    """Read how a block is trained from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
+    return Training.model_validate_json(text) if text.lstrip().startswith("{") else read_cell(text).training
 
 
 def read_cell(text: str) -> Cell:

@@ -17,24 +17,13 @@ from pwgan.measures.features import extractor
 from pwgan.measures.frechet import feature_measures
 from pwgan.measures.modes import label_coverage, mode_coverage
 from pwgan.measures.transport import bias_ladder, ewd, pool_size
-from pwgan.options import Options
 from pwgan.runtime import Cost, measured_cost, whole_file, write_json
-from pwgan.study import Extractor, Measures, Name
+from pwgan.study import Extractor, Measures
 from pwgan.training.run import generate, latent_samples
 from pwgan.transport.cost import points
 from pwgan.transport.samplers import random_order
 
 log = logging.getLogger("pwgan")
-
-
-class Reference(Options):
-    """What of the real samples is measured, and for how many seeds: as much as of every cell of their data set."""
-
-    dataset: Name
-    seeds: int
-    evaluation_points: int
-    measures: Measures
-    features: Extractor
 
 
 @dataclass(frozen=True)
@@ -173,7 +162,9 @@ class Block:
         if not sound.any():
             return
         partitions = self.measures.bias_partitions
-        for m, report in bias_ladder(heldout, pool.to(self.device), subject.generator, subject.seeds, sound, partitions):
+        for m, report in bias_ladder(
+            heldout, pool.to(self.device), subject.generator, subject.seeds, sound, partitions
+        ):
             for i, seed in enumerate(subject.seeds):
                 row = {name: float(values[i]) for name, values in report.items()}
                 self.bias_rows.append({"seed": seed, "sampler": "random", "eval_batch": m, "n": n, **row})

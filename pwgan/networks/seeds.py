@@ -131,7 +131,9 @@ def initialise(network: nn.Module, seeds: range, role: str, std: float | None = 
         for s, seed in enumerate(seeds):
             generator = torch.Generator().manual_seed(seed_of("initial weights", role, name, seed))
             if isinstance(layer, BatchNorm):
-                layer.weight[s] = 1.0 if std is None else torch.randn(layer.weight[s].shape, generator=generator) * std + 1
+                layer.weight[s] = (
+                    1.0 if std is None else torch.randn(layer.weight[s].shape, generator=generator) * std + 1
+                )
                 layer.bias[s] = 0.0
                 continue
             weight, bias = layer.weight[s], layer.bias

@@ -122,7 +122,7 @@ def losses(frame: pd.DataFrame) -> Figure:
         "Losses over training; mean and 95 % interval over seeds",
         "Each point averages a window of steps; the axes hold 99 % of the points.",
     )
-    entries = {loss: {**look, "linestyle": "-"} for loss, look in LOSSES.items()}
+    entries = {loss: {**look, "linestyle": "-"} for loss, look in LOSSES.items() if (frame["loss"] == loss).any()}
     marks = {f"m = {size}": {"color": "0.3", "linestyle": SIZES[i % len(SIZES)]} for i, size in enumerate(sizes)}
     legend(figure, entries | marks)
     return figure

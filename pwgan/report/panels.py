@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pwgan.report.frames import CELL, REFERENCE, methods
+from pwgan.report.frames import REFERENCE, methods
 from pwgan.report.statistics import summary
 from pwgan.report.style import band, empty, grid, head, legend, log_limits, looks, seeds_of, themed
 from pwgan.report.tables import bias_table, cost_table
@@ -25,8 +26,12 @@ QUANTITY_LABELS = {"bias": "bias $B_M$", "deviation": "deviation $D_M$", "bound"
 GUIDE: dict[str, Any] = {"color": "0.45", "linestyle": ":", "linewidth": 1.2}
 SHOWN = "pwgan"
 """The method whose deviation and bound are drawn beside the reference's; the first one where it was not trained."""
-STAGES: dict[str, dict[str, Any]] = {"train": {}, "measure": {"markerfacecolor": "none", "markersize": 7.5}}
-"""Marks of training are filled; those of measuring are rings, which stay visible around a filled one."""
+COSTS = {
+    ("train", "seconds_per_seed"): "training (s)",
+    ("measure", "seconds_per_seed"): "measuring (s)",
+    ("train", "peak_memory_mb"): "training (MB)",
+    ("measure", "peak_memory_mb"): "measuring (MB)",
+}
 ROUNDING = 1e-6
 """A value this much smaller than the largest of its line is zero up to rounding, and has no place on a log axis."""
 
@@ -56,10 +61,10 @@ def bias(frame: pd.DataFrame) -> Figure:
         _log_lines(ax, biases, look, f"{dataset}\n{seeds_of(part)}")
         for row, name in enumerate(details, start=1):
             chosen = part[part["method"] == name]
-            trained = "" if name == REFERENCE else f", trained with m = {chosen['batch_size'].max()}"
+            trained = "" if name == REFERENCE else f"; training m = {chosen['batch_size'].max()}"
             lines = {key: line for key, line in chosen.groupby("measure", sort=False)}
             _log_lines(axes[row, column], lines, QUANTITIES, f"{_label(name)}{trained}")
-        axes[-1, column].set_xlabel("evaluation mini-batch size m")
+        axes[-1, column].set_xlabel("evaluation m")
     for row in range(1 + len(details)):
         axes[row, 0].set_ylabel("bias $B_M$ (distance)" if row == 0 else "distance")
     head(
@@ -94,21 +99,16 @@ def coverage(frame: pd.DataFrame) -> Figure:
         sizes = sorted(part["batch_size"].dropna().unique())
         for real in part.loc[part["method"] == REFERENCE, "mean"]:
             ax.axhline(real, color="black", linestyle="--", linewidth=1.1)
-        for rank, name in enumerate(names):
-            line = part[part["method"] == name]
-            # Methods with the same m stand side by side; otherwise those that cover every mode would hide each other.
-            x = np.array([sizes.index(size) for size in line["batch_size"]]) + 0.6 * ((rank + 0.5) / len(names) - 0.5)
+        for x, line, name in _side_by_side(ax, part, sizes, names):
             ax.errorbar(x, line["mean"], line["half_width"].fillna(0), capsize=2, elinewidth=1, **look[name])
             lost = line["mean"].isna().to_numpy()
             if lost.any():
                 ax.plot(
                     x[lost], np.zeros(lost.sum()), linestyle="", marker="x", color=look[name]["color"], clip_on=False
                 )
-        ax.set_xticks(range(len(sizes)), [str(size) for size in sizes])
-        ax.set_xlim(-0.5, max(len(sizes), 1) - 0.5)
         ax.set_ylim(0, 1.08 * max((part["mean"] + part["half_width"].fillna(0)).max(), 1))
         ax.set_title(f"{dataset}, {measure}\n{seeds_of(part)}")
-        ax.set_xlabel("training mini-batch size m")
+        ax.set_xlabel("training m")
         ax.set_ylabel("covered modes")
     crosses = "A cross at 0: all seeds diverged." if frame["mean"].isna().any() else ""
     head(figure, "Covered modes; mean and 95 % interval over seeds", crosses)
@@ -118,41 +118,48 @@ def coverage(frame: pd.DataFrame) -> Figure:
 
 
 def cost_data(costs: pd.DataFrame) -> pd.DataFrame:
-    """Return the cost table: all of it is drawn but the number of blocks."""
-    return cost_table(costs)
+    """Return the cost table of the trained cells."""
+    return cost_table(costs[costs["method"] != REFERENCE])
 
 
 @themed
 def cost(frame: pd.DataFrame) -> Figure:
-    """Draw seconds per seed and peak memory of each cell, one row of panels for each data set."""
+    """Draw seconds per seed and peak memory of each stage against training m, one column of panels per data set."""
     datasets = list(frame["dataset"].unique())
     if not datasets:
         return empty("No cost was recorded in this study.")
-    cells = [frame.loc[frame["dataset"] == name, CELL].drop_duplicates() for name in datasets]
-    ratios = [max(len(part), 2) for part in cells]
-    height = (0.17 * sum(ratios) + 0.55 * len(datasets)) / len(datasets)
-    figure, axes = grid(len(datasets), 2, height, sharey="row", height_ratios=ratios)
-    look = looks(frame["method"])
-    for row, (dataset, lines) in enumerate(zip(datasets, cells, strict=True)):
-        part = frame[frame["dataset"] == dataset].merge(lines.reset_index(drop=True).rename_axis("place").reset_index())
-        for ax, column in zip(axes[row], ("seconds_per_seed", "peak_memory_mb"), strict=True):
-            for line in part.to_dict("records"):
-                mark: dict[str, Any] = {**look[line["method"]], "linestyle": "", **STAGES[line["stage"]]}
-                ax.plot(line[column], line["place"], **mark)
-            ax.set_xlim(left=0, right=1.08 * max(part[column].max(), 1e-9))
-            ax.set_title(f"{dataset} ({', '.join(sorted(part['device'].unique()))})")
-        names = [
-            _label(name) if pd.isna(size) else f"{name}, m = {size}"
-            for name, size in zip(lines["method"], lines["batch_size"], strict=True)
-        ]
-        axes[row, 0].set_yticks(range(len(lines)), names)
-        axes[row, 0].set_ylim(len(lines) - 0.5, -0.5)
-    axes[-1, 0].set_xlabel("seconds per seed")
-    axes[-1, 1].set_xlabel("peak memory of a block (MB)")
-    head(figure, "Cost of each method")
-    dot: dict[str, Any] = {"color": "0.2", "linestyle": "", "marker": "o"}
-    legend(figure, {stage: dot | mark for stage, mark in STAGES.items()})
+    figure, axes = grid(len(COSTS), len(datasets), 1.55)
+    look, names = looks(frame["method"]), methods(frame)
+    for column, dataset in enumerate(datasets):
+        part = frame[frame["dataset"] == dataset]
+        sizes = sorted(part["batch_size"].dropna().unique())
+        for ax, (stage, quantity) in zip(axes[:, column], COSTS, strict=True):
+            chosen = part[part["stage"] == stage]
+            for x, line, name in _side_by_side(ax, chosen, sizes, names):
+                ax.plot(x, line[quantity], **look[name])
+            ax.set_ylim(0, 1.08 * max(chosen[quantity].max(), 1e-9) if len(chosen) else 1)
+        axes[0, column].set_title(f"{dataset}\n{', '.join(sorted(part['device'].unique()))}")
+        axes[-1, column].set_xlabel("training m")
+    for row, label in enumerate(COSTS.values()):
+        axes[row, 0].set_ylabel(label)
+    head(figure, "Cost of each method: seconds per seed, and the highest peak memory of its blocks of seeds")
+    legend(figure, {name: look[name] for name in names})
     return figure
+
+
+def _side_by_side(
+    ax: Axes, part: pd.DataFrame, sizes: list[int], names: list[str]
+) -> Iterator[tuple[np.ndarray, pd.DataFrame, str]]:
+    """Set one tick per m and yield where each method's points stand, its rows, and its name.
+
+    Methods with the same m stand side by side; otherwise those with equal values would hide each other.
+    """
+    ax.set_xticks(range(len(sizes)), [str(size) for size in sizes])
+    ax.set_xlim(-0.5, max(len(sizes), 1) - 0.5)
+    for rank, name in enumerate(names):
+        line = part[part["method"] == name]
+        places = np.array([sizes.index(size) for size in line["batch_size"]], dtype=float)
+        yield places + 0.6 * ((rank + 0.5) / len(names) - 0.5), line, name
 
 
 def _shown(frame: pd.DataFrame) -> str | None:

@@ -65,7 +65,7 @@ def looks(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def grid(rows: int, columns: int, height: float, **shared: Any) -> tuple[Figure, np.ndarray]:
     """Return a figure and its panels (rows, columns), each ``height`` inches tall; many columns make it wider."""
-    figure = Figure(figsize=(max(WIDTH, 2.1 * columns), height * rows + 0.9), layout="constrained")
+    figure = Figure(figsize=(max(WIDTH, 2.5 * columns), height * rows + 0.9), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 

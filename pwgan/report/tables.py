@@ -108,13 +108,14 @@ def cell(mean: float, half_width: float) -> str:
     """Write ``mean ± half width``, rounded to the second significant digit of the half width."""
     if math.isnan(mean):
         return ABSENT
-    if math.isnan(half_width) or math.isinf(half_width):
+    if not math.isfinite(half_width):
         return f"{mean:.4g}"
-    if half_width < 1e-12 * abs(mean) or half_width == 0:
+    if half_width <= 1e-5 * abs(mean):
         return f"{mean:.4g} ± 0"
     decimals = max(0, 1 - math.floor(math.log10(half_width)))
     if decimals > 6:
-        return f"{mean:.3g} ± {half_width:.2g}"
+        exponent = math.floor(math.log10(max(abs(mean), half_width)))
+        return f"({cell(mean / 10**exponent, half_width / 10**exponent)})e{exponent:03d}"
     return f"{mean:.{decimals}f} ± {half_width:.{decimals}f}"
 
 

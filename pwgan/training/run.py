@@ -30,7 +30,9 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device) 
     """
     with exclusive(folder / ".lock"):
         checkpoint = folder / "checkpoint.pt"
-        log.info("%s, %s, m = %d, seeds %s, on %s", cell.dataset, cell.method, cell.batch_size, list(cell.seed_range), device)
+        log.info(
+            "%s, %s, m = %d, seeds %s, on %s", cell.dataset, cell.method, cell.batch_size, list(cell.seed_range), device
+        )
         with measured_cost(device) as cost:
             state = Trainer(cell, data, device).run(checkpoint)
         # A run that was stopped and went on has taken the seconds of all its parts.

@@ -25,7 +25,9 @@ def cost(x: torch.Tensor, y: torch.Tensor, name: CostName = "euclidean") -> torc
     """
     nearest(name, get_args(CostName), "cost")
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
-        raise ValueError(f"points must be (..., n, d) with one d on both sides, given {tuple(x.shape)}, {tuple(y.shape)}")
+        raise ValueError(
+            f"points must be (..., n, d) with one d on both sides, given {tuple(x.shape)}, {tuple(y.shape)}"
+        )
     distance = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
     return distance if name == "euclidean" else distance.square()
 

@@ -83,14 +83,15 @@ def _reference(tables: Tables, dataset: str, seeds: int, rng: np.random.Generato
 def _bias(tables: Tables, key: dict[str, Any], seed: int, ewd: float, rng: np.random.Generator) -> None:
     n = 1024
     for m in (16, 64, 256, n):
-        bias = 0.6 * (m**-0.5 - n**-0.5) * np.exp(rng.normal(0, 0.1)) + 0 * ewd if m < n else -1e-17
-        cosines = {"cosine_batch": np.nan, "cosine_mean": np.nan}
-        if key["method"] != "data":
-            cosines = {"cosine_batch": 0.7 + 0 * ewd, "cosine_mean": 0.95 + 0 * ewd}
+        bias = 0.6 * (m**-0.5 - n**-0.5) * np.exp(rng.normal(0, 0.1)) if m < n else -1e-17
+        cosines = dict.fromkeys(("cosine_batch", "cosine_mean"), np.nan if key["method"] == "data" else 0.9)
         transport = {"ewd": ewd, "mbwd": ewd + bias, "bias": bias}
-        bounds = {"deviation": 1.6 * np.maximum(bias, 0), "bound": 4 * np.maximum(bias, 0), "differing": 0.9 * (m < n)}
+        bounds = {"deviation": 1.6 * max(bias, 0), "bound": 4 * max(bias, 0), "differing": 0.9 * (m < n)}
         rung = {"seed": seed, "sampler": "random", "eval_batch": m, "n": n}
-        tables["bias"].append({**key, **rung, **transport, **bounds, **cosines})
+        values = transport | bounds | cosines
+        if np.isnan(ewd):
+            values = dict.fromkeys(values, np.nan)
+        tables["bias"].append({**key, **rung, **values})
 
 
 def _cell(

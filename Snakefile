@@ -1,0 +1,34 @@
+# pwgan: primal Wasserstein GANs, measured.
+#
+#   snakemake --cores 8 --resources gpu=1            the default study, config.yaml
+#   snakemake --cores 8 --configfile workflow/studies/article.yaml
+#   snakemake --cores 8 figures                      the figures only, from whatever they need
+#
+# Data flows one way: data -> train -> measure -> aggregate -> tables and figures.
+
+from snakemake.utils import min_version
+
+min_version("9.8")
+
+
+# A study given on the command line replaces the default one: merging the two would train the cells of both.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.output,
+        rules.figures.output,

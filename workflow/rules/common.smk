@@ -1,0 +1,99 @@
+# Helpers of the rules, and no rules: the study, the paths of its files, and what each stage depends on.
+
+import inspect
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from pwgan.data import datasets
+from pwgan.methods import methods
+from pwgan.report.names import TABLES, figure_names
+from pwgan.runtime import resolve_device
+from pwgan.study import parse_study
+
+try:
+    STUDY = parse_study(config)
+except ValueError as error:
+    raise WorkflowError(f"The study is refused: {error}")
+
+RESULTS = f"results/{STUDY.study}"
+BLOCK = RESULTS + "/{dataset}/{method}/m{batch_size}/seeds{seeds}"
+DEVICE = resolve_device(STUDY.device)
+PACKAGE = Path(workflow.basedir) / "pwgan"
+
+
+wildcard_constraints:
+    dataset="|".join(STUDY.datasets),
+    method="|".join(STUDY.methods),
+    batch_size=r"\d+",
+    seeds=r"\d+-\d+",
+
+
+def code(*patterns):
+    """Files of the package that a stage runs: a change in them, and in no others, makes it run again."""
+    return [str(path) for pattern in patterns for path in sorted(PACKAGE.glob(pattern))]
+
+
+def code_of(cls):
+    """Files that define a data set or a method, those it inherits from included."""
+    files = {inspect.getfile(base) for base in cls.__mro__ if base.__module__.startswith("pwgan.")}
+    return sorted(files - {str(PACKAGE / "options.py")})
+
+
+TRAINING_CODE = code(
+    "training/*.py",
+    "networks/*.py",
+    "transport/cost.py",
+    "transport/assignment.py",
+    "transport/wasserstein.py",
+    "transport/samplers.py",
+    "data/store.py",
+)
+MEASURING_CODE = code("measures/*.py", "transport/*.py", "networks/*.py", "training/run.py", "data/store.py")
+
+
+def cell(wildcards):
+    return STUDY.cells["{w.dataset}/{w.method}/m{w.batch_size}/seeds{w.seeds}".format(w=wildcards)]
+
+
+def method_code(wildcards):
+    return code_of(methods()[cell(wildcards).training.algorithm])
+
+
+def data_code(wildcards):
+    return code_of(datasets()[STUDY.data_cells[wildcards.dataset].dataset])
+
+
+def data_spec(wildcards):
+    return STUDY.data_cells[wildcards.dataset].model_dump_json()
+
+
+def training(wildcards):
+    return cell(wildcards).training.model_dump_json()
+
+
+def measuring(wildcards):
+    return cell(wildcards).model_dump_json()
+
+
+def reference(wildcards):
+    return STUDY.reference(wildcards.dataset).model_dump_json()
+
+
+def classifier(wildcards):
+    """The trained classifier of a labelled data set; nothing for others."""
+    if not STUDY.data_set(wildcards.dataset).labelled:
+        return []
+    return f"{RESULTS}/data/{wildcards.dataset}-classifier.safetensors"
+
+
+def classifier_option(wildcards):
+    return f"--classifier {classifier(wildcards)}" if classifier(wildcards) else ""
+
+
+FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.cells]
+REFERENCES = [f"{RESULTS}/{dataset}/data" for dataset in STUDY.datasets]
+AGGREGATES = expand(
+    RESULTS + "/{name}.parquet", name=["measures", "bias", "history", "runs", "costs", "measure_costs"]
+)
+FIGURES = figure_names(STUDY.datasets)

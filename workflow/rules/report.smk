@@ -1,0 +1,88 @@
+# From the results of all cells to tables and figures.
+#
+# input:  the files of every trained and measured block, and of the references
+# output: results/{study}/*.parquet             tidy frames of the whole study
+#         results/{study}/tables/*.{csv,md,html}
+#         results/{study}/figures/*.{csv,png}   each figure beside the numbers that it draws
+
+
+rule aggregate:
+    input:
+        expand(
+            "{folder}/{file}",
+            folder=FOLDERS,
+            file=["run.json", "history.parquet", "measures.parquet", "bias.parquet", "measures.json"],
+        ),
+        expand("{folder}/{file}", folder=REFERENCES, file=["measures.parquet", "bias.parquet", "measures.json"]),
+        code=code("report/aggregate.py"),
+    output:
+        AGGREGATES,
+    log:
+        RESULTS + "/logs/aggregate.log",
+    benchmark:
+        RESULTS + "/benchmarks/aggregate.tsv"
+    params:
+        folders=FOLDERS + REFERENCES,
+        results=RESULTS,
+    conda:
+        "../../envs/pwgan.yaml"
+    shell:
+        "python -m pwgan aggregate --output {params.results:q} {params.folders:q} 2> {log:q}"
+
+
+rule figures:
+    input:
+        AGGREGATES,
+        samples=expand("{folder}/samples.npy", folder=FOLDERS),
+        data=expand(RESULTS + "/data/{dataset}.safetensors", dataset=STUDY.datasets),
+        code=code("report/[!_at]*.py"),
+    output:
+        expand(RESULTS + "/figures/{name}.csv", name=FIGURES),
+        **{
+            name.replace("-", "_"): report(
+                f"{RESULTS}/figures/{name}.png",
+                caption=f"../report/{name.partition('-')[0]}.rst",
+                category="Figures",
+                labels={"figure": name.replace("-", ": ")},
+            )
+            for name in FIGURES
+        },
+    log:
+        RESULTS + "/logs/figures.log",
+    benchmark:
+        RESULTS + "/benchmarks/figures.tsv"
+    params:
+        results=RESULTS,
+        figures=RESULTS + "/figures",
+    conda:
+        "../../envs/pwgan.yaml"
+    shell:
+        "python -m pwgan figures --results {params.results:q} --output {params.figures:q} 2> {log:q}"
+
+
+rule tables:
+    input:
+        AGGREGATES,
+        code=code("report/tables.py", "report/statistics.py", "report/frames.py"),
+    output:
+        expand(RESULTS + "/tables/{name}.{ext}", name=TABLES, ext=["csv", "md"]),
+        **{
+            name.replace("-", "_"): report(
+                f"{RESULTS}/tables/{name}.html",
+                caption=f"../report/table-{name}.rst",
+                category="Tables",
+                labels={"table": name},
+            )
+            for name in TABLES
+        },
+    log:
+        RESULTS + "/logs/tables.log",
+    benchmark:
+        RESULTS + "/benchmarks/tables.tsv"
+    params:
+        results=RESULTS,
+        tables=RESULTS + "/tables",
+    conda:
+        "../../envs/pwgan.yaml"
+    shell:
+        "python -m pwgan tables --results {params.results:q} --output {params.tables:q} 2> {log:q}"

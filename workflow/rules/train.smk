@@ -1,0 +1,35 @@
+# Training: one job trains one block of seeds of one cell (data set x method x mini-batch size).
+#
+# input:  the stored data set
+# output: run.json             resolved hyper-parameters, versions, device, status of each seed, seconds, peak memory
+#         history.parquet      losses and EWD over training
+#         generator.safetensors, samples.npy
+# steps:  go on from the block's checkpoint if a stopped job left one (it is not an output, so it survives), else begin
+
+
+rule train:
+    input:
+        data=rules.data.output,
+        code=TRAINING_CODE,
+        method=method_code,
+    output:
+        BLOCK + "/run.json",
+        BLOCK + "/history.parquet",
+        BLOCK + "/generator.safetensors",
+        BLOCK + "/samples.npy",
+    log:
+        RESULTS + "/logs/train/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
+    benchmark:
+        RESULTS + "/benchmarks/train/{dataset}/{method}/m{batch_size}/seeds{seeds}.tsv"
+    params:
+        cell=training,
+        folder=BLOCK,
+    threads: STUDY.threads
+    resources:
+        gpu=int(DEVICE == "cuda"),
+        device=DEVICE,
+    conda:
+        "../../envs/pwgan.yaml"
+    shell:
+        "OMP_NUM_THREADS={threads} python -m pwgan train {params.cell:q} --data {input.data:q}"
+        " --device {resources.device} --output {params.folder:q} 2> {log:q}"
