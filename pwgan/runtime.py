@@ -92,7 +92,7 @@ def _lock_one(gpus: list[str], held: contextlib.ExitStack) -> str:
     folder.mkdir(exist_ok=True)
     files: list[IO[str]] = []
     for gpu in gpus:
-        files.append(held.enter_context(open(folder / gpu, "w")))
+        files.append(held.enter_context((folder / gpu).open("w")))
         try:
             fcntl.flock(files[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
             return gpu

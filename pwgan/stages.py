@@ -41,8 +41,13 @@ def classifier(options: Namespace) -> None:
     if stored.train_labels is None or stored.heldout_labels is None:
         raise ValueError(f"{options.data} has no labels to train a classifier on")
     with claimed_device(options.device) as device:
-        arrays = (stored.train, stored.train_labels, stored.heldout, stored.heldout_labels)
-        model, report = train_classifier(*(torch.from_numpy(array) for array in arrays), device=device)
+        model, report = train_classifier(
+            torch.from_numpy(stored.train),
+            torch.from_numpy(stored.train_labels),
+            torch.from_numpy(stored.heldout),
+            torch.from_numpy(stored.heldout_labels),
+            device=device,
+        )
         save_classifier(options.output, model, report)
 
 

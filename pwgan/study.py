@@ -1,6 +1,6 @@
 """A study: what is trained on what, with which seeds, and how it is measured; and the cells it consists of.
 
-Reading a study imports no torch and opens no data, so that planning is quick; whatever is wrong with it is refused here.
+Reading a study imports no torch and loads no data, so that planning is quick; whatever is wrong with it is refused.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class DataSetEntry(Options):
 
 
 class Training(Options):
-    """Everything that one block of seeds is trained with, and nothing else: a change here, and only here, retrains it."""
+    """Everything that one block of seeds is trained with, and nothing else: only a change here retrains it."""
 
     dataset: Name
     method: Name

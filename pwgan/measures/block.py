@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ log = logging.getLogger("pwgan")
 class Subject:
     """What is measured: ``samples(n)`` gives n samples of each seed, (S, n, *sample), at most ``limit`` of them.
 
-    ``generator`` and its latents are there unless the samples are real; ``sound`` (S,) tells seeds that have not diverged.
+    ``generator`` and its latents are there unless the samples are real; ``sound`` (S,) tells seeds that never diverged.
     """
 
     seeds: range
@@ -84,7 +85,7 @@ class Block:
                 self.costs[name] = cost
                 log.info("%s: %.1f s, %.0f MB", name, cost.seconds, cost.peak_memory_mb)
 
-    def write(self, folder: Path, labels: dict[str, object]) -> None:
+    def write(self, folder: Path, labels: dict[str, Any]) -> None:
         """Write measures.parquet, bias.parquet and measures.json; ``labels`` are the columns that name the block."""
         for name, rows in (("measures", self.values), ("bias", self.bias_rows)):
             frame = pd.DataFrame(rows).assign(**labels)

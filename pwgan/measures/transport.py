@@ -37,11 +37,11 @@ def bias_ladder(
 ) -> list[tuple[int, Report]]:
     """Mini-batch bias on one fixed pool for every evaluation m, averaged over random partitions of both sides.
 
-    real: (n, d). latent: (S, n, z), or with ``generator`` None the points (S, n, d) to compare themselves. Each entry is
-    (m, report) with the fields of ``BiasReport`` and two gradient cosines, each (S,). The gradient is that of the
-    matched cost with respect to the generator's parameters: ``cosine_batch`` is the mean over mini-batches of the cosine
-    of one mini-batch's gradient and the full one, ``cosine_mean`` the cosine of the mean over mini-batches and the full
-    one; NaN without a generator. Everything is NaN for a seed that is not ``sound`` (S,). Source: article D3-D6.
+    real: (n, d). latent: (S, n, z), or with ``generator`` None the points (S, n, d) to compare themselves. Each entry
+    is (m, report) with the fields of ``BiasReport`` and two gradient cosines, each (S,). The gradient is that of the
+    matched cost with respect to the generator's parameters: ``cosine_batch`` is the mean over mini-batches of the
+    cosine of one mini-batch's gradient and the full one, ``cosine_mean`` the cosine of the mean over mini-batches and
+    the full one; NaN without a generator. All is NaN for a seed that is not ``sound`` (S,). Source: article D3-D6.
     """
     with torch.no_grad():
         fake = latent if generator is None else _generate(generator, latent)

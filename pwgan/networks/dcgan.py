@@ -1,4 +1,4 @@
-"""DCGAN generator and critic on the seed axis (Radford, Metz and Chintala, 2016), for 8, 28, 32, 64 pixels and others."""
+"""DCGAN generator and critic on the seed axis (Radford, Metz and Chintala, 2016), for 8, 28, 32, 64 pixels and more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch import nn
 
 from pwgan.networks import CriticNorm
 from pwgan.networks.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, to_maps
+import itertools
 
 
 def levels(size: int) -> int:
@@ -19,7 +20,7 @@ def levels(size: int) -> int:
 
 
 class Generator(nn.Module):
-    """Latents (S, m, z) -> images (S, m, channels, size, size) in [-1, 1]; batch normalisation in every hidden layer."""
+    """Latents (S, m, z) -> images (S, m, channels, size, size) in [-1, 1]; every hidden layer is batch-normalised."""
 
     def __init__(self, seeds: int, latent_dim: int, width: int, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -28,9 +29,7 @@ class Generator(nn.Module):
         channels = [width << level for level in reversed(range(depth))]
         self.project = Linear(seeds, latent_dim, channels[0] * self.start**2)
         self.norms = nn.ModuleList(BatchNorm(seeds, c) for c in channels)
-        self.ups = nn.ModuleList(
-            ConvTranspose2d(seeds, a, b, bias=False) for a, b in zip(channels, channels[1:], strict=False)
-        )
+        self.ups = nn.ModuleList(ConvTranspose2d(seeds, a, b, bias=False) for a, b in itertools.pairwise(channels))
         self.last = ConvTranspose2d(seeds, channels[-1], shape[0], bias=True)
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pwgan.networks.seeds import Linear
+import itertools
 
 
 class Generator(nn.Module):
@@ -18,7 +19,7 @@ class Generator(nn.Module):
         super().__init__()
         self.shape = shape
         sizes = [latent_dim, *[width] * depth, math.prod(shape)]
-        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in itertools.pairwise(sizes))
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         hidden = latent
@@ -33,7 +34,7 @@ class Critic(nn.Module):
     def __init__(self, seeds: int, width: int, depth: int, shape: tuple[int, ...]) -> None:
         super().__init__()
         sizes = [math.prod(shape), *[width] * depth]
-        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in itertools.pairwise(sizes))
         self.score = Linear(seeds, width, 1)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:

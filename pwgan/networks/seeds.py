@@ -15,7 +15,6 @@ from torch import nn
 
 from pwgan.runtime import seed_of
 
-
 # How a CPU convolves fastest, measured in benchmarks/seeds.py: where the picture side has few channels, as a matrix
 # product over 4x4 windows; on small maps as one grouped call; on large ones seed by seed. A GPU wants one launch.
 _FEW_CHANNELS = 4
@@ -57,7 +56,7 @@ class Conv2d(nn.Module):
         self.bias = nn.Parameter(torch.empty(seeds, outputs)) if bias else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        seeds, outputs, inputs = self.weight.shape[:3]
+        seeds, _outputs, inputs = self.weight.shape[:3]
         if x.is_cuda or inputs > _FEW_CHANNELS:
             return _grouped_or_looped(F.conv2d, x, self.weight, self.bias)
         patches = F.unfold(x, **_WINDOW).unflatten(1, (seeds, inputs * 16))

@@ -15,7 +15,7 @@ Rows = list[dict[str, Any]]
 
 
 def write_aggregates(folders: Iterable[Path], out: Path) -> None:
-    """Write measures, bias, history, runs, costs and measure_costs as parquet, from the folders of blocks and references.
+    """Write measures, bias, history, runs, costs and measure_costs as parquet, from folders of blocks and references.
 
     A folder without run.json is that of a reference, the real samples.
     """

@@ -31,7 +31,7 @@ class Draws:
         return held[1][:, place]
 
     def uniforms(self, stream: str, number: int) -> Callable[..., torch.Tensor]:
-        """Return a function uniform(*shape) -> (S, *shape); each of its calls within one batch is a stream of its own."""
+        """Return a function uniform(*shape) -> (S, *shape); each call within one batch is a stream of its own."""
         calls = 0
 
         def uniform(*shape: int) -> torch.Tensor:
