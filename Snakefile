@@ -8,7 +8,7 @@
 
 from snakemake.utils import min_version
 
-min_version("9.8")
+min_version("9.14")
 
 
 # A study given on the command line replaces the default one: merging the two would train the cells of both.
@@ -25,6 +25,15 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/report.smk"
+
+
+# On a cluster these run where snakemake runs: data may need a network, the others take seconds.
+localrules:
+    all,
+    data,
+    aggregate,
+    figures,
+    tables,
 
 
 rule all:

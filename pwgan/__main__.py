@@ -18,9 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         getattr(stages, options.verb)(options)
-    except (ValueError, FileNotFoundError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         logging.getLogger("pwgan").debug("", exc_info=True)
-        sys.stderr.write(f"pwgan {options.verb}: {type(error).__name__}: {error}\n")
+        told = " ".join(str(error).split())
+        sys.stderr.write(f"pwgan {options.verb}: {type(error).__name__}: {told}\n")
         return 2
     return 0
 

@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 
 from pwgan.runtime import claimed_device, exclusive
-from pwgan.study import DATA, Reference, read_cell, read_data_cell, read_study, read_training
+from pwgan.study import DATA, read_cell, read_data_cell, read_reference, read_study, read_training
 from pwgan.study import schema as study_schema
 
 
@@ -86,7 +86,7 @@ def reference(options: Namespace) -> None:
     from pwgan.data.store import read_data
     from pwgan.measures.block import Block, real
 
-    what = Reference.model_validate_json(options.cell)
+    what = read_reference(options.cell)
     stored = read_data(options.data)
     block = Block(real(stored, what.seeds), stored, what.measures, what.features, options.classifier)
     block.run()

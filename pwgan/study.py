@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
@@ -22,6 +22,7 @@ from pwgan.options import Options, nearest
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 Device = Literal["auto", "cpu", "cuda"]
 Extractor = Literal["classifier", "inception", "none"]
+Parsed = TypeVar("Parsed", bound=Options)
 DATA = "data"  # Where the method's name stands, it means the training samples themselves: the floor of every measure.
 
 
@@ -50,7 +51,7 @@ class DataSetEntry(Options):
     """What a study may say of a data set besides the data set's own options."""
 
     dataset: str | None = None
-    batch_sizes: list[PositiveInt] | None = None
+    batch_sizes: list[PositiveInt] | None = Field(None, min_length=1)
     seeds: PositiveInt | None = None
     steps: PositiveInt | None = None
     network: Network | None = None
@@ -82,7 +83,8 @@ class Training(Options):
 
     def build_method(self) -> Method:
         """Return the method with its options."""
-        return methods()[self.algorithm].model_validate(self.options)
+        known = methods()
+        return known[nearest(self.algorithm, known, "method")].model_validate(self.options)
 
 
 class Cell(Options):
@@ -137,7 +139,12 @@ class Study(Options):
             spec, entry = self.data_set(name), self._entry(name)
             for method in entry.methods:
                 self._method(nearest(method, self.methods, f"method of this study in datasets.{name}.methods"), name)
-            self._network(name).check(spec.sample_shape())
+            try:
+                self._network(name).check(spec.sample_shape())
+            except ValueError as error:
+                raise ValueError(f"datasets.{name}: network: {error}") from error
+            if spec.labelled and spec.kind == "points":
+                raise ValueError(f"datasets.{name}: only images are measured by labels; points must come without")
             for m in self._batch_sizes(name):
                 if m > spec.train_size():
                     raise ValueError(
@@ -167,7 +174,7 @@ class Study(Options):
         """Return the data set that the entry ``name`` describes."""
         given = self.datasets[name]
         known = datasets()
-        cls = known[nearest(given.get("dataset", name), known, "data set")]
+        cls = known[nearest(given.get("dataset", name), known, f"data set in datasets.{name}")]
         for key in given:
             nearest(key, [*cls.model_fields, *DataSetEntry.model_fields], f"key of datasets.{name}")
         own = {key: value for key, value in given.items() if key not in DataSetEntry.model_fields}
@@ -178,8 +185,8 @@ class Study(Options):
         changed = self._entry(data).methods.get(name, {}) if data else {}
         given = {**self.methods[name], **changed}
         known = methods()
-        algorithm = nearest(given.pop("method", name), known, "method")
         where = f"datasets.{data}.methods.{name}" if changed else f"methods.{name}"
+        algorithm = nearest(given.pop("method", name), known, f"method in {where}")
         return algorithm, _named(where, known[algorithm], given)
 
     def _batch_sizes(self, name: str) -> list[int]:
@@ -254,7 +261,8 @@ class DataCell(Options):
 
     def build(self) -> DataSet:
         """Return the data set with its options."""
-        return _named(self.name, datasets()[self.dataset], self.options)
+        known = datasets()
+        return _named(self.name, known[nearest(self.dataset, known, "data set")], self.options)
 
 
 def _named(where: str, cls: type[Any], given: Mapping[str, Any]) -> Any:
@@ -271,8 +279,9 @@ def explain(error: ValidationError) -> str:
     for slip in error.errors(include_url=False):
         where = ".".join(str(part) for part in slip["loc"])
         text = slip["msg"].removeprefix("Value error, ")
-        given = slip["input"]
-        lines.append(f"{where}: {text}, given {given!r}" if where else text)
+        # Of a missing field, the input is all that stands around it.
+        given = "" if slip["type"] == "missing" else f", given {slip['input']!r}"
+        lines.append(f"{where}: {text}{given}" if where else text)
     return "; ".join(lines)
 
 
@@ -294,25 +303,47 @@ def read_study(path: str | Path) -> Study:
 
 def read_training(text: str) -> Training:
     """Read how a block is trained from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
-    return Training.model_validate_json(text) if text.lstrip().startswith("{") else read_cell(text).training
+    return _from_json(Training, text) if _is_json(text) else read_cell(text).training
 
 
 def read_cell(text: str) -> Cell:
     """Read a cell from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
-    if text.lstrip().startswith("{"):
-        return Cell.model_validate_json(text)
-    path, _, place = text.rpartition(":")
-    cells = read_study(path).cells
-    return cells[nearest(place, cells, f"cell of {path}")]
+    if _is_json(text):
+        return _from_json(Cell, text)
+    study, place = _in_study(text, "DATASET/METHOD/mN/seedsA-B")
+    return study.cells[nearest(place, study.cells, f"cell of {text.removesuffix(':' + place)}")]
 
 
 def read_data_cell(text: str) -> DataCell:
     """Read a data set from JSON, or from ``STUDY.yaml:DATASET``."""
-    if text.lstrip().startswith("{"):
-        return DataCell.model_validate_json(text)
-    path, _, name = text.rpartition(":")
-    known = read_study(path).data_cells
-    return known[nearest(name, known, f"data set of {path}")]
+    if _is_json(text):
+        return _from_json(DataCell, text)
+    study, name = _in_study(text, "DATASET")
+    return study.data_cells[nearest(name, study.data_cells, f"data set of {text.removesuffix(':' + name)}")]
+
+
+def read_reference(text: str) -> Reference:
+    """Read from JSON what of a data set's real samples is measured."""
+    return _from_json(Reference, text)
+
+
+def _is_json(text: str) -> bool:
+    return text.lstrip().startswith("{")
+
+
+def _from_json(cls: type[Parsed], text: str) -> Parsed:
+    try:
+        return cls.model_validate_json(text)
+    except ValidationError as error:
+        raise ValueError(f"{cls.__name__} as JSON: {explain(error)}") from error
+
+
+def _in_study(text: str, form: str) -> tuple[Study, str]:
+    """Part ``STUDY.yaml:PLACE`` into the study and the place in it."""
+    path, colon, place = text.rpartition(":")
+    if not colon:
+        raise ValueError(f"{text!r} is neither JSON nor STUDY.yaml:{form}")
+    return read_study(path), place
 
 
 def schema() -> str:

@@ -106,7 +106,9 @@ class Block:
 
     def _per_seed(self, samples: torch.Tensor, measure: Callable[[torch.Tensor], dict[str, float]]) -> None:
         sound = self.subject.sound.tolist()
-        self._add_each([measure(own) if ok else None for own, ok in zip(samples, sound, strict=True)])
+        # Where no seed is sound, the first one, all zeros by now, still tells the names of what would be measured.
+        needed = sound if any(sound) else [True, *sound[1:]]
+        self._add_each([measure(own) if ok else None for own, ok in zip(samples, needed, strict=True)])
 
     def _samples(self, count: int) -> torch.Tensor:
         """Return samples on the CPU, those of diverged seeds as 0 and images cut to the range of a picture."""
@@ -160,8 +162,6 @@ class Block:
             if subject.generator is None
             else latent_samples(subject.seeds, "pool", n, subject.latent_dim)
         )
-        if not sound.any():
-            return
         partitions = self.measures.bias_partitions
         for m, report in bias_ladder(
             heldout, pool.to(self.device), subject.generator, subject.seeds, sound, partitions

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from pwgan.networks import CriticNorm
 from pwgan.networks.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, to_maps
-import itertools
 
 
 def levels(size: int) -> int:

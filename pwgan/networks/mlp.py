@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -9,7 +10,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from pwgan.networks.seeds import Linear
-import itertools
 
 
 class Generator(nn.Module):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,14 @@ from pwgan.methods import Nets
 from pwgan.runtime import whole_file
 from pwgan.study import Training
 
-RUNNING, CRITIC_LOSS, GENERATOR_LOSS = 0, 1, 2
-REASONS = {RUNNING: None, CRITIC_LOSS: "critic loss is not finite", GENERATOR_LOSS: "generator loss is not finite"}
+log = logging.getLogger("pwgan")
+RUNNING, CRITIC_LOSS, GENERATOR_LOSS, SAMPLES = 0, 1, 2, 3
+REASONS = {
+    RUNNING: None,
+    CRITIC_LOSS: "critic loss is not finite",
+    GENERATOR_LOSS: "generator loss is not finite",
+    SAMPLES: "generated samples are not finite",
+}
 
 
 @dataclass
@@ -69,7 +77,11 @@ def load_checkpoint(path: Path, cell: Training, state: State, device: torch.devi
     """Bring ``state`` to where the checkpoint left it; False where there is none of this configuration."""
     if not path.exists():
         return False
-    content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        log.warning("%s is no checkpoint (%s); starting afresh", path, str(error).partition("\n")[0])
+        return False
     if content["stamp"] != stamp(cell):
         return False
     state.nets.generator.load_state_dict(content["generator"])

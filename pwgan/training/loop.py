@@ -15,7 +15,15 @@ from pwgan.data.store import StoredData, to_float
 from pwgan.methods import AdversarialMethod, Batch, Nets
 from pwgan.networks.seeds import initialise
 from pwgan.study import Training
-from pwgan.training.checkpoint import CRITIC_LOSS, GENERATOR_LOSS, RUNNING, State, load_checkpoint, save_checkpoint
+from pwgan.training.checkpoint import (
+    CRITIC_LOSS,
+    GENERATOR_LOSS,
+    RUNNING,
+    SAMPLES,
+    State,
+    load_checkpoint,
+    save_checkpoint,
+)
 from pwgan.training.draws import Draws
 from pwgan.transport.cost import points
 from pwgan.transport.samplers import RandomSampler
@@ -86,7 +94,7 @@ class Trainer:
         return torch.full((rows, self.cell.seeds), torch.nan, device=self.device)
 
     def _iterate(self) -> torch.Tensor:
-        """Take the critic's steps, then the generator's; return the last loss of each, (2, S)."""
+        """Take the critic's steps, then the generator's; return the last loss of each, (2, S), NaN once diverged."""
         method, nets, state = self.method, self.state.nets, self.state
         losses = self._nothing(2)
         critic_steps = method.critic_steps if isinstance(method, AdversarialMethod) else 0
@@ -107,7 +115,7 @@ class Trainer:
                 self._descend("generator", state.record(loss, GENERATOR_LOSS))
                 nets.critic.requires_grad_(True)
                 losses[1] = loss.detach()
-        return losses
+        return torch.where(state.fate == RUNNING, losses, torch.nan)
 
     def _batch(self, number: int) -> Batch:
         index = self.sampler.batch(number)
@@ -125,12 +133,15 @@ class Trainer:
 
     @torch.no_grad()
     def _evaluate(self) -> torch.Tensor:
-        """EWD between the fixed held-out samples and as many generated from fixed latents, (1, S)."""
+        """EWD between the fixed held-out samples and as many generated from fixed latents, (1, S), NaN once diverged."""
         generator = self.state.nets.generator.eval()
         latent = self.draws.draw("evaluation", 0, (self.cell.evaluation_points, self.cell.network.latent_dim))
         fake = points(generator(latent), 1)
         generator.train()
-        sound = fake.isfinite().all(-1).all(-1)
+        # The last step may ruin a seed whose losses were all finite: no loss will tell, but its samples do.
+        finite = fake.isfinite().all(-1).all(-1)
+        self.state.record(torch.where(finite, 0.0, torch.nan), SAMPLES)
+        sound = self.state.fate == RUNNING
         ewd = self._nothing(1)
         if sound.any():
             ewd[0, sound] = wasserstein(self.heldout[sound], fake[sound]).value.to(ewd.dtype)

@@ -30,8 +30,8 @@ class Matching:
 def match(cost: torch.Tensor) -> torch.Tensor:
     """Find the permutation of least total cost: argmin over pi of sum_i c_{i, pi(i)}.
 
-    cost: (..., n, n) -> columns (..., n), int64. Raises ValueError for a cost that is not square, empty or not
-    finite. Source: article D1, D2.
+    cost: (..., n, n), float32 or float64 -> columns (..., n), int64. Raises ValueError for a cost that is not square,
+    empty, not finite or of another dtype. Source: article D1, D2.
     """
     _check(cost)
     n = cost.shape[-1]
@@ -45,7 +45,7 @@ def solve(cost: torch.Tensor) -> Matching:
 
     max over u, v of mean(u) + mean(v) subject to u_i + v_j <= c_ij  equals  min over pi of mean_i c_{i, pi(i)}.
 
-    cost: (..., n, n), any real dtype; potentials, value and gap are float64. Raises ValueError as ``match`` does.
+    cost: (..., n, n); potentials, value and gap are float64. Raises ValueError as ``match`` does.
     Source: article D1; C1 for the dual.
     """
     columns = match(cost)
@@ -83,8 +83,8 @@ def _check(cost: torch.Tensor) -> None:
         raise ValueError(f"a matching is one-to-one: cost must be (..., n, n), given {tuple(cost.shape)}")
     if cost.numel() == 0:
         raise ValueError(f"nothing to match: cost of shape {tuple(cost.shape)} is empty")
-    if not cost.is_floating_point():
-        raise ValueError(f"cost must be of a floating-point dtype, given {cost.dtype}")
+    if cost.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"cost must be float32 or float64, given {cost.dtype}")
     if not torch.isfinite(cost).all():
         raise ValueError(f"cost holds {int((~torch.isfinite(cost)).sum())} entries that are NaN or infinite")
 

@@ -35,11 +35,12 @@ def cost(x: torch.Tensor, y: torch.Tensor, name: CostName = "euclidean") -> torc
 def pair_cost(x: torch.Tensor, y: torch.Tensor, name: CostName = "euclidean") -> torch.Tensor:
     """Cost of points already paired: c(x_j, y_j), (..., n, d) twice -> (..., n).
 
-    Its gradient at x_j = y_j is 0, the subgradient of least norm, where that of the square root is undefined.
+    Its gradient at x_j = y_j is 0, the subgradient of least norm, where that of the square root is undefined. NaN stays
+    NaN.
     """
     nearest(name, get_args(CostName), "cost")
     squared = (x - y).square().sum(-1)
     if name == "sqeuclidean":
         return squared
-    apart = squared > 0
+    apart = squared != 0
     return torch.where(apart, torch.where(apart, squared, 1).sqrt(), 0)

@@ -52,14 +52,16 @@ def minibatch_wasserstein(
     MBWD = (1/n) sum_i sum_{j in batch i} c(x_j, y_{pi*_i(j)}), pi*_i optimal within batch i.
 
     x, y: (..., n, d). x_batches, y_batches: (..., n/m, m) int64, each a partition of 0..n-1: batch i of x is matched
-    with batch i of y. Raises ValueError where they are not partitions. Source: article D3.
+    with batch i of y. Raises ValueError where they are not partitions of one shape. Source: article D3.
     """
     check_pair(x, y)
     n = x.shape[-2]
+    every_point = torch.arange(n, device=x.device).expand(x.shape[:-1])
     for side, batches in (("x_batches", x_batches), ("y_batches", y_batches)):
-        flat = batches.flatten(-2)
-        if not torch.equal(flat.sort(-1).values, torch.arange(n, device=flat.device).expand_as(flat)):
-            raise ValueError(f"{side} of shape {tuple(batches.shape)} is not a partition of the {n} points")
+        if batches.ndim < 2 or not torch.equal(batches.flatten(-2).sort(-1).values, every_point):
+            raise ValueError(f"{side} of shape {tuple(batches.shape)} is not a partition of the {n} points of each set")
+    if x_batches.shape != y_batches.shape:
+        raise ValueError(f"x_batches {tuple(x_batches.shape)} and y_batches {tuple(y_batches.shape)} differ in shape")
     shape = (*x.shape[:-2], *x_batches.shape[-2:], x.shape[-1])
     x_parts = _take(x, x_batches.flatten(-2)).reshape(shape)
     y_parts = _take(y, y_batches.flatten(-2)).reshape(shape)

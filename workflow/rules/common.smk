@@ -1,6 +1,6 @@
 # Helpers of the rules, and no rules: the study, the paths of its files, and what each stage depends on.
 
-import inspect
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -17,9 +17,16 @@ except ValueError as error:
     raise WorkflowError(f"The study is refused: {error}")
 
 RESULTS = f"results/{STUDY.study}"
-BLOCK = RESULTS + "/{dataset}/{method}/m{batch_size}/seeds{seeds}"
 DEVICE = resolve_device(STUDY.device)
-PACKAGE = Path(workflow.basedir) / "pwgan"
+# Relative, as all paths are: a study whose folder is moved, or seen under another name, stays up to date.
+PACKAGE = Path(os.path.relpath(workflow.basedir)) / "pwgan"
+
+
+pathvars:
+    results=RESULTS,
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
+    block="<results>/{dataset}/{method}/m{batch_size}/seeds{seeds}",
 
 
 wildcard_constraints:
@@ -36,8 +43,9 @@ def code(*patterns):
 
 def code_of(cls):
     """Files that define a data set or a method, those it inherits from included."""
-    files = {inspect.getfile(base) for base in cls.__mro__ if base.__module__.startswith("pwgan.")}
-    return sorted(files - {str(PACKAGE / "options.py")})
+    modules = {base.__module__ for base in cls.__mro__} - {"pwgan.options"}
+    files = [f"{m.replace('.', '/')}.py" for m in modules if m.startswith("pwgan.")]
+    return sorted(str(PACKAGE.parent / file) for file in files)
 
 
 TRAINING_CODE = code(
@@ -49,11 +57,19 @@ TRAINING_CODE = code(
     "transport/samplers.py",
     "data/store.py",
 )
-MEASURING_CODE = code("measures/*.py", "transport/*.py", "networks/*.py", "training/run.py", "data/store.py")
+MEASURING_CODE = code(
+    "measures/*.py",
+    "transport/*.py",
+    "networks/*.py",
+    "training/run.py",
+    "data/store.py",
+)
 
 
 def cell(wildcards):
-    return STUDY.cells["{w.dataset}/{w.method}/m{w.batch_size}/seeds{w.seeds}".format(w=wildcards)]
+    return STUDY.cells[
+        "{w.dataset}/{w.method}/m{w.batch_size}/seeds{w.seeds}".format(w=wildcards)
+    ]
 
 
 def method_code(wildcards):
@@ -94,6 +110,7 @@ def classifier_option(wildcards):
 FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.cells]
 REFERENCES = [f"{RESULTS}/{dataset}/data" for dataset in STUDY.datasets]
 AGGREGATES = expand(
-    RESULTS + "/{name}.parquet", name=["measures", "bias", "history", "runs", "costs", "measure_costs"]
+    "<results>/{name}.parquet",
+    name=["measures", "bias", "history", "runs", "costs", "measure_costs"],
 )
 FIGURES = figure_names(STUDY.datasets)

@@ -11,15 +11,15 @@ rule data:
         code=data_code,
         store=code("data/store.py"),
     output:
-        RESULTS + "/data/{dataset}.safetensors",
+        "<results>/data/{dataset}.safetensors",
     log:
-        RESULTS + "/logs/data/{dataset}.log",
+        "<logs>/data/{dataset}.log",
     benchmark:
-        RESULTS + "/benchmarks/data/{dataset}.tsv"
-    params:
-        spec=data_spec,
+        "<benchmarks>/data/{dataset}.tsv"
     conda:
         "../../envs/pwgan.yaml"
+    params:
+        spec=data_spec,
     shell:
         "python -m pwgan data {params.spec:q} --output {output:q} 2> {log:q}"
 
@@ -29,17 +29,17 @@ rule classifier:
         data=rules.data.output,
         code=code("measures/classifier.py"),
     output:
-        RESULTS + "/data/{dataset}-classifier.safetensors",
+        "<results>/data/{dataset}-classifier.safetensors",
     log:
-        RESULTS + "/logs/classifier/{dataset}.log",
+        "<logs>/classifier/{dataset}.log",
     benchmark:
-        RESULTS + "/benchmarks/classifier/{dataset}.tsv"
+        "<benchmarks>/classifier/{dataset}.tsv"
+    conda:
+        "../../envs/pwgan.yaml"
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
         device=DEVICE,
-    conda:
-        "../../envs/pwgan.yaml"
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan classifier --data {input.data:q} --device {resources.device}"
         " --output {output:q} 2> {log:q}"

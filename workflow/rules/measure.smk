@@ -8,29 +8,29 @@
 
 rule measure:
     input:
-        run=BLOCK + "/run.json",
-        generator=BLOCK + "/generator.safetensors",
+        run="<block>/run.json",
+        generator="<block>/generator.safetensors",
         data=rules.data.output,
         classifier=classifier,
         code=MEASURING_CODE,
     output:
-        BLOCK + "/measures.parquet",
-        BLOCK + "/bias.parquet",
-        BLOCK + "/measures.json",
+        "<block>/measures.parquet",
+        "<block>/bias.parquet",
+        "<block>/measures.json",
     log:
-        RESULTS + "/logs/measure/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
+        "<logs>/measure/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
     benchmark:
-        RESULTS + "/benchmarks/measure/{dataset}/{method}/m{batch_size}/seeds{seeds}.tsv"
-    params:
-        cell=measuring,
-        folder=BLOCK,
-        classifier=classifier_option,
+        "<benchmarks>/measure/{dataset}/{method}/m{batch_size}/seeds{seeds}.tsv"
+    conda:
+        "../../envs/pwgan.yaml"
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
         device=DEVICE,
-    conda:
-        "../../envs/pwgan.yaml"
+    params:
+        cell=measuring,
+        folder=subpath(input.run, parent=True),
+        classifier=classifier_option,
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan measure {params.cell:q} --data {input.data:q} {params.classifier}"
         " --device {resources.device} --input {params.folder:q} 2> {log:q}"
@@ -42,23 +42,23 @@ rule reference:
         classifier=classifier,
         code=MEASURING_CODE,
     output:
-        RESULTS + "/{dataset}/data/measures.parquet",
-        RESULTS + "/{dataset}/data/bias.parquet",
-        RESULTS + "/{dataset}/data/measures.json",
+        "<results>/{dataset}/data/measures.parquet",
+        "<results>/{dataset}/data/bias.parquet",
+        "<results>/{dataset}/data/measures.json",
     log:
-        RESULTS + "/logs/reference/{dataset}.log",
+        "<logs>/reference/{dataset}.log",
     benchmark:
-        RESULTS + "/benchmarks/reference/{dataset}.tsv"
-    params:
-        cell=reference,
-        folder=RESULTS + "/{dataset}/data",
-        classifier=classifier_option,
+        "<benchmarks>/reference/{dataset}.tsv"
+    conda:
+        "../../envs/pwgan.yaml"
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
         device=DEVICE,
-    conda:
-        "../../envs/pwgan.yaml"
+    params:
+        cell=reference,
+        folder=subpath(output[0], parent=True),
+        classifier=classifier_option,
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan reference {params.cell:q} --data {input.data:q} {params.classifier}"
         " --device {resources.device} --output {params.folder:q} 2> {log:q}"

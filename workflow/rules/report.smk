@@ -11,21 +11,31 @@ rule aggregate:
         expand(
             "{folder}/{file}",
             folder=FOLDERS,
-            file=["run.json", "history.parquet", "measures.parquet", "bias.parquet", "measures.json"],
+            file=[
+                "run.json",
+                "history.parquet",
+                "measures.parquet",
+                "bias.parquet",
+                "measures.json",
+            ],
         ),
-        expand("{folder}/{file}", folder=REFERENCES, file=["measures.parquet", "bias.parquet", "measures.json"]),
+        expand(
+            "{folder}/{file}",
+            folder=REFERENCES,
+            file=["measures.parquet", "bias.parquet", "measures.json"],
+        ),
         code=code("report/aggregate.py"),
     output:
         AGGREGATES,
     log:
-        RESULTS + "/logs/aggregate.log",
+        "<logs>/aggregate.log",
     benchmark:
-        RESULTS + "/benchmarks/aggregate.tsv"
-    params:
-        folders=FOLDERS + REFERENCES,
-        results=RESULTS,
+        "<benchmarks>/aggregate.tsv"
     conda:
         "../../envs/pwgan.yaml"
+    params:
+        folders=FOLDERS + REFERENCES,
+        results=subpath(output[0], parent=True),
     shell:
         "python -m pwgan aggregate --output {params.results:q} {params.folders:q} 2> {log:q}"
 
@@ -34,13 +44,13 @@ rule figures:
     input:
         AGGREGATES,
         samples=expand("{folder}/samples.npy", folder=FOLDERS),
-        data=expand(RESULTS + "/data/{dataset}.safetensors", dataset=STUDY.datasets),
+        data=expand("<results>/data/{dataset}.safetensors", dataset=STUDY.datasets),
         code=code("report/[!_at]*.py"),
     output:
-        expand(RESULTS + "/figures/{name}.csv", name=FIGURES),
+        expand("<results>/figures/{name}.csv", name=FIGURES),
         **{
             name.replace("-", "_"): report(
-                f"{RESULTS}/figures/{name}.png",
+                f"<results>/figures/{name}.png",
                 caption=f"../report/{name.partition('-')[0]}.rst",
                 category="Figures",
                 labels={"figure": name.replace("-", ": ")},
@@ -48,14 +58,14 @@ rule figures:
             for name in FIGURES
         },
     log:
-        RESULTS + "/logs/figures.log",
+        "<logs>/figures.log",
     benchmark:
-        RESULTS + "/benchmarks/figures.tsv"
-    params:
-        results=RESULTS,
-        figures=RESULTS + "/figures",
+        "<benchmarks>/figures.tsv"
     conda:
         "../../envs/pwgan.yaml"
+    params:
+        results=subpath(input[0], parent=True),
+        figures=subpath(output[0], parent=True),
     shell:
         "python -m pwgan figures --results {params.results:q} --output {params.figures:q} 2> {log:q}"
 
@@ -65,10 +75,10 @@ rule tables:
         AGGREGATES,
         code=code("report/tables.py", "report/statistics.py", "report/frames.py"),
     output:
-        expand(RESULTS + "/tables/{name}.{ext}", name=TABLES, ext=["csv", "md"]),
+        expand("<results>/tables/{name}.{ext}", name=TABLES, ext=["csv", "md"]),
         **{
             name.replace("-", "_"): report(
-                f"{RESULTS}/tables/{name}.html",
+                f"<results>/tables/{name}.html",
                 caption=f"../report/table-{name}.rst",
                 category="Tables",
                 labels={"table": name},
@@ -76,13 +86,13 @@ rule tables:
             for name in TABLES
         },
     log:
-        RESULTS + "/logs/tables.log",
+        "<logs>/tables.log",
     benchmark:
-        RESULTS + "/benchmarks/tables.tsv"
-    params:
-        results=RESULTS,
-        tables=RESULTS + "/tables",
+        "<benchmarks>/tables.tsv"
     conda:
         "../../envs/pwgan.yaml"
+    params:
+        results=subpath(input[0], parent=True),
+        tables=subpath(output[0], parent=True),
     shell:
         "python -m pwgan tables --results {params.results:q} --output {params.tables:q} 2> {log:q}"

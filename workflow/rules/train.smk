@@ -13,23 +13,23 @@ rule train:
         code=TRAINING_CODE,
         method=method_code,
     output:
-        BLOCK + "/run.json",
-        BLOCK + "/history.parquet",
-        BLOCK + "/generator.safetensors",
-        BLOCK + "/samples.npy",
+        "<block>/run.json",
+        "<block>/history.parquet",
+        "<block>/generator.safetensors",
+        "<block>/samples.npy",
     log:
-        RESULTS + "/logs/train/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
+        "<logs>/train/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
     benchmark:
-        RESULTS + "/benchmarks/train/{dataset}/{method}/m{batch_size}/seeds{seeds}.tsv"
-    params:
-        cell=training,
-        folder=BLOCK,
+        "<benchmarks>/train/{dataset}/{method}/m{batch_size}/seeds{seeds}.tsv"
+    conda:
+        "../../envs/pwgan.yaml"
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
         device=DEVICE,
-    conda:
-        "../../envs/pwgan.yaml"
+    params:
+        cell=training,
+        folder=subpath(output[0], parent=True),
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan train {params.cell:q} --data {input.data:q}"
         " --device {resources.device} --output {params.folder:q} 2> {log:q}"

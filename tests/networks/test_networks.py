@@ -1,0 +1,202 @@
+"""Generators and critics: shapes, separate seeds, and what a gradient penalty asks of them."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from pwgan.networks import DCGAN, MLP
+from pwgan.networks.dcgan import levels
+from pwgan.networks.seeds import BatchNorm, initialise
+
+Pair = tuple[nn.Module, nn.Module]
+CASES = [
+    (MLP(width=6, depth=2, latent_dim=3), (2,), "none"),
+    (DCGAN(width=2, latent_dim=3), (3, 8, 8), "batch"),
+    (DCGAN(width=2, latent_dim=3), (1, 28, 28), "none"),
+    (DCGAN(width=5, latent_dim=3), (3, 16, 16), "batch"),
+]
+
+
+def build(options: MLP | DCGAN, seeds: range, shape: tuple[int, ...], norm: str = "batch") -> Pair:
+    pair = options.build(seeds, shape, norm)
+    for role, network in zip(("generator", "critic"), pair, strict=True):
+        initialise(network, seeds, role, 0.2 if options.name == "dcgan" else None)
+    return pair
+
+
+def latents(seeds: int, m: int, z: int = 3) -> torch.Tensor:
+    return torch.randn(seeds, m, z, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        *((MLP(width=7, depth=depth, latent_dim=3), shape) for depth in (1, 3) for shape in ((2,), (5,), (1, 8, 8))),
+        *((DCGAN(width=2, latent_dim=3), (c, size, size)) for c in (1, 3) for size in (8, 12, 28, 32, 64)),
+    ],
+)
+@torch.no_grad()
+def test_shapes(options, shape):
+    for norm in ("batch", "none"):
+        generator, critic = build(options, range(2), shape, norm)
+        made = generator(latents(2, 5))
+        assert made.shape == (2, 5, *shape)
+        assert critic(made).shape == (2, 5)
+        features = critic.features(made)
+        assert features.shape[:2] == (2, 5) and features.ndim == 3
+        torch.testing.assert_close(critic.score(features).squeeze(-1), critic(made))
+    if options.name == "dcgan":
+        assert made.abs().max() <= 1
+        assert (100 * critic(made)).abs().max() > 0
+
+
+def test_images_are_halved_to_four_pixels_or_the_last_even_size():
+    assert {size: levels(size) for size in (8, 12, 28, 32, 36, 64)} == {8: 2, 12: 2, 28: 2, 32: 3, 36: 2, 64: 4}
+
+
+def test_where_batches_are_normalised():
+    generator, critic = build(DCGAN(width=2), range(2), (3, 32, 32), "batch")
+    # Radford et al. (2016): every layer but the generator's last and the critic's first.
+    assert [type(norm) for norm in generator.norms] == [BatchNorm] * 3
+    assert [type(norm) for norm in critic.norms] == [nn.Identity, BatchNorm, BatchNorm]
+    _, free = build(DCGAN(width=2), range(2), (3, 32, 32), "none")
+    assert not any(isinstance(layer, BatchNorm) for layer in free.modules())
+    assert all(down.bias is not None for down in free.downs)
+
+
+def plain_linear(stacked: nn.Module, s: int) -> nn.Linear:
+    layer = nn.Linear(*stacked.weight.shape[1:])
+    layer.load_state_dict({"weight": stacked.weight[s].T, "bias": stacked.bias[s, 0]})
+    return layer
+
+
+def plain_convolution(stacked: nn.Module, s: int, kind: type[nn.Module]) -> nn.Module:
+    first, second = stacked.weight.shape[1:3]
+    sizes = (second, first) if kind is nn.Conv2d else (first, second)
+    layer = kind(*sizes, 4, 2, 1, bias=stacked.bias is not None)
+    layer.load_state_dict({name: tensor[s] for name, tensor in stacked.state_dict().items()})
+    return layer
+
+
+def plain_norm(stacked: nn.Module, s: int) -> nn.Module:
+    if isinstance(stacked, nn.Identity):
+        return stacked
+    layer = nn.BatchNorm2d(stacked.weight.shape[1])
+    layer.load_state_dict({name: tensor[s] for name, tensor in stacked.state_dict().items()}, strict=False)
+    return layer
+
+
+def plain_layers(network: nn.Module, s: int, role: str) -> Iterator[nn.Module]:
+    """The network of one seed in the layers of torch."""
+    if role == "critic":
+        if hasattr(network, "downs"):
+            for down, norm in zip(network.downs, network.norms, strict=True):
+                yield from (plain_convolution(down, s, nn.Conv2d), plain_norm(norm, s), nn.LeakyReLU(0.2))
+        else:
+            for layer in network.layers:
+                yield from (plain_linear(layer, s), nn.LeakyReLU(0.2))
+        yield from (nn.Flatten(), plain_linear(network.score, s), nn.Flatten(0))
+    elif hasattr(network, "ups"):
+        size = network.start
+        yield from (plain_linear(network.project, s), nn.Unflatten(1, (-1, size, size)))
+        for norm, up in zip(network.norms, [*network.ups, network.last], strict=True):
+            yield from (plain_norm(norm, s), nn.ReLU(), plain_convolution(up, s, nn.ConvTranspose2d))
+        yield nn.Tanh()
+    else:
+        for layer in network.layers[:-1]:
+            yield from (plain_linear(layer, s), nn.ReLU())
+        yield from (plain_linear(network.layers[-1], s), nn.Unflatten(1, network.shape))
+
+
+@pytest.mark.parametrize(("options", "shape", "norm"), CASES)
+@torch.no_grad()
+def test_each_seed_is_a_plain_network(options, shape, norm):
+    generator, critic = build(options, range(3), shape, norm)
+    z = latents(3, 6)
+    for training in (True, False):
+        generator.train(training), critic.train(training)
+        plain = {
+            role: [nn.Sequential(*plain_layers(network, s, role)).train(training) for s in range(3)]
+            for role, network in (("generator", generator), ("critic", critic))
+        }
+        made = generator(z)
+        scores = critic(made)
+        for s in range(3):
+            torch.testing.assert_close(made[s], plain["generator"][s](z[s]), atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(scores[s], plain["critic"][s](made[s]), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("options", "shape", "norm"), CASES)
+def test_gradients_do_not_cross_seeds(options, shape, norm):
+    generator, critic = build(options, range(3), shape, norm)
+    critic(generator(latents(3, 6)))[1].square().sum().backward()
+    for name, parameter in [*generator.named_parameters(), *critic.named_parameters()]:
+        assert parameter.grad[0].count_nonzero() == 0 and parameter.grad[2].count_nonzero() == 0, name
+    assert all(
+        layer.weight.grad[1].count_nonzero() > 0
+        for layer in (critic.score, next(generator.children())[0:1][0])
+        if hasattr(layer, "weight")
+    )
+
+
+@pytest.mark.parametrize(("options", "shape", "norm"), CASES)
+def test_a_diverged_seed_leaves_the_bits_of_the_others(options, shape, norm):
+    outcomes = []
+    for spoil in (False, True):
+        generator, critic = build(options, range(3), shape, norm)
+        if spoil:
+            with torch.no_grad():
+                for parameter in [*generator.parameters(), *critic.parameters()]:
+                    parameter[1] = torch.nan
+        made = generator(latents(3, 6))
+        scores = critic(made)
+        scores.square().sum().backward()
+        assert scores[1].isnan().all() == spoil
+        named = [*generator.named_parameters(), *critic.named_parameters()]
+        buffers = [*generator.named_buffers(), *critic.named_buffers()]
+        outcomes.append([made, scores, *(parameter.grad for _, parameter in named), *(buffer for _, buffer in buffers)])
+    for sound, hurt in zip(*outcomes, strict=True):
+        assert torch.equal(sound[[0, 2]], hurt[[0, 2]])
+
+
+@pytest.mark.parametrize(("options", "shape"), [(MLP(width=4, depth=2), (2,)), (DCGAN(width=1), (1, 8, 8))])
+def test_the_gradient_of_a_gradient_penalty(options, shape):
+    _, critic = build(options, range(2), shape, "none")
+    critic.double()
+    x = torch.randn(2, 3, *shape, generator=torch.Generator().manual_seed(1)).double().requires_grad_()
+    names = [name for name, _ in critic.named_parameters()]
+
+    def penalty(*parameters: torch.Tensor) -> torch.Tensor:
+        scores = torch.func.functional_call(critic, dict(zip(names, parameters, strict=True)), (x,))
+        (slopes,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+        return (slopes.flatten(2).norm(dim=-1) - 1).square().mean(-1) + scores.square().mean(-1)
+
+    assert torch.autograd.gradcheck(penalty, tuple(critic.parameters()), eps=1e-7, atol=1e-5)
+
+
+@torch.no_grad()
+def test_in_evaluation_no_sample_depends_on_its_mates():
+    generator, _ = build(DCGAN(width=2, latent_dim=3), range(2), (1, 8, 8))
+    z = latents(2, 6)
+    generator(z)
+    assert not torch.allclose(generator(z)[:, :2], generator(z[:, :2]), atol=1e-3)
+    generator.eval()
+    torch.testing.assert_close(generator(z)[:, :2], generator(z[:, :2]))
+
+
+@pytest.mark.parametrize("shape", [(2,), (8, 8), (1, 4, 4), (1, 8, 12), (1, 30, 30), (3, 0, 0)])
+def test_dcgan_refuses_what_it_cannot_make(shape):
+    for act in (DCGAN().check, lambda shape: DCGAN().build(range(1), shape, "none")):
+        with pytest.raises(
+            ValueError, match=r"square images .* of size 8, 12, 16, .*given samples of shape"
+        ) as refusal:
+            act(shape)
+        assert str(shape) in str(refusal.value)
+
+
+@pytest.mark.parametrize("size", [8, 12, 28, 32, 64])
+def test_dcgan_accepts_the_usual_sizes(size):
+    DCGAN().check((3, size, size))
+    MLP().check((3, size, size))

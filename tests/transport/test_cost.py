@@ -1,0 +1,80 @@
+"""Ground costs."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+
+from pwgan.transport.cost import cost, pair_cost, points
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))
+
+
+@pytest.mark.parametrize("name", ["euclidean", "sqeuclidean"])
+@pytest.mark.parametrize(("n", "k", "d"), [(1, 1, 1), (3, 5, 2), (40, 30, 7)])
+def test_every_pair_costs_what_scipy_says(name, n, k, d):
+    x, y = draw(2, 3, n, d), draw(2, 3, k, d, seed=1)
+    found = cost(x, y, name)
+    assert found.shape == (2, 3, n, k)
+    for lead in np.ndindex(2, 3):
+        np.testing.assert_allclose(found[lead], cdist(x[lead], y[lead], name), rtol=1e-12)
+
+
+def test_the_euclidean_cost_is_the_default():
+    x, y = torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]])
+    assert cost(x, y).item() == 5 and pair_cost(x, y).item() == 5
+    assert cost(x, y, "sqeuclidean").item() == 25 and pair_cost(x, y, "sqeuclidean").item() == 25
+
+
+def test_near_duplicates_far_from_the_origin_lose_no_digits():
+    x = torch.arange(40.0).unsqueeze(-1) * 1024 + 2.0**14
+    y = x + 2.0**-8
+    np.testing.assert_array_equal(cost(x, y).diagonal(), np.full(40, 2.0**-8))
+    np.testing.assert_array_equal(pair_cost(x, y), np.full(40, 2.0**-8))
+
+
+@pytest.mark.parametrize("name", ["euclidean", "sqeuclidean"])
+def test_pairs_cost_the_diagonal(name):
+    x, y = draw(4, 6, 3), draw(4, 6, 3, seed=1)
+    torch.testing.assert_close(pair_cost(x, y, name), cost(x, y, name).diagonal(dim1=-2, dim2=-1))
+
+
+def test_the_gradient_is_a_unit_vector_and_zero_between_equal_points():
+    x = torch.tensor([[3.0, 4.0], [1.0, 1.0], [0.0, -2.0]], requires_grad=True)
+    y = torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
+    pair_cost(x, y).sum().backward()
+    torch.testing.assert_close(x.grad, torch.tensor([[0.6, 0.8], [0.0, 0.0], [0.0, -1.0]]))
+    x.grad = None
+    pair_cost(x, y, "sqeuclidean").sum().backward()
+    torch.testing.assert_close(x.grad, torch.tensor([[6.0, 8.0], [0.0, 0.0], [0.0, -4.0]]))
+
+
+@pytest.mark.parametrize("name", ["euclidean", "sqeuclidean"])
+def test_a_cost_that_is_not_finite_is_not_hidden(name):
+    x = torch.tensor([[torch.nan, 0.0], [torch.inf, 0.0], [1.0, 0.0]])
+    for found in (pair_cost(x, torch.zeros(3, 2), name), cost(x, torch.zeros(1, 2), name).squeeze(-1)):
+        assert found.isnan().tolist() == [True, False, False]
+        assert found.isinf().tolist() == [False, True, False]
+
+
+def test_samples_of_any_shape_are_points():
+    images = draw(2, 5, 3, 4, 4)
+    assert points(images).shape == (2, 5, 48)
+    assert torch.equal(points(images)[1, 4], images[1, 4].flatten())
+    assert torch.equal(points(images[0], 0), images[0].flatten(1))
+    flat = draw(2, 5, 3)
+    assert torch.equal(points(flat), flat) and torch.equal(points(flat[0], 0), flat[0])
+
+
+@pytest.mark.parametrize(("left", "right"), [((3, 2), (3, 1)), ((3,), (3,)), ((3, 2), (2,))])
+def test_points_of_different_dimensions_are_refused(left, right):
+    with pytest.raises(ValueError, match="one d on both sides, given"):
+        cost(torch.zeros(left), torch.zeros(right))
+
+
+@pytest.mark.parametrize("function", [cost, pair_cost])
+def test_an_unknown_cost_is_refused_with_the_nearest_name(function):
+    with pytest.raises(ValueError, match=r"Did you mean 'euclidean'\? Allowed: euclidean, sqeuclidean"):
+        function(torch.zeros(2, 2), torch.zeros(2, 2), "euclidian")
