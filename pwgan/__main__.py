@@ -72,7 +72,10 @@ def _parser() -> argparse.ArgumentParser:
 
     aggregate = verb("aggregate", "Join the results of all cells into tidy tables.")
     aggregate.add_argument("--output", type=Path, required=True, help="results/{study}")
-    aggregate.add_argument("cells", nargs="+", type=Path, help="folders of measured blocks and references")
+    aggregate.add_argument("--data", nargs="+", type=Path, required=True, help="stored data sets and classifiers")
+    aggregate.add_argument(
+        "--cells", required=True, nargs="+", type=Path, help="folders of measured blocks and references"
+    )
 
     for name, help in (("tables", "Write the tables of a study."), ("figures", "Draw the figures of a study.")):
         command = verb(name, help)

@@ -298,7 +298,7 @@ def read_study(path: str | Path) -> Study:
     try:
         return parse_study(yaml.safe_load(Path(path).read_text()))
     except (ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def read_training(text: str) -> Training:

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from pwgan.lazy import torch
 from pwgan.networks import CriticNorm
 from pwgan.options import Options
+
+
+class Optimiser(Protocol):
+    """What the training loop asks of an optimiser; those of torch.optim have it too."""
+
+    def step(self) -> None:
+        """Descend along the gradients."""
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, for a checkpoint."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the state of a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +70,11 @@ class Method(Options):
         """Return what the generator minimises, (S,)."""
         raise NotImplementedError
 
-    def optimiser(self, parameters: Iterable[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    def optimiser(self, parameters: Iterable[torch.nn.Parameter], lr: float) -> Optimiser:
         """Return the optimiser of one network: Adam, elementwise and so separate for each seed."""
-        return torch.optim.Adam(parameters, lr=lr, betas=self.betas, fused=True)
+        from pwgan.training.optimisers import Adam
+
+        return Adam(parameters, lr, self.betas)
 
 
 class AdversarialMethod(Method):

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import PositiveFloat, PositiveInt
 
 from pwgan.lazy import torch
-from pwgan.methods.base import AdversarialMethod, Batch, Nets
+from pwgan.methods.base import AdversarialMethod, Batch, Nets, Optimiser
 
 
 class WGAN(AdversarialMethod):
@@ -39,6 +39,8 @@ class WGAN(AdversarialMethod):
             for parameter in nets.critic.parameters():
                 parameter.clamp_(-self.clip, self.clip)
 
-    def optimiser(self, parameters: Iterable[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    def optimiser(self, parameters: Iterable[torch.nn.Parameter], lr: float) -> Optimiser:
         """RMSprop, as in the paper."""
-        return torch.optim.RMSprop(parameters, lr=lr)
+        from pwgan.training.optimisers import RMSprop
+
+        return RMSprop(parameters, lr)

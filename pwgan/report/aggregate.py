@@ -7,17 +7,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from safetensors import safe_open
 
+from pwgan.data.store import StoredData, read_data
 from pwgan.runtime import whole_file
 
+CLASSIFIER = "-classifier"  # what the file of a data set's classifier has behind the data set's name
 Rows = list[dict[str, Any]]
 
 
-def write_aggregates(folders: Iterable[Path], out: Path) -> None:
-    """Write measures, bias, history, runs, costs and measure_costs as parquet, from folders of blocks and references.
+def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -> None:
+    """Write measures, bias, history, runs, costs and datasets as parquet.
 
-    A folder without run.json is that of a reference, the real samples.
+    ``folders`` are those of blocks and of references; one without run.json is that of a reference, the real samples.
+    ``data`` are stored data sets and classifiers.
     """
     folders = list(folders)
     blocks = [folder for folder in folders if (folder / "run.json").exists()]
@@ -25,7 +30,7 @@ def write_aggregates(folders: Iterable[Path], out: Path) -> None:
         name: [pd.read_parquet(folder / f"{name}.parquet") for folder in folders] for name in ("measures", "bias")
     }
     frames["history"] = [_history(folder) for folder in blocks]
-    rows: dict[str, Rows] = {"runs": [], "costs": [], "measure_costs": []}
+    rows: dict[str, Rows] = {"runs": [], "costs": []}
     for folder in blocks:
         run, cell = _read(folder / "run.json"), _cell(folder)
         training, measured = run["training"], _read(folder / "measures.json")
@@ -50,12 +55,53 @@ def write_aggregates(folders: Iterable[Path], out: Path) -> None:
             {**block, "stage": "train", **trained},
             {**block, "stage": "measure", **total, "device": measured["device"]},
         ]
-        rows["measure_costs"] += [{**block, "measure": name, **cost} for name, cost in costs.items()]
+        rows["costs"] += [
+            {**block, "stage": f"measure: {name}", **cost, "device": measured["device"]} for name, cost in costs.items()
+        ]
     joined = {name: _joined(parts) for name, parts in frames.items()}
     for name, frame in (joined | {name: pd.DataFrame(content) for name, content in rows.items()}).items():
         typed = frame.astype({"batch_size": "Int64"} | ({"diverged_at": "Int64"} if "diverged_at" in frame else {}))
         with whole_file(out / f"{name}.parquet") as aside:
             typed.to_parquet(aside, index=False)
+    with whole_file(out / "datasets.parquet") as aside:
+        _datasets(list(data)).to_parquet(aside, index=False)
+
+
+def _datasets(files: list[Path]) -> pd.DataFrame:
+    """Describe each data set, with what its classifier reached on the held-out samples."""
+    rows = []
+    for path in files:
+        if path.stem.endswith(CLASSIFIER):
+            continue
+        stored = read_data(path)
+        classifier = path.with_stem(path.stem + CLASSIFIER)
+        report = _report(classifier) if classifier in files else {}
+        rows.append(
+            {
+                "dataset": stored.name,
+                "source": stored.about["dataset"],
+                "sample": "×".join(str(axis) for axis in stored.train.shape[1:]),
+                "training": len(stored.train),
+                "heldout": len(stored.heldout),
+                "modes": _modes(stored),
+                "classifier_accuracy": report.get("accuracy"),
+                "classifier_epochs": report.get("epochs"),
+            }
+        )
+    return pd.DataFrame(rows).astype({"modes": "Int64", "classifier_accuracy": float, "classifier_epochs": "Int64"})
+
+
+def _report(classifier: Path) -> dict[str, float]:
+    """Read what training a classifier came to, without its weights."""
+    with safe_open(classifier, framework="numpy") as file:
+        return json.loads(file.metadata()["report"])
+
+
+def _modes(stored: StoredData) -> int | None:
+    """Count the modes of a mixture, or the classes of labelled images."""
+    if stored.modes is not None:
+        return len(stored.modes)
+    return None if stored.train_labels is None else len(np.unique(stored.train_labels))
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:

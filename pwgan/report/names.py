@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-TABLES = ("main", "bias", "cost")
+TABLES = ("main", "bias", "cost", "datasets")
 TABLE_FORMATS = ("csv", "md", "html")
 FIGURES = ("bias", "coverage", "convergence", "losses", "cost")
 FIGURE_FORMATS = ("csv", "png")

@@ -119,7 +119,8 @@ def coverage(frame: pd.DataFrame) -> Figure:
 
 def cost_data(costs: pd.DataFrame) -> pd.DataFrame:
     """Return the cost table of the trained cells."""
-    return cost_table(costs[costs["method"] != REFERENCE])
+    drawn = costs["stage"].isin({stage for stage, _ in COSTS})
+    return cost_table(costs[drawn & (costs["method"] != REFERENCE)])
 
 
 @themed

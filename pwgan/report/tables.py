@@ -28,6 +28,11 @@ HEADINGS = {
     "seconds_per_block": "seconds per block",
     "seconds_per_seed": "seconds per seed",
     "peak_memory_mb": "peak memory (MB)",
+    "sample": "sample shape",
+    "training": "training samples",
+    "heldout": "held-out samples",
+    "classifier_accuracy": "classifier accuracy",
+    "classifier_epochs": "classifier epochs",
 }
 INTERVALS = "Mean ± half width of the 95 % Student interval over seeds; diverged seeds are counted, not averaged."
 
@@ -75,6 +80,7 @@ def write_tables(results_dir: str | Path, out_dir: str | Path) -> None:
         "main": main_table(read(results_dir, "measures"), runs),
         "bias": bias_table(read(results_dir, "bias"), runs),
         "cost": cost_table(read(results_dir, "costs")),
+        "datasets": pd.read_parquet(Path(results_dir) / "datasets.parquet"),
     }
     for name in TABLES:
         table = readable(name, frames[name])
@@ -97,10 +103,15 @@ def readable(name: str, frame: pd.DataFrame) -> Table:
             "pool that both sides share. B = MBWD - EWD; 0 <= B <= D <= U up to rounding."
         )
         return Table("Bias of the mini-batch distance", caption, _blocks(frame, BIAS_ROWS))
-    caption = "A block is a group of seeds trained side by side; memory is the highest peak of all blocks."
-    numbers = frame.select_dtypes("float").columns
-    shown = frame.assign(**{column: frame[column].map("{:.4g}".format) for column in numbers})
-    blocks = {str(key): _headed(block.drop(columns="dataset")) for key, block in shown.groupby("dataset", sort=False)}
+    if name == "datasets":
+        caption = "The classifier counts modes and gives features; its accuracy is on the held-out samples."
+        return Table("Data sets", caption, {"All data sets": _headed(_shown(frame))})
+    caption = (
+        "A block is a group of seeds trained side by side; memory is the highest peak of all blocks, of the process on "
+        "a CPU and of the device on a GPU. `measure` is the sum of the groups of measures listed below it."
+    )
+    groups = _shown(frame).groupby("dataset", sort=False)
+    blocks = {str(key): _headed(block.drop(columns="dataset")) for key, block in groups}
     return Table("Cost of each method", caption, blocks)
 
 
@@ -164,6 +175,14 @@ def _blocks(frame: pd.DataFrame, rows: list[str]) -> dict[str, pd.DataFrame]:
         measures = list((part if trained.empty else trained)["measure"].unique())
         blocks[str(dataset)] = _headed(block[[*rows[1:], *measures, *ends]])
     return blocks
+
+
+def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write numbers with four significant digits."""
+    numbers = frame.select_dtypes("float").columns
+    return frame.assign(
+        **{column: [ABSENT if math.isnan(v) else f"{v:.4g}" for v in frame[column]] for column in numbers}
+    )
 
 
 def _span(group: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ import torch
 
 from pwgan import __version__
 from pwgan.methods import Nets
+from pwgan.methods.base import Optimiser
 from pwgan.runtime import whole_file
 from pwgan.study import Training
 
@@ -35,7 +36,7 @@ class State:
     """
 
     nets: Nets
-    optimisers: dict[str, torch.optim.Optimizer]
+    optimisers: dict[str, Optimiser]
     fate: torch.Tensor
     diverged_at: torch.Tensor
     step: int = 0

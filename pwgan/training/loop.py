@@ -127,13 +127,13 @@ class Trainer:
     def _descend(self, network: str, losses: torch.Tensor) -> None:
         """One optimiser step for all seeds: the sum of their losses has each seed's own gradient in its own slice."""
         optimiser = self.state.optimisers[network]
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad()
         losses.sum().backward()
         optimiser.step()
 
     @torch.no_grad()
     def _evaluate(self) -> torch.Tensor:
-        """EWD between the fixed held-out samples and as many generated from fixed latents, (1, S), NaN once diverged."""
+        """EWD between the fixed held-out samples and as many generated from fixed latents, (1, S), NaN if diverged."""
         generator = self.state.nets.generator.eval()
         latent = self.draws.draw("evaluation", 0, (self.cell.evaluation_points, self.cell.network.latent_dim))
         fake = points(generator(latent), 1)

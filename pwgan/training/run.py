@@ -20,6 +20,7 @@ from pwgan.training.checkpoint import REASONS, State
 from pwgan.training.loop import Trainer
 
 log = logging.getLogger("pwgan")
+FORMAT = "pwgan generator 1"  # the one key of the metadata: with several, their order and so the bytes would vary
 SHOWN = {"points": 1000, "images": 64}  # samples kept to look at
 
 
@@ -38,15 +39,19 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device) 
         # A run that was stopped and went on has taken the seconds of all its parts.
         cost.seconds = round(state.seconds, 3)
         write_history(folder / "history.parquet", cell, state)
-        shape = list(data.train.shape[1:])
+        about = {**_identity(cell), "shape": data.train.shape[1:]}
         with whole_file(folder / "generator.safetensors") as aside:
-            metadata = {"network": cell.network.model_dump_json(), "shape": json.dumps(shape), "seeds": str(cell.seeds)}
-            save_file(state.nets.generator.state_dict(), aside, metadata)
+            save_file(state.nets.generator.state_dict(), aside, {FORMAT: json.dumps(about, sort_keys=True)})
         with whole_file(folder / "samples.npy") as aside:
             latents = latent_samples(cell.seed_range, "shown", SHOWN[data.kind], cell.network.latent_dim)
             np.save(aside, generate(state.nets.generator, latents.to(device)).cpu().numpy())
         write_json(folder / "run.json", _summary(cell, state, cost, device))
         checkpoint.unlink()
+
+
+def _identity(cell: Training) -> dict[str, object]:
+    """Say what tells the generators of one cell from those of a cell of another make."""
+    return {"network": cell.network.model_dump(), "seeds": cell.seeds}
 
 
 def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> dict[str, object]:
@@ -95,10 +100,12 @@ def generate(generator: torch.nn.Module, latents: torch.Tensor, batch: int = 512
 def load_generator(path: Path, cell: Training, device: torch.device) -> torch.nn.Module:
     """Load the generators of a block in eval mode; raises ValueError where the file is not of this cell."""
     with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
+        metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    if metadata["network"] != cell.network.model_dump_json() or metadata["seeds"] != str(cell.seeds):
+    about = json.loads(metadata.get(FORMAT, "{}"))
+    shape = about.pop("shape", None)
+    if about != _identity(cell):
         raise ValueError(f"{path} holds {metadata}, not the generators of {cell.network!r} with {cell.seeds} seeds")
-    generator, _ = cell.network.build(cell.seed_range, tuple(json.loads(metadata["shape"])), "none")
+    generator, _ = cell.network.build(cell.seed_range, tuple(shape), "none")
     generator.load_state_dict(tensors)
     return generator.to(device).eval()

@@ -1,5 +1,6 @@
 """Generators and critics: shapes, separate seeds, and what a gradient penalty asks of them."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -49,7 +50,6 @@ def test_shapes(options, shape):
         torch.testing.assert_close(critic.score(features).squeeze(-1), critic(made))
     if options.name == "dcgan":
         assert made.abs().max() <= 1
-        assert (100 * critic(made)).abs().max() > 0
 
 
 def test_images_are_halved_to_four_pixels_or_the_last_even_size():
@@ -134,11 +134,7 @@ def test_gradients_do_not_cross_seeds(options, shape, norm):
     critic(generator(latents(3, 6)))[1].square().sum().backward()
     for name, parameter in [*generator.named_parameters(), *critic.named_parameters()]:
         assert parameter.grad[0].count_nonzero() == 0 and parameter.grad[2].count_nonzero() == 0, name
-    assert all(
-        layer.weight.grad[1].count_nonzero() > 0
-        for layer in (critic.score, next(generator.children())[0:1][0])
-        if hasattr(layer, "weight")
-    )
+        assert parameter.grad[1].count_nonzero() > 0, name
 
 
 @pytest.mark.parametrize(("options", "shape", "norm"), CASES)
@@ -188,12 +184,11 @@ def test_in_evaluation_no_sample_depends_on_its_mates():
 
 @pytest.mark.parametrize("shape", [(2,), (8, 8), (1, 4, 4), (1, 8, 12), (1, 30, 30), (3, 0, 0)])
 def test_dcgan_refuses_what_it_cannot_make(shape):
-    for act in (DCGAN().check, lambda shape: DCGAN().build(range(1), shape, "none")):
-        with pytest.raises(
-            ValueError, match=r"square images .* of size 8, 12, 16, .*given samples of shape"
-        ) as refusal:
-            act(shape)
-        assert str(shape) in str(refusal.value)
+    message = rf"square images .* of size 8, 12, 16, .*given samples of shape {re.escape(str(shape))}"
+    with pytest.raises(ValueError, match=message):
+        DCGAN().check(shape)
+    with pytest.raises(ValueError, match=message):
+        DCGAN().build(range(1), shape, "none")
 
 
 @pytest.mark.parametrize("size", [8, 12, 28, 32, 64])

@@ -107,10 +107,16 @@ def classifier_option(wildcards):
     return f"--classifier {classifier(wildcards)}" if classifier(wildcards) else ""
 
 
+DATA_FILES = [
+    f"{RESULTS}/data/{dataset}{suffix}.safetensors"
+    for dataset in STUDY.datasets
+    for suffix in ["", "-classifier"]
+    if not suffix or STUDY.data_set(dataset).labelled
+]
 FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.cells]
 REFERENCES = [f"{RESULTS}/{dataset}/data" for dataset in STUDY.datasets]
 AGGREGATES = expand(
     "<results>/{name}.parquet",
-    name=["measures", "bias", "history", "runs", "costs", "measure_costs"],
+    name=["measures", "bias", "history", "runs", "costs", "datasets"],
 )
 FIGURES = figure_names(STUDY.datasets)

@@ -24,6 +24,7 @@ rule aggregate:
             folder=REFERENCES,
             file=["measures.parquet", "bias.parquet", "measures.json"],
         ),
+        data=DATA_FILES,
         code=code("report/aggregate.py"),
     output:
         AGGREGATES,
@@ -37,7 +38,7 @@ rule aggregate:
         folders=FOLDERS + REFERENCES,
         results=subpath(output[0], parent=True),
     shell:
-        "python -m pwgan aggregate --output {params.results:q} {params.folders:q} 2> {log:q}"
+        "python -m pwgan aggregate --output {params.results:q} --data {input.data:q} --cells {params.folders:q} 2> {log:q}"
 
 
 rule figures:

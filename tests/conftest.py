@@ -1,0 +1,67 @@
+"""What tests of several stages share: a tiny study, its data, and the marker of tests that need a GPU."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before torch is loaded: the bits of a run are those of its number of threads, also in the processes a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+Given = dict[str, Any]
+
+TINY: Given = {
+    "study": "tiny",
+    "device": "cpu",
+    "seeds": 2,
+    "seed_block": 2,
+    "batch_sizes": [8],
+    "steps": 20,
+    "evaluate_every": 5,
+    "evaluation_points": 32,
+    "datasets": {
+        "ring8": {
+            "samples": 256,
+            "heldout": 64,
+            "network": {"name": "mlp", "width": 8, "depth": 2, "latent_dim": 3},
+        }
+    },
+    "methods": {"nsgan": {}, "pwgan": {}},
+    "measures": {
+        "ewd_points": 32,
+        "mode_samples": 50,
+        "feature_samples": 32,
+        "bias_points": 16,
+        "bias_partitions": 1,
+    },
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device, and torch finds none")
+
+
+@pytest.fixture
+def tiny() -> Callable[..., Given]:
+    """Return the maker of tiny studies, as a YAML file would state them; keywords replace its keys."""
+    return lambda **changes: copy.deepcopy(TINY) | changes
+
+
+@pytest.fixture(scope="session")
+def ring8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Store the tiny study's ring8 and return the file."""
+    from pwgan.data.mixtures import Ring8
+    from pwgan.data.store import write_data
+
+    path = tmp_path_factory.mktemp("data") / "ring8.safetensors"
+    write_data(path, Ring8(samples=256, heldout=64).load(), {"name": "ring8"})
+    return path

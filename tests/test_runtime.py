@@ -1,0 +1,218 @@
+"""Whole files, locks, devices, seeds and costs."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pwgan import runtime
+from pwgan.runtime import (
+    claimed_device,
+    exclusive,
+    measured_cost,
+    provenance,
+    resolve_device,
+    seed_of,
+    visible_gpus,
+    whole_file,
+    write_json,
+)
+
+CPU = torch.device("cpu")
+HOLD = """
+import sys, time
+from pathlib import Path
+from pwgan.runtime import exclusive
+with exclusive(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_file_is_there_when_the_block_ends_and_not_before(tmp_path):
+    path = tmp_path / "new" / "result.json"
+    with whole_file(path) as aside:
+        aside.write_text("done")
+        assert not path.exists() and aside.parent == path.parent and aside.suffix == ".json"
+    assert path.read_text() == "done"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "result.json"
+    path.write_text("old")
+    with pytest.raises(error), whole_file(path) as aside:
+        aside.write_text("half of the n")
+        raise error
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_file_has_the_permissions_that_the_user_gives_to_files(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        write_json(tmp_path / "result.json", {"b": [1], "a": None})
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    assert (tmp_path / "result.json").stat().st_mode & 0o777 == mode
+    assert json.loads((tmp_path / "result.json").read_text()) == {"a": None, "b": [1]}
+
+
+def test_what_is_no_json_leaves_no_file(tmp_path):
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "result.json", {"a": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path):
+    lock = tmp_path / "block" / ".lock"
+    with exclusive(lock):
+        with pytest.raises(RuntimeError, match="another process"), exclusive(lock):
+            pytest.fail("two writers")
+        with exclusive(tmp_path / "other" / ".lock"):
+            pass
+    with exclusive(lock):
+        pass
+
+
+def test_the_lock_of_another_process_ends_with_it_even_when_killed(tmp_path):
+    lock = tmp_path / ".lock"
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout and holder.stdout.readline() == "held\n"
+            with pytest.raises(RuntimeError, match=str(tmp_path)), exclusive(lock):
+                pytest.fail("two writers")
+        finally:
+            holder.send_signal(signal.SIGKILL)
+    with exclusive(lock):
+        pass
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Return a function that gives the machine so many GPUs and its environment a CUDA_VISIBLE_DEVICES or none."""
+
+    def equip(gpus, visible=None, cuda=True):
+        files = [Path(f"/dev/nvidia{i}") for i in reversed(range(gpus))]
+        glob = Path.glob
+        monkeypatch.setattr(Path, "glob", lambda self, p: iter(files) if self == Path("/dev") else glob(self, p))
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda and gpus > 0)
+        monkeypatch.setattr(runtime.tempfile, "gettempdir", lambda: str(tmp_path))
+        # Set first, so that the test's own value is restored afterwards whatever the code did to it.
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")
+        if visible is None:
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+
+    return equip
+
+
+@pytest.mark.parametrize(
+    ("gpus", "visible", "found"),
+    [
+        (0, None, []),
+        (2, None, ["0", "1"]),
+        (12, None, [str(i) for i in range(12)]),
+        (2, "", []),
+        (2, "-1", []),
+        (2, "1", ["1"]),
+        (4, "3,0", ["3", "0"]),
+        (0, "GPU-1a2b", ["GPU-1a2b"]),
+    ],
+)
+def test_gpus_are_those_of_the_scheduler_or_else_of_the_machine(machine, gpus, visible, found):
+    machine(gpus, visible)
+    assert visible_gpus() == found
+    assert resolve_device("auto") == ("cuda" if found else "cpu")
+    assert (resolve_device("cpu"), resolve_device("cuda")) == ("cpu", "cuda")
+
+
+def test_a_cpu_claims_no_gpu(machine, tmp_path):
+    machine(2)
+    with claimed_device("cpu") as device:
+        assert device == CPU
+    assert list(tmp_path.iterdir()) == [] and "CUDA_VISIBLE_DEVICES" not in os.environ
+    machine(0)
+    with claimed_device("auto") as device:
+        assert device == CPU
+
+
+def test_cuda_without_a_gpu_is_refused_with_what_to_do(machine):
+    machine(0)
+    with pytest.raises(RuntimeError, match=r"no GPU.*device: cpu"), claimed_device("cuda"):
+        pytest.fail("no GPU")
+    machine(1, cuda=False)
+    with pytest.raises(RuntimeError, match="no GPU"), claimed_device("auto"):
+        pytest.fail("torch without CUDA")
+
+
+def test_two_jobs_hold_two_gpus_and_a_freed_one_is_taken_again(machine):
+    machine(2)
+    with claimed_device("cuda") as device:
+        assert (device.type, os.environ["CUDA_VISIBLE_DEVICES"]) == ("cuda", "0")
+        del os.environ["CUDA_VISIBLE_DEVICES"]  # as in another process, which inherits nothing of this one's choice
+        with claimed_device("auto"):
+            assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+        del os.environ["CUDA_VISIBLE_DEVICES"]
+        with claimed_device("cuda"):
+            assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+    del os.environ["CUDA_VISIBLE_DEVICES"]
+    with claimed_device("cuda"):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+@pytest.mark.parametrize(("gpus", "visible"), [(2, "1"), (1, None)])
+def test_the_scheduler_s_choice_and_the_only_gpu_are_taken_as_they_are(machine, tmp_path, gpus, visible):
+    machine(gpus, visible)
+    with claimed_device("cuda"), claimed_device("cuda"):
+        assert os.environ.get("CUDA_VISIBLE_DEVICES") == visible
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_seed_is_the_same_on_every_machine():
+    # Another value here means that every study in the world trains from other initial weights.
+    assert seed_of("order", 3, 0) == 2227609472651254297
+    digest = hashlib.blake2b(b'["order", "3", "0"]', digest_size=8).digest()
+    assert seed_of("order", 3, 0) == int.from_bytes(digest, "little") // 2
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.text(max_size=4) | st.integers(0, 99).map(str), max_size=3), max_size=8))
+def test_different_streams_have_different_seeds(streams):
+    different = {tuple(stream) for stream in streams}
+    seeds = {seed_of(*stream) for stream in different}
+    assert len(seeds) == len(different)
+    assert all(0 <= seed < 1 << 63 for seed in seeds)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak is that of the whole process")
+def test_the_peak_is_that_of_the_block():
+    with measured_cost(CPU) as before:
+        pass
+    with measured_cost(CPU) as large:
+        np.ones(25_000_000)
+    assert large.peak_memory_mb > before.peak_memory_mb + 190
+    with measured_cost(CPU) as after:
+        pass
+    assert after.seconds >= 0
+    if os.access("/proc/self/clear_refs", os.W_OK):
+        assert after.peak_memory_mb < large.peak_memory_mb - 150
+
+
+def test_provenance_tells_versions_and_device():
+    told = json.loads(json.dumps(provenance(CPU)))
+    assert told["packages"]["torch"] == version("torch") and told["packages"]["numpy"] == np.__version__
+    assert (told["device"], told["threads"]) == ("cpu", torch.get_num_threads())
+    assert told["python"] == ".".join(map(str, sys.version_info[:3]))

@@ -1,0 +1,229 @@
+"""What a study says is what is run; what it cannot mean is refused in one line that says where and what else."""
+
+import copy
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pwgan.data import datasets
+from pwgan.data.mixtures import Ring8
+from pwgan.methods import methods
+from pwgan.networks import MLP
+from pwgan.study import (
+    DataSetEntry,
+    Measures,
+    Study,
+    parse_study,
+    read_study,
+    schema,
+)
+
+ROOT = Path(__file__).parents[1]
+STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "studies").glob("*.yaml"))]
+
+
+class Yaml12(yaml.SafeLoader):
+    """Reads 1e-3 as a number, as editors that check a file against a schema do, and as options do."""
+
+
+Yaml12.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
+
+
+def put(study, place, value):
+    """Return the study with one place of it changed, where ``place`` is a path of keys with dots between."""
+    changed = copy.deepcopy(study)
+    *parents, last = place.split(".")
+    inner = changed
+    for key in parents:
+        inner = inner.setdefault(key, {})
+    inner[last] = value
+    return changed
+
+
+def refusal(study):
+    with pytest.raises(ValueError) as caught:
+        parse_study(study)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def misspelt(names):
+    """Yield each name with each of its letters left out, unless that is a name too."""
+    for name in names:
+        for i in range(1, len(name)):
+            slip = name[:i] + name[i + 1 :]
+            if slip not in names:
+                yield name, slip
+
+
+LEVELS = {
+    "": list(Study.model_fields),
+    "datasets.ring8.": [*DataSetEntry.model_fields, *Ring8.model_fields],
+    "datasets.ring8.network.": list(MLP.model_fields),
+    "measures.": list(Measures.model_fields),
+} | {f"methods.{name}.": ["method", *cls.model_fields] for name, cls in methods().items()}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(tiny, level):
+    # `method` is no option of a class, so a slip in it is told the nearest of the options.
+    for key, slip in misspelt([name for name in LEVELS[level] if name != "method"]):
+        message = refusal(put(tiny(methods={name: {} for name in methods()}), level + slip, 1))
+        assert f"'{slip}'. Did you mean '{key}'?" in message
+        assert level.rstrip(".").split(".")[0] in message
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        ("colour", 1, ["Study", "'colour'", "Allowed", "batch_sizes"]),
+        ("datasets.ring8.colour", 1, ["datasets.ring8", "'colour'", "Allowed", "samples"]),
+        ("datasets.ring8.methods.pwgan.generator_rl", 1, ["datasets.ring8.methods.pwgan", "'generator_lr'"]),
+        ("datasets.ring8.methods.nsgan.cost", 1, ["datasets.ring8.methods.nsgan", "'cost'", "critic_lr"]),
+        ("datasets.ring8.methods.pwgn", {}, ["datasets.ring8.methods", "'pwgn'", "'pwgan'"]),
+        ("datasets.ring8.methods.wgan", {}, ["datasets.ring8.methods", "'wgan'", "nsgan, pwgan"]),
+        ("datasets.ring8.methods.pwgan.method", "wgann", ["datasets.ring8.methods.pwgan", "'wgann'", "'wgan'"]),
+        ("datasets.rign8", {}, ["datasets.rign8", "'ring8'"]),
+        ("datasets.mine.dataset", "digitss", ["datasets.mine", "'digitss'", "'digits'"]),
+        ("methods.pwgn", {}, ["methods.pwgn", "'pwgan'"]),
+        ("methods.mine.method", "wgangp", ["methods.mine", "'wgangp'", "'wgan_gp'"]),
+        ("methods.pwgan.cost", "euclid", ["methods.pwgan", "cost", "'euclidean'", "'sqeuclidean'", "'euclid'"]),
+        ("datasets.ring8.network.name", "mpl", ["datasets.ring8", "network", "'mpl'", "'mlp'"]),
+        ("datasets.ring8.network", {"width": 3}, ["datasets.ring8", "network", "'name'"]),
+        ("datasets.ring8.features", "inceptoin", ["datasets.ring8", "features", "'inception'"]),
+        ("device", "gpu", ["device", "'cuda'", "'gpu'"]),
+    ],
+)
+def test_an_unknown_name_is_refused_with_its_place_and_the_valid_ones(tiny, place, value, told):
+    message = refusal(put(tiny(), place, value))
+    assert [part for part in told if part not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        ("batch_sizes", [8, 257], ["257", "ring8", "1 to 256"]),
+        ("batch_sizes", [0], ["batch_sizes.0", "given 0"]),
+        ("batch_sizes", [], ["batch_sizes", "[]"]),
+        ("datasets.ring8.batch_sizes", [], ["datasets.ring8", "batch_sizes", "[]"]),
+        ("datasets.ring8.batch_sizes", [300], ["300", "ring8", "1 to 256"]),
+        ("datasets.ring8.samples", 7, ["mini-batch size 8", "ring8", "1 to 7"]),
+        ("datasets.ring8.samples", 0, ["datasets.ring8", "samples", "given 0"]),
+        ("datasets.ring8.heldout", 1, ["ring8", "at least 2"]),
+        ("datasets.ring8.seeds", 0, ["datasets.ring8", "seeds", "given 0"]),
+        ("datasets.ring8.seeds", 3, ["3 seeds", "ring8", "2 or 4"]),
+        ("datasets.ring8.steps", -1, ["datasets.ring8", "steps", "given -1"]),
+        ("datasets.ring8.network", {"name": "mlp", "width": 0}, ["datasets.ring8", "network", "width", "given 0"]),
+        ("datasets.ring8.network", {"name": "dcgan"}, ["datasets.ring8", "network", "dcgan", "(2,)", "mlp"]),
+        ("datasets.ring8.features", "classifier", ["ring8", "labels"]),
+        ("datasets.ring8.features", "inception", ["ring8", "points", "none"]),
+        ("datasets.ring8.methods", {"pwgan": None}, ["datasets.ring8", "methods.pwgan"]),
+        ("datasets.ring8.methods.pwgan.generator_lr", 0, ["datasets.ring8.methods.pwgan", "generator_lr", "given 0"]),
+        ("datasets.celeba", {"features": "classifier"}, ["celeba", "labels"]),
+        ("datasets.bad name", {"dataset": "ring8"}, ["datasets", "'bad name'"]),
+        ("datasets.ring8", 3, ["datasets.ring8", "given 3"]),
+        ("datasets", {}, ["datasets", "at least 1"]),
+        ("datasets", None, ["datasets", "None"]),
+        ("methods", {}, ["methods", "at least 1"]),
+        ("methods.data", {"method": "pwgan"}, ["'data'", "method"]),
+        ("methods.bad/name", {"method": "pwgan"}, ["methods", "'bad/name'"]),
+        ("methods.pwgan.generator_lr", math.nan, ["methods.pwgan", "generator_lr", "given nan"]),
+        ("methods.pwgan.generator_lr", math.inf, ["methods.pwgan", "generator_lr", "given inf"]),
+        ("methods.pwgan.generator_lr", -1e-3, ["methods.pwgan", "generator_lr", "given -0.001"]),
+        ("methods.nsgan.critic_steps", 0, ["methods.nsgan", "critic_steps", "given 0"]),
+        ("methods.nsgan.betas", [0.5, 1.0], ["methods.nsgan", "betas.1", "given 1.0"]),
+        ("seeds", 0, ["seeds", "given 0"]),
+        ("seeds", 3, ["3 seeds", "2 or 4"]),
+        ("seed_block", 0, ["seed_block", "given 0"]),
+        ("steps", -1, ["steps", "given -1"]),
+        ("steps", 1.5, ["steps", "given 1.5"]),
+        ("evaluate_every", 0, ["evaluate_every", "given 0"]),
+        ("evaluation_points", 0, ["evaluation_points", "given 0"]),
+        ("threads", 0, ["threads", "given 0"]),
+        ("study", "a/b", ["study", "'a/b'"]),
+        ("measures.bias_points", 0, ["measures.bias_points", "given 0"]),
+        ("measures", None, ["measures", "None"]),
+    ],
+)
+def test_an_impossible_value_is_refused_with_its_place_and_what_was_given(tiny, place, value, told):
+    message = refusal(put(tiny(), place, value))
+    assert [part for part in told if part not in message] == []
+
+
+def test_labels_of_points_are_refused_before_anything_runs(tiny, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((20, 2), np.float32))
+    np.save(tmp_path / "y.npy", np.zeros(20, np.int64))
+    mine = {"dataset": "array", "path": str(tmp_path / "x.npy")}
+    assert parse_study(tiny(datasets={"mine": mine})).extractor("mine") == "none"
+    assert "mine" in refusal(tiny(datasets={"mine": {**mine, "labels": str(tmp_path / "y.npy")}}))
+
+
+@pytest.mark.parametrize("key", [key for key, field in Study.model_fields.items() if field.is_required()])
+def test_a_missing_key_is_named_and_the_rest_of_the_study_is_not_repeated(tiny, key):
+    study = tiny()
+    del study[key]
+    assert refusal(study) == f"{key}: Field required"
+
+
+@pytest.mark.parametrize("content", [None, [], "text", 3])
+def test_what_is_no_mapping_is_no_study(content):
+    assert "dictionary" in refusal(content)
+
+
+def test_every_slip_is_told_at_once(tiny):
+    message = refusal(tiny(seeds=0, steps=-1))
+    assert "seeds" in message and "steps" in message
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_the_studies_of_the_repository_are_sound(path):
+    study = read_study(path)
+    assert len(study.cells) >= len(study.methods) * len(study.datasets)
+    for name in study.datasets:
+        assert study.data_cells[name].build() == study.data_set(name)
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_the_schema_accepts_the_studies_of_the_repository(path):
+    validate = pytest.importorskip("jsonschema").validate
+    # An entry with nothing behind it is read as an empty one.
+    content = {
+        key: {k: v or {} for k, v in value.items()} if isinstance(value, dict) else value
+        for key, value in yaml.load(path.read_text(), Yaml12).items()
+    }
+    validate(content, json.loads(schema()))
+
+
+def test_the_schema_refuses_what_the_study_refuses(tiny):
+    jsonschema = pytest.importorskip("jsonschema")
+    for study in (tiny(colour=1), tiny(seeds=0), put(tiny(), "methods.pwgan.cots", 1), put(tiny(), "device", "gpu")):
+        refusal(study)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(study, json.loads(schema()))
+
+
+def test_the_schema_shows_every_option_of_every_data_set_and_method():
+    shown = json.loads(schema())["properties"]
+    for name, cls in methods().items():
+        assert set(cls.model_fields) <= set(shown["methods"]["properties"][name]["properties"])
+    for name, data in datasets().items():
+        assert set(data.model_fields) <= set(shown["datasets"]["properties"][name]["properties"])
+
+
+def test_planning_imports_no_torch():
+    code = (
+        "import sys\nfrom pwgan.study import read_study\nstudy = read_study('config.yaml')\n"
+        "[cell.model_dump_json() for cell in study.cells.values()]\n"
+        "[study.reference(name) for name in study.datasets]\n"
+        "sys.exit(', '.join({'torch', 'torchvision', 'sklearn', 'scipy'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

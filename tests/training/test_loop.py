@@ -1,0 +1,175 @@
+"""The loop: what a step sees, what is recorded, and what does not depend on the neighbours."""
+
+import json
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+
+from pwgan.methods import methods
+from pwgan.methods.nsgan import NonSaturatingGAN
+from pwgan.networks.seeds import initialise
+from pwgan.training.draws import Draws
+from pwgan.training.loop import Trainer
+from pwgan.training.run import generate, latent_samples, load_generator
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Let nsgan note each batch it is given, and the networks' parameters before each loss."""
+    noted = []
+    for kind in ("critic_loss", "generator_loss"):
+
+        def note(self, nets, batch, kind=kind, original=getattr(NonSaturatingGAN, kind)):
+            both = [
+                torch.cat([p.detach().flatten() for p in net.parameters()]) for net in (nets.generator, nets.critic)
+            ]
+            wanted = all(p.requires_grad for p in nets.critic.parameters())
+            noted.append((kind, batch, both, wanted))
+            return original(self, nets, batch)
+
+        monkeypatch.setattr(NonSaturatingGAN, kind, note)
+    return noted
+
+
+def test_every_step_sees_a_fresh_batch_and_an_epoch_sees_every_sample(trained, seen, data):
+    run = trained(method="nsgan", options={"critic_steps": 3}, steps=8)
+    assert [kind for kind, *_ in seen] == (["critic_loss"] * 3 + ["generator_loss"]) * 8
+    index = torch.stack([batch.index for _, batch, *_ in seen])  # (32, S, 8): 256 samples, one epoch
+    for seed in range(2):
+        assert index[:, seed].flatten().sort().values.tolist() == list(range(256))
+    assert not torch.equal(index[:, 0], index[:, 1])
+    latents = torch.stack([batch.latent for _, batch, *_ in seen]).flatten(0, 1)
+    assert len(torch.unique(latents, dim=0)) == 64
+    drawn = torch.stack([batch.uniform(5) for _, batch, *_ in seen]).flatten(0, 1)
+    assert len(torch.unique(drawn, dim=0)) == 64
+    for _, batch, *_ in seen:
+        assert torch.equal(batch.real, torch.from_numpy(data.train)[batch.index])
+        assert batch.latent.shape == (2, 8, 3) and batch.fake.shape == (2, 8, 2)
+    assert run.steps == 8
+
+
+def test_each_step_moves_one_network_and_only_the_generator_s_has_a_graph(trained, seen):
+    trained(method="nsgan", options={"critic_steps": 2, "generator_steps": 2}, steps=3)
+    for (kind, batch, (generator, critic), wanted), (_, _, (next_generator, next_critic), _) in zip(
+        seen, seen[1:], strict=False
+    ):
+        of_critic = kind == "critic_loss"
+        assert torch.equal(generator, next_generator) == of_critic
+        assert torch.equal(critic, next_critic) != of_critic
+        assert (batch.fake.requires_grad, wanted) == (not of_critic, of_critic)
+
+
+def test_images_reach_the_method_as_floats_between_minus_one_and_one(block, data):
+    class Pixels:
+        train = np.random.default_rng(0).integers(0, 256, (256, 1, 8, 8), dtype=np.uint8)
+
+        def heldout_tensor(self, indices, device):
+            return torch.zeros(len(indices), 1, 8, 8)
+
+    trainer = Trainer(block().training, Pixels(), CPU)
+    batch = trainer._batch(0)
+    expected = Pixels.train[batch.index.numpy()] / np.float32(127.5) - 1
+    np.testing.assert_allclose(batch.real.numpy(), expected, atol=1e-6)
+    assert batch.fake.shape == batch.real.shape
+
+
+def test_history_starts_with_the_untrained_generator_and_has_ewd_at_evaluations(trained):
+    run = trained(steps=45, evaluate_every=20)
+    history = run.history
+    assert list(history.columns) == ["seed", "step", "critic_loss", "generator_loss", "ewd"]
+    evaluated = history.loc[history["ewd"].notna(), "step"].unique().tolist()
+    assert evaluated == [0, 20, 40, 45]
+    assert history["step"].unique().tolist() == [*range(0, 45, 2), 45]
+    assert history.groupby("step")["seed"].agg(list).map(lambda seeds: seeds == [0, 1]).all()
+    losses = history.loc[history["step"] < 45, "generator_loss"]
+    assert losses.notna().all() and history["critic_loss"].isna().all()
+    assert history.loc[history["step"] == 45, "generator_loss"].isna().all()
+
+
+def expected_ewd(generator, cell, data):
+    """EWD of each seed by scipy, from the fixed latents and the first held-out points."""
+    latent = Draws(cell.seed_range, CPU).draw("evaluation", 0, (cell.evaluation_points, cell.network.latent_dim))
+    values = []
+    for fake in generate(generator, latent).double().numpy():
+        costs = cdist(data.heldout[: cell.evaluation_points].astype(float), fake)
+        values.append(costs[linear_sum_assignment(costs)].mean())
+    return values
+
+
+def test_ewd_in_the_history_is_that_of_scipy(trained, data):
+    run = trained(steps=12, evaluate_every=5)
+    cell, history = run.cell.training, run.history
+    untrained, _ = cell.network.build(cell.seed_range, (2,), "none")
+    initialise(untrained, cell.seed_range, "generator")
+    final = load_generator(run.folder / "generator.safetensors", cell, CPU)
+    for step, generator in ((0, untrained), (12, final)):
+        found = history.loc[history["step"] == step, "ewd"]
+        np.testing.assert_allclose(found, expected_ewd(generator, cell, data), rtol=1e-6)
+
+
+def test_samples_are_the_saved_generator_s_own(trained):
+    run = trained()
+    cell = run.cell.training
+    generator = load_generator(run.folder / "generator.safetensors", cell, CPU)
+    with torch.no_grad():
+        fresh = generator(latent_samples(cell.seed_range, "shown", 1000, 3))
+    np.testing.assert_array_equal(run.samples, fresh.numpy())
+
+
+@pytest.mark.parametrize("method", sorted(methods()))
+def test_training_brings_the_generator_nearer_to_the_data(trained, method):
+    rates = {"generator_lr": 5e-3} | ({} if method == "pwgan" else {"critic_lr": 5e-3})
+    if method == "wgan":
+        rates["clip"] = 0.3
+    run = trained(method=method, options=rates, steps=150, evaluate_every=150)
+    ewd = run.history.groupby("step")["ewd"].mean().dropna()
+    assert ewd[150] < 0.8 * ewd[0]
+    assert [seed["status"] for seed in run.seeds] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("method", sorted(methods()))
+def test_the_same_block_ends_in_the_same_bits(trained, method):
+    assert trained("first", method).bytes == trained("second", method).bytes
+
+
+@pytest.mark.parametrize("method", sorted(methods()))
+def test_a_seed_starts_alike_alone_and_in_a_block(trained, method):
+    alone, block = (trained(f"{n}", method, seeds=n, steps=3, evaluate_every=3).history for n in (1, 4))
+    first = [frame.query("seed == 0 and step == 0").iloc[0] for frame in (alone, block)]
+    for column in ("critic_loss", "generator_loss", "ewd"):
+        assert first[0][column] == pytest.approx(first[1][column], rel=1e-5, nan_ok=True)
+    others = block.query("step == 0 and seed > 0")["generator_loss"]
+    assert (others != first[1]["generator_loss"]).all()
+
+
+def test_a_later_block_of_seeds_is_not_the_first_one_again(block, data):
+    cell = block(seeds=4).training
+    whole = Trainer(cell, data, CPU)
+    second = Trainer(cell.model_copy(update={"first_seed": 2, "seeds": 2}), data, CPU)
+    a, b = whole._batch(5), second._batch(5)
+    assert torch.equal(a.index[2:], b.index) and torch.equal(a.latent[2:], b.latent)
+    torch.testing.assert_close(a.fake[2:], b.fake)
+
+
+def test_run_json_says_how_the_block_was_trained(trained):
+    run = trained()
+    told = json.loads((run.folder / "run.json").read_text())
+    assert told["training"] == run.cell.training.model_dump(mode="json")
+    ok = {"status": "ok", "diverged_at": None, "reason": None}
+    assert told["seeds"] == [{"seed": 0, **ok}, {"seed": 1, **ok}]
+    assert (told["steps"], told["device"], told["packages"]["torch"]) == (20, "cpu", version("torch"))
+    assert told["seconds"] > 0 and told["peak_memory_mb"] > 0
+    left = {path.name for path in run.folder.iterdir()}
+    assert left == {"run.json", "history.parquet", "generator.safetensors", "samples.npy", ".lock"}
+
+
+def test_the_generators_of_another_cell_are_refused(trained):
+    run = trained()
+    with pytest.raises(ValueError, match="3 seeds"):
+        load_generator(run.folder / "generator.safetensors", run.cell.training.model_copy(update={"seeds": 3}), CPU)
