@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import time
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pwgan.runtime import claimed_device, exclusive
 from pwgan.study import DATA, read_cell, read_data_cell, read_reference, read_study, read_training
@@ -105,7 +109,8 @@ def tables(options: Namespace) -> None:
     """Write the tables."""
     from pwgan.report.tables import write_tables
 
-    write_tables(options.results, options.output)
+    with _timed("tables"):
+        write_tables(options.results, options.output)
 
 
 def figures(options: Namespace) -> None:
@@ -117,4 +122,13 @@ def figures(options: Namespace) -> None:
 
     runs = read(options.results, "runs").drop_duplicates(CELL)
     shown = [(*cell, Path(folder) / "samples.npy") for *cell, folder in runs[[*CELL, "folder"]].itertuples(index=False)]
-    write_figures(options.results, options.output, shown)
+    with _timed("figures"):
+        write_figures(options.results, options.output, shown)
+
+
+@contextmanager
+def _timed(what: str) -> Iterator[None]:
+    """Log how long the work took, its imports left out."""
+    started = time.perf_counter()
+    yield
+    logging.getLogger("pwgan").info("%s: %.2f s", what, time.perf_counter() - started)
