@@ -3,6 +3,7 @@
 #   snakemake --cores 8 --resources gpu=1            the default study, config.yaml
 #   snakemake --cores 8 --configfile workflow/studies/article.yaml
 #   snakemake --cores 8 figures                      the figures only, from whatever they need
+#   snakemake --workflow-profile workflow/profiles/slurm   on a cluster
 #
 # Data flows one way: data -> train -> measure -> aggregate -> tables and figures.
 

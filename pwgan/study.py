@@ -23,6 +23,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="let
 Device = Literal["auto", "cpu", "cuda"]
 Extractor = Literal["classifier", "inception", "none"]
 Parsed = TypeVar("Parsed", bound=Options)
+FEWEST = 4  # The first rung of the ladder of evaluation m; and precision and recall look at three neighbours.
 DATA = "data"  # Where the method's name stands, it means the training samples themselves: the floor of every measure.
 
 
@@ -31,8 +32,8 @@ class Measures(Options):
 
     ewd_points: PositiveInt = 1000
     mode_samples: PositiveInt = 2500
-    feature_samples: PositiveInt = 10000
-    bias_points: PositiveInt = 1024
+    feature_samples: Annotated[int, Field(ge=FEWEST)] = 10000
+    bias_points: Annotated[int, Field(ge=FEWEST)] = 1024
     bias_partitions: PositiveInt = 2
     inception_weights: Path | None = None
 
@@ -151,8 +152,10 @@ class Study(Options):
                         f"mini-batch size {m} is larger than the training set of {name}, {spec.train_size()} samples; "
                         f"allowed: 1 to {spec.train_size()}"
                     )
-            if spec.heldout_size() < 2:
-                raise ValueError(f"{name} holds out {spec.heldout_size()} samples; at least 2 are needed to measure")
+            if spec.heldout_size() < FEWEST:
+                raise ValueError(
+                    f"{name} holds out {spec.heldout_size()} samples; at least {FEWEST} are needed to measure"
+                )
             seeds = entry.seeds or self.seeds
             if seeds % min(self.seed_block, seeds):
                 below = seeds - seeds % self.seed_block

@@ -17,12 +17,13 @@ from pwgan.measures.classifier import Classifier, load_classifier
 from pwgan.measures.features import extractor
 from pwgan.measures.frechet import feature_measures
 from pwgan.measures.modes import label_coverage, mode_coverage
-from pwgan.measures.transport import bias_ladder, ewd, pool_size
+from pwgan.measures.transport import bias_ladder, pool_size
 from pwgan.runtime import Cost, measured_cost, whole_file, write_json
 from pwgan.study import Extractor, Measures
 from pwgan.training.run import generate, latent_samples
 from pwgan.transport.cost import points
 from pwgan.transport.samplers import random_order
+from pwgan.transport.wasserstein import ewd
 
 log = logging.getLogger("pwgan")
 
@@ -122,7 +123,7 @@ class Block:
         heldout = points(self.data.heldout_tensor(torch.arange(count)), 0)
         fake = points(self._samples(count), 1)
         # One seed at a time: n^2 costs of each at once would be the peak of the whole study.
-        self._add(f"{name}@{count}", [float(ewd(heldout, own[None])) for own in fake])
+        self._add(f"{name}@{count}", [float(ewd(heldout, own)) for own in fake])
 
     def _ewd(self) -> None:
         self.ewd_at(min(self.measures.ewd_points, len(self.data.heldout), self.subject.limit))

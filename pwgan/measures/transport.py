@@ -7,7 +7,6 @@ import torch
 from pwgan.transport.cost import pair_cost
 from pwgan.transport.minibatch import MinibatchTransport, bias_report, minibatch_wasserstein
 from pwgan.transport.samplers import random_order
-from pwgan.transport.wasserstein import wasserstein
 
 Report = dict[str, torch.Tensor]
 
@@ -20,11 +19,6 @@ def ladder(n: int) -> list[int]:
 def pool_size(*limits: int) -> int:
     """Return the largest power of two that no limit forbids, so that every rung of the ladder parts the same pool."""
     return 1 << (min(limits).bit_length() - 1)
-
-
-def ewd(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """Exact EWD of n real points (n, d) and those of each seed (S, n, d) -> (S,); source: article D1."""
-    return wasserstein(real.expand_as(fake), fake).value
 
 
 def bias_ladder(
@@ -47,20 +41,23 @@ def bias_ladder(
         fake = latent if generator is None else _generate(generator, latent)
     sound = sound.to(fake.device)
     x, y = real.double().expand(len(seeds), -1, -1), torch.where(sound[:, None, None], fake, 0).double()
-    full = wasserstein(x, y)
+    n = len(real)
+    whole = torch.arange(n, device=real.device).expand(len(seeds), 1, -1)
+    full = minibatch_wasserstein(x, y, whole, whole)
     inverse = full.matching.argsort(-1)
     full_gradient = None if generator is None else _gradients(generator, latent, x, inverse, None)
     rungs = []
-    for m in ladder(len(real)):
+    for m in ladder(n):
         reports = []
-        for partition in range(partitions):
+        for partition in range(partitions if m < n else 1):
             x_batches, y_batches = (
-                torch.stack([random_order(len(real), "pool", side, seed, m, partition) for seed in seeds])
+                torch.stack([random_order(n, "pool", side, seed, m, partition) for seed in seeds])
                 .unflatten(1, (-1, m))
                 .to(real.device)
                 for side in ("real", "generated")
             )
-            mini = minibatch_wasserstein(x, y, x_batches, y_batches)
+            # One mini-batch of all points is the full matching: solving it again would double the time of the ladder.
+            mini = minibatch_wasserstein(x, y, x_batches, y_batches) if m < n else full
             report = vars(bias_report(x, y, full, mini))
             report |= _cosines(generator, latent, x, mini, y_batches, full_gradient)
             reports.append(report)

@@ -80,7 +80,7 @@ def load_checkpoint(path: Path, cell: Training, state: State, device: torch.devi
         return False
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
         log.warning("%s is no checkpoint (%s); starting afresh", path, str(error).partition("\n")[0])
         return False
     if content["stamp"] != stamp(cell):

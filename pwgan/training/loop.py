@@ -27,7 +27,7 @@ from pwgan.training.checkpoint import (
 from pwgan.training.draws import Draws
 from pwgan.transport.cost import points
 from pwgan.transport.samplers import RandomSampler
-from pwgan.transport.wasserstein import wasserstein
+from pwgan.transport.wasserstein import ewd
 
 log = logging.getLogger("pwgan")
 
@@ -72,18 +72,18 @@ class Trainer:
         with tqdm(total=cell.steps, initial=state.step, disable=not sys.stderr.isatty(), unit="step") as bar:
             while not done:
                 # The state is measured and kept before each step, so that step 0 shows the untrained generator.
-                losses, ewd = self._nothing(2), self._nothing(1)
+                losses, distance = self._nothing(2), self._nothing(1)
                 done = state.step == cell.steps
                 if done or state.step % cell.evaluate_every == 0:
-                    ewd = self._evaluate()
+                    distance = self._evaluate()
                     done = done or bool((state.fate != RUNNING).all())
                     state.seconds = time.perf_counter() - started
                     save_checkpoint(checkpoint, cell, state)
-                    self._report(ewd, bar)
+                    self._report(distance, bar)
                 if not done:
                     losses = self._iterate()
                 if done or state.step % record_every == 0:
-                    state.history.append((state.step, torch.cat([losses, ewd]).cpu()))
+                    state.history.append((state.step, torch.cat([losses, distance]).cpu()))
                 if not done:
                     state.step += 1
                     bar.update()
@@ -142,14 +142,14 @@ class Trainer:
         finite = fake.isfinite().all(-1).all(-1)
         self.state.record(torch.where(finite, 0.0, torch.nan), SAMPLES)
         sound = self.state.fate == RUNNING
-        ewd = self._nothing(1)
+        values = self._nothing(1)
         if sound.any():
-            ewd[0, sound] = wasserstein(self.heldout[sound], fake[sound]).value.to(ewd.dtype)
-        return ewd
+            values[0, sound] = ewd(self.heldout[sound], fake[sound]).to(values.dtype)
+        return values
 
-    def _report(self, ewd: torch.Tensor, bar: tqdm) -> None:
+    def _report(self, distance: torch.Tensor, bar: tqdm) -> None:
         running = int((self.state.fate == RUNNING).sum())
-        mean = float(ewd.nanmean())
+        mean = float(distance.nanmean())
         bar.set_postfix(ewd=f"{mean:.4g}", running=f"{running}/{self.cell.seeds}")
         if bar.disable:
             rate = self.state.step / max(self.state.seconds, 1e-9)

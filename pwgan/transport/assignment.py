@@ -64,18 +64,28 @@ def certify(cost: torch.Tensor, columns: torch.Tensor) -> Matching:
     """
     n = cost.shape[-1]
     own = cost.gather(-1, columns.unsqueeze(-1))
-    handed_on = cost - own
-    v = torch.zeros_like(own.squeeze(-1))
-    # A decrease below this is rounding, which goes round a cycle of length zero for ever.
-    rounding = torch.finfo(cost.dtype).eps * cost.abs().amax((-2, -1), keepdim=True).squeeze(-1)
-    for _ in range(n):
-        relaxed = (handed_on + v.gather(-1, columns).unsqueeze(-1)).amin(-2)
-        if not (relaxed < v - rounding).any():
-            break
-        v = torch.minimum(v, relaxed)
+    problems = zip((cost - own).reshape(-1, n, n), columns.reshape(-1, n), cost.reshape(-1, n, n), strict=True)
+    # A decrease below the rounding of the costs goes round a cycle of length zero for ever.
+    v = torch.stack([_shortest(w, pi, torch.finfo(c.dtype).eps * float(c.abs().max())) for w, pi, c in problems])
+    v = v.reshape(columns.shape)
     u = (cost - v.unsqueeze(-2)).amin(-1)
     value = own.squeeze(-1).mean(-1)
     return Matching(columns, u, v, value, value - u.mean(-1) - v.mean(-1))
+
+
+def _shortest(handed_on: torch.Tensor, columns: torch.Tensor, rounding: float) -> torch.Tensor:
+    """Return the shortest path lengths v (n,) from any column, by relaxing the rows of columns that just improved."""
+    row_of = columns.argsort()
+    v = torch.zeros_like(handed_on[0])
+    rows = torch.arange(len(v), device=v.device)
+    for _ in range(len(v)):
+        reached = (handed_on[rows] + v[columns[rows], None]).amin(0)
+        improved = reached < v - rounding
+        v = torch.where(improved, reached, v)
+        rows = row_of[improved]
+        if not len(rows):
+            break
+    return v
 
 
 def _check(cost: torch.Tensor) -> None:

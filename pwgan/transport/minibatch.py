@@ -74,7 +74,7 @@ def minibatch_wasserstein(
 def bias_report(
     x: torch.Tensor,
     y: torch.Tensor,
-    full: Transport,
+    full: Transport | MinibatchTransport,
     minibatch: MinibatchTransport,
     cost: CostName = "euclidean",
 ) -> BiasReport:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from pwgan.options import CostName
-from pwgan.transport.assignment import solve
+from pwgan.transport.assignment import match, solve
 from pwgan.transport.cost import cost as cost_matrix
+from pwgan.transport.cost import pair_cost
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,14 @@ def wasserstein(x: torch.Tensor, y: torch.Tensor, cost: CostName = "euclidean") 
     check_pair(x, y)
     solved = solve(cost_matrix(x.double(), y.double(), cost))
     return Transport(solved.value, solved.columns, solved.row_potential, solved.column_potential, solved.gap)
+
+
+def ewd(x: torch.Tensor, y: torch.Tensor, cost: CostName = "euclidean") -> torch.Tensor:
+    """Return the value of ``wasserstein`` alone, (...,): as exact, without the certificate, in half the time."""
+    check_pair(x, y)
+    x, y = x.double(), y.double()
+    partners = match(cost_matrix(x, y, cost)).unsqueeze(-1).expand_as(y)
+    return pair_cost(x, y.gather(-2, partners), cost).mean(-1)
 
 
 def check_pair(x: torch.Tensor, y: torch.Tensor) -> None:

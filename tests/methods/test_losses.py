@@ -1,5 +1,7 @@
 """Every loss recomputed independently, with critics whose values and slopes are known."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -228,9 +230,27 @@ def test_a_diverged_seed_of_a_critic_shows_and_leaves_the_others_right(method):
     assert torch.equal(losses[0][:, [0, 2]], losses[1][:, [0, 2]])
 
 
-def test_optimisers():
-    weights = [nn.Parameter(torch.zeros(S, 2))]
-    assert isinstance(WGAN().optimiser(weights, 0.1), torch.optim.RMSprop)
-    for method, betas in ((GAN(betas=(0.1, 0.8)), (0.1, 0.8)), (WGANGP(), (0.0, 0.9)), (PWGAN(), (0.5, 0.999))):
-        adam = method.optimiser(weights, 0.1)
-        assert isinstance(adam, torch.optim.Adam) and adam.defaults["betas"] == betas and adam.defaults["lr"] == 0.1
+@pytest.mark.parametrize(
+    ("method", "reference"),
+    [
+        (WGAN(), torch.optim.RMSprop),
+        (WGANGP(), partial(torch.optim.Adam, betas=(0.0, 0.9))),
+        (PWGAN(), partial(torch.optim.Adam, betas=(0.5, 0.999))),
+        (GAN(betas=(0.1, 0.8)), partial(torch.optim.Adam, betas=(0.1, 0.8))),
+    ],
+)
+def test_optimisers_step_as_torch_has_them(method, reference):
+    ours, theirs, spoilt = ([nn.Parameter(torch.ones(S, 4)), nn.Parameter(torch.ones(S, 1, 2))] for _ in range(3))
+    steppers = [method.optimiser(ours, 0.03), reference(theirs, lr=0.03), method.optimiser(spoilt, 0.03)]
+    for k in range(4):
+        for parameters, stepper in zip((ours, theirs, spoilt), steppers, strict=True):
+            stepper.zero_grad()
+            for parameter in parameters:
+                parameter.grad = torch.randn(parameter.shape, generator=generator(k))
+                if parameters is spoilt:
+                    parameter.grad[1] = torch.nan
+            stepper.step()
+    for own, expected, hurt in zip(ours, theirs, spoilt, strict=True):
+        torch.testing.assert_close(own, expected)
+        assert (own != 1).all()
+        assert torch.equal(hurt[[0, 2]], own[[0, 2]])

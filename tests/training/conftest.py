@@ -14,7 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pwgan.data.store import StoredData, read_data
+from pwgan.data import Split
+from pwgan.data.store import StoredData, read_data, write_data
 from pwgan.study import Cell, parse_study
 from pwgan.training.run import train
 
@@ -57,6 +58,15 @@ class Run:
 @pytest.fixture
 def data(ring8: Path) -> StoredData:
     return read_data(ring8)
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> StoredData:
+    """Return 256 training and 64 held-out images of 8x8 pixels of noise."""
+    pixels = np.random.default_rng(0).uniform(-1, 1, (320, 1, 8, 8)).astype(np.float32)
+    path = tmp_path_factory.mktemp("data") / "images.safetensors"
+    write_data(path, Split(pixels[:256], pixels[256:]), {"name": "images"})
+    return read_data(path)
 
 
 @pytest.fixture

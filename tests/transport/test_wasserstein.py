@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
 from pwgan.transport.cost import pair_cost
-from pwgan.transport.wasserstein import wasserstein
+from pwgan.transport.wasserstein import ewd, wasserstein
 
 SIZES = st.integers(1, 24)
 DIMENSIONS = st.integers(1, 4)
@@ -109,3 +109,11 @@ def test_leading_axes_and_single_precision():
 def test_what_has_no_distance_is_refused(x, y, message):
     with pytest.raises(ValueError, match=message):
         wasserstein(x, y)
+
+
+@pytest.mark.parametrize("cost", ["euclidean", "sqeuclidean"])
+def test_the_value_alone_is_the_certified_one(cost):
+    x, y = (torch.stack([draw(20, 3, seed), draw(20, 3, seed + 1)]) for seed in (0, 2))
+    torch.testing.assert_close(ewd(x, y, cost), wasserstein(x, y, cost).value, rtol=1e-12, atol=0)
+    with pytest.raises(ValueError, match="equally many"):
+        ewd(x, y[:, :10])

@@ -1,0 +1,194 @@
+"""A tiny study run by hand, verb after verb, from data to figures; and the frames that its results are joined into."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from pwgan.__main__ import main
+from pwgan.data.store import read_data
+from pwgan.report.aggregate import write_aggregates
+from pwgan.report.frames import COLUMNS
+from pwgan.report.names import TABLES, figure_names
+from pwgan.study import read_study
+
+DIVERGED = "wild"
+FRAMES = ["measures", "bias", "history", "runs", "costs", "datasets"]
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory):
+    """Run a tiny study from data to figures by hand; the method ``wild`` diverges. Returns the study and its folder."""
+    root = tmp_path_factory.mktemp("chain")
+    rng = np.random.default_rng(0)
+    labels = np.arange(160) % 2
+    images = (0.8 * (labels - 0.5)[:, None, None, None] + rng.uniform(-0.5, 0.5, (160, 1, 8, 8))).astype(np.float32)
+    np.save(root / "images.npy", images)
+    np.save(root / "labels.npy", labels)
+    shades = {
+        "dataset": "array",
+        "path": str(root / "images.npy"),
+        "labels": str(root / "labels.npy"),
+        "heldout_fraction": 0.3,
+        "network": {"name": "dcgan", "width": 2, "latent_dim": 3},
+        "seeds": 2,
+    }
+    ring = {"samples": 256, "heldout": 64, "network": {"name": "mlp", "width": 8, "depth": 2, "latent_dim": 3}}
+    content = {
+        "study": "chain",
+        "device": "cpu",
+        "seeds": 4,
+        "seed_block": 2,
+        "batch_sizes": [8],
+        "steps": 20,
+        "evaluate_every": 10,
+        "evaluation_points": 24,
+        "datasets": {"ring8": ring, "shades": shades},
+        "methods": {"nsgan": {}, "pwgan": {}, DIVERGED: {"method": "pwgan", "generator_lr": 1e30}},
+        "measures": {"ewd_points": 32, "mode_samples": 64, "feature_samples": 32, "bias_points": 16},
+    }
+    path = root / "chain.yaml"
+    path.write_text(yaml.safe_dump(content))
+    study, results = read_study(path), root / "results"
+
+    def run(*arguments):
+        assert main([str(argument) for argument in arguments]) == 0
+
+    for name in study.datasets:
+        run("data", f"{path}:{name}", "--output", results / f"data/{name}.safetensors")
+    classifier = results / "data/shades-classifier.safetensors"
+    run("classifier", "--data", results / "data/shades.safetensors", "--output", classifier, "--device", "cpu")
+    options = {"ring8": [], "shades": ["--classifier", classifier]}
+    for place, cell in study.cells.items():
+        name, folder = cell.training.dataset, results / place
+        data = ["--data", results / f"data/{name}.safetensors", "--device", "cpu"]
+        run("train", f"{path}:{place}", *data, "--output", folder)
+        run("measure", f"{path}:{place}", *data, "--input", folder, *options[name])
+    for name in study.datasets:
+        data = ["--data", results / f"data/{name}.safetensors", "--device", "cpu"]
+        reference = study.reference(name).model_dump_json()
+        run("reference", reference, *data, "--output", results / name / "data", *options[name])
+    folders = [*(results / place for place in study.cells), *(results / name / "data" for name in study.datasets)]
+    files = sorted((results / "data").iterdir())
+    # As the workflow does it: without the seconds that importing torch takes.
+    code = (
+        "import sys\nfrom pwgan.__main__ import main\n"
+        f"status = main({['aggregate', '--output', str(results), '--data', *map(str, files)]!r}"
+        f" + {['--cells', *map(str, folders)]!r})\n"
+        f"status = status or main({['tables', '--results', str(results), '--output', str(results / 'tables')]!r})\n"
+        "sys.exit(status or 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    run("figures", "--results", results, "--output", results / "figures")
+    return study, results
+
+
+def test_the_chain_ends_in_every_table_and_figure(chain):
+    study, results = chain
+    tables = {path.name for path in (results / "tables").iterdir()}
+    assert tables == {f"{name}.{ending}" for name in TABLES for ending in ("csv", "md", "html")}
+    figures = {path.name for path in (results / "figures").iterdir()}
+    assert figures == {f"{name}.{ending}" for name in figure_names(study.datasets) for ending in ("csv", "png")}
+
+
+def test_a_cell_that_diverged_is_counted_in_the_tables(chain):
+    _, results = chain
+    main_table, bias = (pd.read_csv(results / f"tables/{name}.csv") for name in ("main", "bias"))
+    for table in (main_table, bias):
+        lost = table[table["method"] == DIVERGED]
+        assert set(lost["dataset"]) == {"ring8", "shades"}
+        assert lost["mean"].isna().all() and (lost["seeds"] == 0).all()
+        assert (lost["diverged"] == lost["dataset"].map({"ring8": 4, "shades": 2})).all()
+        rest = table[~table["method"].isin([DIVERGED, "data"])]
+        assert (rest["diverged"] == 0).all() and set(rest["method"]) == {"nsgan", "pwgan"}
+    # What was measured of the lost cell is what was measured of the others.
+    names = main_table.groupby(["dataset", "method"])["measure"].agg(set)
+    assert names["ring8", DIVERGED] == names["ring8", "pwgan"]
+    assert names["shades", DIVERGED] == names["shades", "pwgan"]
+
+
+@pytest.fixture
+def frames(chain):
+    study, results = chain
+    return study, results, {name: pd.read_parquet(results / f"{name}.parquet") for name in FRAMES}
+
+
+def test_the_frames_hold_every_seed_of_every_cell_and_reference(frames):
+    study, _, joined = frames
+    cells = {(c.training.dataset, c.training.method, 8, s) for c in study.cells.values() for s in c.training.seed_range}
+    references = {(name, "data", 0, seed) for name in study.datasets for seed in range(study.reference(name).seeds)}
+    for name, expected in (
+        ("runs", cells),
+        ("history", cells),
+        ("measures", cells | references),
+        ("bias", cells | references),
+    ):
+        keys = joined[name][["dataset", "method", "batch_size", "seed"]].fillna({"batch_size": 0})
+        assert set(keys.itertuples(index=False, name=None)) == expected, name
+    for name, columns in COLUMNS.items():
+        assert set(columns) <= set(joined[name].columns), name
+        if "batch_size" in columns:
+            assert joined[name]["batch_size"].dtype == "Int64"
+    assert joined["runs"]["diverged_at"].dtype == "Int64"
+    for name in ("measures", "bias", "history"):
+        numbers = joined[name].select_dtypes("float")
+        assert len(numbers.columns) >= 1 and not joined[name].duplicated().any()
+
+
+def test_the_frames_say_what_the_files_of_the_blocks_say(frames):
+    study, results, joined = frames
+    for place, cell in study.cells.items():
+        t = cell.training
+        for name in ("measures", "bias", "history"):
+            frame = joined[name]
+            part = frame[
+                (frame["dataset"] == t.dataset) & (frame["method"] == t.method) & frame["seed"].isin(t.seed_range)
+            ]
+            own = pd.read_parquet(results / place / f"{name}.parquet")
+            pd.testing.assert_frame_equal(
+                part[own.columns].reset_index(drop=True).astype({"seed": "int64"}),
+                own.astype({"batch_size": "Int64"} if "batch_size" in own else {}),
+            )
+        run = json.loads((results / place / "run.json").read_text())
+        rows = joined["runs"][joined["runs"]["folder"] == str(results / place)]
+        assert rows["seed"].tolist() == list(t.seed_range)
+        assert rows["status"].tolist() == [seed["status"] for seed in run["seeds"]]
+        assert (rows["status"] == ("diverged" if t.method == DIVERGED else "ok")).all()
+        costs = joined["costs"]
+        trained = costs[
+            (costs["dataset"] == t.dataset)
+            & (costs["method"] == t.method)
+            & (costs["first_seed"] == t.first_seed)
+            & (costs["stage"] == "train")
+        ]
+        assert trained["seconds"].tolist() == [run["seconds"]] and trained["seeds"].tolist() == [2]
+
+
+def test_the_reference_has_the_floor_of_the_training_curves(frames):
+    _, _, joined = frames
+    measures = joined["measures"]
+    floor = measures[measures["measure"] == "ewd-history@24"]
+    assert set(floor["method"]) == {"data"} and floor["value"].between(0.01, 10).all()
+    assert set(joined["runs"]["history_points"]) == {24}
+
+
+def test_data_sets_are_described(frames):
+    _, results, joined = frames
+    described = joined["datasets"].set_index("dataset")
+    ring, shades = described.loc["ring8"], described.loc["shades"]
+    assert (ring["training"], ring["heldout"], ring["modes"], shades["modes"]) == (256, 64, 8, 2)
+    assert shades["training"] == len(read_data(results / "data/shades.safetensors").train) == 112
+    assert pd.isna(ring["classifier_accuracy"]) and shades["classifier_accuracy"] > 0.9
+
+
+def test_aggregates_of_the_same_files_have_the_same_bytes(chain, tmp_path):
+    study, results = chain
+    folders = [*(results / place for place in study.cells), *(results / name / "data" for name in study.datasets)]
+    write_aggregates(folders, sorted((results / "data").iterdir()), tmp_path)
+    for name in FRAMES:
+        assert (tmp_path / f"{name}.parquet").read_bytes() == (results / f"{name}.parquet").read_bytes()

@@ -1,0 +1,262 @@
+"""The smoke study, run once from end to end, and what Snakemake then makes anew after a change, and what it leaves."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pwgan.report.names import FIGURE_FORMATS, TABLE_FORMATS, TABLES, figure_names
+from pwgan.study import Study, read_study
+
+psutil = pytest.importorskip("psutil")
+pytest.importorskip("snakemake")
+pytestmark = pytest.mark.workflow
+
+ROOT = Path(__file__).parents[2]
+SMOKE = ("--configfile", "workflow/studies/smoke.yaml")
+SLURM = ("--workflow-profile", "workflow/profiles/slurm")
+DATA, METHODS = ("ring8", "digits"), ("nsgan", "pwgan")
+LAST = {"aggregate", "figures", "tables", "all"}
+# Says at its end which packages a process has imported.
+WITNESS = """
+import atexit, os, sys
+def tell():
+    with open(os.environ["IMPORTED"], "w") as file:
+        file.write(" ".join({name.partition(".")[0] for name in sys.modules}))
+atexit.register(tell)
+"""
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "snakemake", *arguments]
+
+
+def environment(**more: str) -> dict[str, str]:
+    own = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}"
+    return own | {"OMP_NUM_THREADS": "1", "PATH": path} | more
+
+
+def snakemake(folder: Path, *arguments: str, status: int = 0, **variables: str) -> str:
+    """Run snakemake in a folder, expect its exit status, and return all that it says."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run(command(*arguments), cwd=folder, env=environment(**variables), **streams)
+    assert done.returncode == status, done.stdout[-5000:]
+    return done.stdout
+
+
+def blocks(said: str) -> list[tuple[str, str]]:
+    """Return (job, description) of every job of a dry run; a job is its rule and the values of its wildcards."""
+    found = []
+    for rule, text in re.findall(r"^rule (\w+):\n((?: {4}.*\n)*)", said, re.MULTILINE):
+        wildcards = re.search(r"^ +wildcards: (.*)$", text, re.MULTILINE)
+        values = [pair.partition("=")[2] for pair in wildcards[1].split(", ")] if wildcards else []
+        found.append((" ".join([rule, *values]), text))
+    return found
+
+
+def planned(folder: Path, *arguments: str) -> set[str]:
+    """Return the jobs that a dry run announces."""
+    return {job for job, _ in blocks(snakemake(folder, "--dry-run", *arguments))}
+
+
+def jobs(rule: str, *methods: str, seeds: str = "0-1") -> set[str]:
+    return {f"{rule} {data} {method} 16 {seeds}" for data in DATA for method in methods}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository in which the smoke study has been run; one for all processes that share the tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            folder.mkdir()
+            for name in ("Snakefile", "config.yaml"):
+                shutil.copy(ROOT / name, folder)
+            for name in ("pwgan", "workflow", "envs"):
+                shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            (folder / "profiles").symlink_to("workflow/profiles")
+            said = snakemake(folder, "--cores", "2", "--resources", "gpu=1", *SMOKE)
+            (folder / "said.txt").write_text(said)
+    assert (folder / "said.txt").exists(), "the smoke study failed, in the first test that asked for it"
+    return folder
+
+
+@pytest.fixture
+def folder(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished study to change at will; that it is elsewhere now must not matter."""
+    return Path(shutil.copytree(finished, tmp_path / "moved", symlinks=True))
+
+
+@pytest.fixture
+def changed(folder: Path) -> Callable[..., tuple[str, str]]:
+    """Write the smoke study with a change, and return the arguments that run it."""
+
+    def write(change: Callable[[dict[str, Any]], object]) -> tuple[str, str]:
+        content = yaml.safe_load((folder / SMOKE[1]).read_text())
+        change(content)
+        (folder / "changed.yaml").write_text(yaml.safe_dump(content))
+        return "--configfile", "changed.yaml"
+
+    return write
+
+
+def test_run_makes_everything(finished: Path) -> None:
+    results = finished / "results/smoke"
+    study: Study = read_study(finished / SMOKE[1])
+    expected = [f"tables/{name}.{ext}" for name in TABLES for ext in TABLE_FORMATS]
+    expected += [f"figures/{name}.{ext}" for name in figure_names(DATA) for ext in FIGURE_FORMATS]
+    expected += ["data/ring8.safetensors", "data/digits.safetensors", "data/digits-classifier.safetensors"]
+    measured = ("measures.parquet", "bias.parquet", "measures.json")
+    trained = ("run.json", "history.parquet", "generator.safetensors", "samples.npy")
+    expected += [f"{cell}/{name}" for cell in study.cells for name in (*measured, *trained)]
+    expected += [f"{data}/data/{name}" for data in DATA for name in measured]
+    expected += [f"logs/{rule}/{cell}.log" for cell in study.cells for rule in ("train", "measure")]
+    expected += [f"benchmarks/{rule}/{cell}.tsv" for cell in study.cells for rule in ("train", "measure")]
+    assert [name for name in expected if not (results / name).exists()] == []
+    assert [name for name in expected if "logs" not in name and not (results / name).stat().st_size] == []
+    assert list(results.rglob("checkpoint.pt")) == []
+    assert len(study.cells) == len(DATA) * len(METHODS)
+
+
+def test_second_run_does_nothing(folder: Path) -> None:
+    said = snakemake(folder, "--dry-run", *SMOKE)
+    assert blocks(said) == [] and "Nothing to be done" in said
+    assert "profile profiles/default" in said
+
+
+def test_device_retrains_nothing(folder: Path) -> None:
+    assert planned(folder, *SMOKE, "--config", "device=cuda") == set()
+
+
+def test_learning_rate_reruns_its_cells(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
+    arguments = changed(lambda study: study["methods"].update(nsgan={"generator_lr": 0.005}))
+    assert planned(folder, *arguments) == jobs("train", "nsgan") | jobs("measure", "nsgan") | LAST
+
+
+def test_measure_option_retrains_nothing(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
+    arguments = changed(lambda study: study["measures"].update(ewd_points=90))
+    references = {f"reference {data}" for data in DATA}
+    assert planned(folder, *arguments) == jobs("measure", *METHODS) | references | LAST
+
+
+def test_more_seeds_add_blocks(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
+    new = planned(folder, *changed(lambda study: study.update(seeds=4)))
+    # The real samples are measured as often as there are seeds, so they are measured anew.
+    references = {f"reference {data}" for data in DATA}
+    blocks_added = jobs("train", *METHODS, seeds="2-3") | jobs("measure", *METHODS, seeds="2-3")
+    assert new == blocks_added | references | LAST
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("report/curves.py", {"figures", "all"}),
+        ("methods/nsgan.py", jobs("train", "nsgan") | jobs("measure", "nsgan") | LAST),
+    ],
+)
+def test_code_reruns_what_depends_on_it(folder: Path, module: str, expected: set[str]) -> None:
+    with open(folder / "pwgan" / module, "a") as file:
+        file.write("# A change.\n")
+    assert planned(folder, *SMOKE) == expected
+
+
+@pytest.mark.parametrize("study", ["config.yaml", "workflow/studies/smoke.yaml", "workflow/studies/article.yaml"])
+def test_planning_imports_nothing_heavy(folder: Path, study: str) -> None:
+    (folder / "witness").mkdir()
+    (folder / "witness/sitecustomize.py").write_text(WITNESS)
+    witnessed = {"PYTHONPATH": str(folder / "witness"), "IMPORTED": str(folder / "imported.txt")}
+    said = snakemake(folder, "--dry-run", "--forceall", "--configfile", study, **witnessed)
+    trained = [job for job, _ in blocks(said) if job.startswith("train ")]
+    assert len(trained) == len(read_study(folder / study).cells)
+    imported = set((folder / "imported.txt").read_text().split())
+    assert "pwgan" in imported
+    assert imported.isdisjoint({"torch", "torchvision", "torch_fidelity", "sklearn", "scipy", "matplotlib"})
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (lambda study: study.update(sedes=3), "'seeds'"),
+        (lambda study: study["methods"].update(pwgam={}), "'pwgan'"),
+        (lambda study: study["datasets"]["ring8"].update(sampels=3), "'samples'"),
+    ],
+)
+def test_slip_is_answered(
+    folder: Path, changed: Callable[..., tuple[str, str]], change: Callable[[dict[str, Any]], object], hint: str
+) -> None:
+    said = snakemake(folder, "--dry-run", *changed(change), status=1)
+    assert f"Did you mean {hint}?" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(("config", "gpu"), [((), 1), (("--config", "device=cpu"), 0)], ids=["as it is", "on cpu"])
+def test_slurm_profile_plans(folder: Path, config: tuple[str, ...], gpu: int) -> None:
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    said = snakemake(folder, "--dry-run", "--forceall", *SLURM, *SMOKE, *config)
+    announced = blocks(said)
+    computing = [text for job, text in announced if job.split()[0] in ("train", "measure", "reference")]
+    assert len(computing) == 2 * len(jobs("train", *METHODS)) + len(DATA)
+    for text in computing:
+        assert f"gpu={gpu}, device={'cuda' if gpu else 'cpu'}" in text
+        assert re.search(r"mem_mb=16000,.*runtime=\d+,", text)
+    profile = yaml.safe_load((folder / SLURM[1] / "config.yaml").read_text())
+    assert set(profile["set-resources"]) | set(profile["set-threads"]) <= {job.split()[0] for job, _ in announced}
+
+
+def test_killed_training_goes_on(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
+    arguments = changed(lambda study: study.update(steps=2000, evaluate_every=100))
+    block = "results/smoke/ring8/nsgan/m16/seeds0-1"
+    arguments = (f"{block}/run.json", "--cores", "1", *arguments)
+    log = folder / "results/smoke/logs/train/ring8/nsgan/m16/seeds0-1.log"
+    log.unlink()
+    unheard = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command(*arguments), cwd=folder, env=environment(), **unheard) as running:
+        while running.poll() is None and not (log.exists() and "step 100 of 2000" in log.read_text()):
+            time.sleep(0.05)
+        assert running.poll() is None
+        children = psutil.Process(running.pid).children(recursive=True)
+        (training,) = [child for child in children if child.cmdline()[1:4] == ["-m", "pwgan", "train"]]
+        training.send_signal(signal.SIGKILL)
+    assert running.returncode == 1
+    assert not (folder / block / "run.json").exists()
+    assert (folder / block / "checkpoint.pt").exists()
+    snakemake(folder, *arguments)
+    assert re.search(r"going on from step [1-9]\d* of 2000", log.read_text())
+    assert json.loads((folder / block / "run.json").read_text())["steps"] == 2000
+    assert not (folder / block / "checkpoint.pt").exists()
+
+
+def test_report_shows_figures_and_tables(folder: Path) -> None:
+    snakemake(folder, "--report", "report.html", *SMOKE)
+    page = (folder / "report.html").read_text()
+    categories = re.search(r"var categories = (\{.*\})", page)
+    results = re.search(r"var results = (\{.*\})", page)
+    assert categories and results
+    shown: dict[str, Any] = json.loads(results[1])
+    names = {f"figures/{name}.png" for name in figure_names(DATA)} | {f"tables/{name}.html" for name in TABLES}
+    assert set(shown) == {f"results/smoke/{name}" for name in names}
+    assert all(len(result["caption"]) > 40 for result in shown.values())
+    assert all(result["data_uri"].startswith("data:") for result in shown.values())
+    assert set(json.loads(categories[1])) == {"Figures", "Tables"}
+    assert "study <strong>smoke</strong>" in page
+
+
+def test_style(folder: Path) -> None:
+    assert "good condition" in snakemake(folder, "--lint")
+    subprocess.run([sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow/rules"], cwd=folder, check=True)
