@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from pwgan.runtime import claimed_device, exclusive
 from pwgan.study import DATA, read_cell, read_data_cell, read_reference, read_study, read_training
-from pwgan.study import schema as study_schema
 
 
 def cells(options: Namespace) -> None:
@@ -22,6 +21,8 @@ def cells(options: Namespace) -> None:
 
 def schema(options: Namespace) -> None:
     """Print the JSON schema of a study."""
+    from pwgan.schema import schema as study_schema
+
     sys.stdout.write(study_schema())
 
 
@@ -79,7 +80,7 @@ def measure(options: Namespace) -> None:
     with exclusive(options.input / ".lock"), claimed_device(options.device) as device:
         generator = load_generator(options.input / "generator.safetensors", training, device)
         subject = generated(generator, training.seed_range, training.network.latent_dim, sound)
-        block = Block(subject, read_data(options.data), cell.measures, cell.features, options.classifier)
+        block = Block(subject, read_data(options.data), cell.measures, cell.features, options.classifier, device)
         block.run()
         labels = {"dataset": training.dataset, "method": training.method, "batch_size": training.batch_size}
         block.write(options.input, labels)
@@ -92,10 +93,11 @@ def reference(options: Namespace) -> None:
 
     what = read_reference(options.cell)
     stored = read_data(options.data)
-    block = Block(real(stored, what.seeds), stored, what.measures, what.features, options.classifier)
-    block.run()
-    block.ewd_at(what.evaluation_points, "ewd-history")
-    block.write(options.output, {"dataset": what.dataset, "method": DATA, "batch_size": None})
+    with claimed_device(options.device) as device:
+        block = Block(real(stored, what.seeds), stored, what.measures, what.features, options.classifier, device)
+        block.run()
+        block.ewd_at(what.evaluation_points, "ewd-history")
+        block.write(options.output, {"dataset": what.dataset, "method": DATA, "batch_size": None})
 
 
 def aggregate(options: Namespace) -> None:

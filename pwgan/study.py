@@ -5,7 +5,6 @@ Reading a study imports no torch and loads no data, so that planning is quick; w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -123,10 +122,9 @@ class Study(Options):
     def _empty_entries(cls, given: Any) -> Any:
         """Read ``ring8:`` with nothing behind it as ``ring8: {}``."""
         if isinstance(given, Mapping):
-            return {
-                key: {k: {} if v is None else v for k, v in value.items()} if isinstance(value, Mapping) else value
-                for key, value in given.items()
-            }
+            named = {key: given[key] for key in ("datasets", "methods") if isinstance(given.get(key), Mapping)}
+            filled = {key: {k: {} if v is None else v for k, v in named[key].items()} for key in named}
+            return {**given, **filled}
         return given
 
     @model_validator(mode="after")
@@ -347,22 +345,3 @@ def _in_study(text: str, form: str) -> tuple[Study, str]:
     if not colon:
         raise ValueError(f"{text!r} is neither JSON nor STUDY.yaml:{form}")
     return read_study(path), place
-
-
-def schema() -> str:
-    """Return the JSON schema of a study, with the options of every data set and method."""
-    content = Study.model_json_schema()
-    content["title"] = "pwgan study"
-    content["$defs"]["DataSetEntry"] = DataSetEntry.model_json_schema(ref_template="#/$defs/{model}")
-    nested = content["$defs"]["DataSetEntry"].pop("$defs", {})
-    content["$defs"].update(nested)
-    for key, classes in (("datasets", datasets()), ("methods", methods())):
-        shared = DataSetEntry.model_json_schema()["properties"] if key == "datasets" else {"method": {"type": "string"}}
-        entries = {}
-        for name, cls in classes.items():
-            own = cls.model_json_schema(ref_template="#/$defs/{model}")
-            content["$defs"].update(own.pop("$defs", {}))
-            own["properties"] = {**shared, **own.get("properties", {})}
-            entries[name] = own
-        content["properties"][key]["properties"] = entries
-    return json.dumps(content, indent=1, sort_keys=True) + "\n"

@@ -67,11 +67,17 @@ class Block:
     """Measures one subject against one data set's held-out samples, and keeps the cost of each group of measures."""
 
     def __init__(
-        self, subject: Subject, data: StoredData, measures: Measures, features: Extractor, classifier: Path | None
+        self,
+        subject: Subject,
+        data: StoredData,
+        measures: Measures,
+        features: Extractor,
+        classifier: Path | None,
+        device: torch.device,
     ) -> None:
         self.subject, self.data, self.measures, self.features = subject, data, measures, features
         self.classifier: Classifier | None = load_classifier(classifier)[0] if classifier else None
-        self.device = next(subject.generator.parameters()).device if subject.generator else torch.device("cpu")
+        self.device = device
         self.values: list[dict[str, object]] = []
         self.bias_rows: list[dict[str, object]] = []
         self.costs: dict[str, Cost] = {}

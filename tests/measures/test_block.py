@@ -59,7 +59,7 @@ def network(seeds, shape=(2,)):
 
 
 def measured(subject, data, measures=MEASURES, features="none", classifier=None):
-    block = Block(subject, data, measures, features, classifier)
+    block = Block(subject, data, measures, features, classifier, torch.device("cpu"))
     block.run()
     return pd.DataFrame(block.values), pd.DataFrame(block.bias_rows), block
 
@@ -128,7 +128,7 @@ def test_every_name_states_how_many_samples_it_took(points, images, classifier):
 
 
 def test_the_points_of_the_training_curves_are_measured_too(points):
-    block = Block(real(points, 2), points, MEASURES, "none", None)
+    block = Block(real(points, 2), points, MEASURES, "none", None, torch.device("cpu"))
     block.ewd_at(20, "ewd-history")
     assert [row["measure"] for row in block.values] == ["ewd-history@20"] * 2
 
