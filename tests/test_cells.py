@@ -109,8 +109,11 @@ def test_an_option_changed_on_one_data_set_changes_its_cells_only():
 
 
 def test_what_a_data_set_changes_of_a_method_is_laid_over_what_the_study_says():
-    ring = {"methods": {"squared": {"generator_lr": 0.5}}}
-    study = parse_study(TWO | {"datasets": {"ring8": ring, "digits": None}})
+    ring = {"methods": {"squared": {"generator_lr": 0.5}, "pwgan": {"generator_lr": 0.25}}}
+    named = TWO["methods"] | {"pwgan": {"generator_lr": 0.125}}
+    study = parse_study(TWO | {"datasets": {"ring8": ring, "digits": None}, "methods": named})
+    assert study.cells["ring8/pwgan/m8/seeds0-1"].training.build_method() == PWGAN(generator_lr=0.25)
+    assert study.cells["digits/pwgan/m8/seeds0-1"].training.build_method() == PWGAN(generator_lr=0.125)
     assert study.cells["ring8/squared/m8/seeds0-1"].training.build_method() == PWGAN(
         cost="sqeuclidean", generator_lr=0.5
     )

@@ -103,6 +103,21 @@ def test_the_whole_state_survives_the_file(block, data, tmp_path, method):
     assert same(content(fresh), content(state))
 
 
+def test_a_checkpoint_is_replaced_whole_or_not_at_all(block, data, tmp_path, monkeypatch):
+    cell = block(steps=7).training
+    state = Trainer(cell, data, CPU).run(tmp_path / "state.pt")
+    before = (tmp_path / "state.pt").read_bytes()
+
+    def full_disk(content, path):
+        path.write_bytes(before[:100])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        save_checkpoint(tmp_path / "state.pt", cell, state)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"state.pt": before}
+
+
 def test_without_a_checkpoint_nothing_is_loaded(block, data, tmp_path):
     cell = block().training
     assert not load_checkpoint(tmp_path / "none.pt", cell, Trainer(cell, data, CPU).state, CPU)

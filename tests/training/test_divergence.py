@@ -10,7 +10,7 @@ import torch
 from pwgan.__main__ import main
 from pwgan.methods import methods
 from pwgan.networks import DCGAN
-from pwgan.training.checkpoint import CRITIC_LOSS, RUNNING
+from pwgan.training.checkpoint import CRITIC_LOSS, GENERATOR_LOSS, RUNNING
 from pwgan.training.loop import Trainer
 
 CPU = torch.device("cpu")
@@ -95,6 +95,17 @@ def test_convolutions_and_batch_statistics_keep_seeds_apart(block, images, ruin,
     ):
         assert torch.equal(kept[[0, 2]], found[[0, 2]])
     assert not lost.nets.critic.state_dict()["score.weight"][1].isfinite().any()
+
+
+def test_a_seed_that_diverged_takes_no_more_part(block, data):
+    state = Trainer(block(seeds=3).training, data, CPU).state
+    assert state.record(torch.tensor([1.0, math.nan, 3.0]), CRITIC_LOSS).tolist() == [1, 0, 3]
+    state.step = 4
+    assert state.record(torch.tensor([1.0, 2.0, -math.inf]), GENERATOR_LOSS).tolist() == [1, 0, 0]
+    state.step = 5
+    assert state.record(torch.tensor([1.0, math.nan, math.nan]), CRITIC_LOSS).tolist() == [1, 0, 0]
+    assert state.fate.tolist() == [RUNNING, CRITIC_LOSS, GENERATOR_LOSS]
+    assert state.diverged_at.tolist() == [-1, 0, 4]
 
 
 def test_a_run_stops_when_every_seed_has_diverged(trained, ruin):
