@@ -92,6 +92,15 @@ def test_a_slip_is_told_in_one_line_with_status_2(tiny, tmp_path, monkeypatch, c
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+def test_an_error_of_several_lines_is_told_in_one(monkeypatch, capsys):
+    def fail(options):
+        raise RuntimeError("first\n  second")
+
+    monkeypatch.setattr("pwgan.stages.schema", fail)
+    assert main(["schema"]) == 2
+    assert capsys.readouterr().err == "pwgan schema: RuntimeError: first second\n"
+
+
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["train"], ["cells", "a", "b"]])
 def test_wrong_usage_has_status_2_too(arguments, capsys):
     with pytest.raises(SystemExit) as end:

@@ -14,7 +14,7 @@ from pwgan.data import Split
 from pwgan.data.store import read_data, write_data
 from pwgan.methods import methods
 from pwgan.methods.nsgan import NonSaturatingGAN
-from pwgan.networks import MLP
+from pwgan.networks import DCGAN, MLP
 from pwgan.networks.seeds import initialise
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer
@@ -95,6 +95,20 @@ def test_history_starts_with_the_untrained_generator_and_has_ewd_at_evaluations(
     assert history.loc[history["step"] == 45, "generator_loss"].isna().all()
 
 
+def test_evaluating_more_often_changes_nothing_but_the_history(block, images, tmp_path):
+    # Evaluation switches batch normalisation to its running statistics, and has to switch it back.
+    network = {"network": DCGAN(width=2, latent_dim=3)}
+    often, seldom = (
+        Trainer(block("nsgan", steps=9, evaluate_every=every).training.model_copy(update=network), images, CPU)
+        for every in (2, 9)
+    )
+    states = [trainer.run(tmp_path / f"{i}.pt") for i, trainer in enumerate((often, seldom))]
+    for role in ("generator", "critic"):
+        first, second = (getattr(state.nets, role).state_dict() for state in states)
+        assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(states[0].nets.generator.norms[0].running_var, torch.ones(2, 4))
+
+
 def expected_ewd(generator, cell, data):
     """EWD of each seed by scipy, from the fixed latents and the first held-out points."""
     latent = Draws(cell.seed_range, CPU).draw("evaluation", 0, (cell.evaluation_points, cell.network.latent_dim))
@@ -114,6 +128,23 @@ def test_ewd_in_the_history_is_that_of_scipy(trained, data):
     for step, generator in ((0, untrained), (12, final)):
         found = history.loc[history["step"] == step, "ewd"]
         np.testing.assert_allclose(found, expected_ewd(generator, cell, data), rtol=1e-6)
+
+
+def test_no_sample_depends_on_those_generated_with_it(block):
+    cell = block("nsgan").training
+    generator, _ = DCGAN(width=2, latent_dim=3).build(cell.seed_range, (1, 8, 8), "batch")
+    initialise(generator, cell.seed_range, "generator", 0.02)
+    latents = latent_samples(cell.seed_range, "shown", 10, 3)
+    together = generate(generator.train(), latents)
+    for batch in (1, 3):
+        torch.testing.assert_close(generate(generator.train(), latents, batch), together)
+
+
+def test_latents_are_each_seed_s_and_stream_s_own():
+    block = latent_samples(range(4), "shown", 20, 3)
+    assert torch.equal(block[2:], latent_samples(range(2, 4), "shown", 20, 3))
+    rows = torch.cat([block, latent_samples(range(4), "pool", 20, 3)]).flatten(1)
+    assert len(torch.unique(rows, dim=0)) == 8
 
 
 def test_samples_are_the_saved_generator_s_own(trained):
