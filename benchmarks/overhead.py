@@ -40,7 +40,7 @@ def main() -> None:
     available = options.cores * options.wall
     rows = {
         "training": costs["train"],
-        "measuring": costs["measure"] + measured + classifiers,
+        "measuring": costs["measure"] + costs["evaluate"] + measured + classifiers,
         "drawing": drawing,
     }
     rows["start-up and imports of jobs"] = jobs["s"].sum() - sum(rows.values())

@@ -11,15 +11,15 @@ from pwgan import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; what a user got wrong is told in one line with exit status 2, without a traceback."""
+    """Run one verb; what a user can mend is told in one line with exit status 2, a bug with its traceback."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     from pwgan import stages
+    from pwgan.runtime import Refused
 
     try:
         getattr(stages, options.verb)(options)
-    except (ValueError, OSError, RuntimeError) as error:
-        logging.getLogger("pwgan").debug("", exc_info=True)
+    except (ValueError, OSError, Refused) as error:
         told = " ".join(str(error).split())
         sys.stderr.write(f"pwgan {options.verb}: {type(error).__name__}: {told}\n")
         return 2

@@ -23,6 +23,10 @@ if sys.platform != "win32":
     import fcntl
 
 
+class Refused(RuntimeError):
+    """What a run needs and does not have here, said so that the user can act on it."""
+
+
 @contextlib.contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; it is renamed to ``path`` only if the block succeeds."""
@@ -79,10 +83,10 @@ def claimed_device(device: str) -> Iterator[torch.device]:
         yield torch.device("cpu")
         return
     with contextlib.ExitStack() as held:
-        if "CUDA_VISIBLE_DEVICES" not in os.environ and len(visible_gpus()) > 1:
+        if len(visible_gpus()) > 1:
             os.environ["CUDA_VISIBLE_DEVICES"] = _lock_one(visible_gpus(), held)
         if not torch.cuda.is_available():
-            raise RuntimeError("device: cuda was asked for, but torch finds no GPU; use device: cpu or auto")
+            raise Refused("device: cuda was asked for, but torch finds no GPU; use device: cpu or auto")
         yield torch.device("cuda")
 
 
@@ -113,7 +117,7 @@ def exclusive(lock: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RuntimeError(f"{lock.parent} is being written by another process; wait for it, or end it") from error
+            raise Refused(f"{lock.parent} is being written by another process; wait for it, or end it") from error
         yield
 
 

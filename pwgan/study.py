@@ -53,6 +53,7 @@ class DataSetEntry(Options):
     dataset: str | None = None
     batch_sizes: list[PositiveInt] | None = Field(None, min_length=1)
     seeds: PositiveInt | None = None
+    seed_block: PositiveInt | None = None
     steps: PositiveInt | None = None
     network: Network | None = None
     features: Extractor | None = None
@@ -135,37 +136,44 @@ class Study(Options):
         if DATA in self.methods:
             raise ValueError(f"{DATA!r} cannot name a method: it names the real samples in every table")
         for name in self.datasets:
-            spec, entry = self.data_set(name), self._entry(name)
-            for method in entry.methods:
-                self._method(nearest(method, self.methods, f"method of this study in datasets.{name}.methods"), name)
-            try:
-                self._network(name).check(spec.sample_shape())
-            except ValueError as error:
-                raise ValueError(f"datasets.{name}: network: {error}") from error
-            if spec.labelled and spec.kind == "points":
-                raise ValueError(f"datasets.{name}: only images are measured by labels; points must come without")
-            for m in self._batch_sizes(name):
-                if m > spec.train_size():
-                    raise ValueError(
-                        f"mini-batch size {m} is larger than the training set of {name}, {spec.train_size()} samples; "
-                        f"allowed: 1 to {spec.train_size()}"
-                    )
-            if spec.heldout_size() < FEWEST:
-                raise ValueError(
-                    f"{name} holds out {spec.heldout_size()} samples; at least {FEWEST} are needed to measure"
-                )
-            seeds = entry.seeds or self.seeds
-            if seeds % min(self.seed_block, seeds):
-                below = seeds - seeds % self.seed_block
-                raise ValueError(
-                    f"{seeds} seeds of {name} do not fill blocks of seed_block: {self.seed_block}; "
-                    f"nearest: {below} or {below + self.seed_block}"
-                )
-            if self.extractor(name) == "classifier" and not spec.labelled:
-                raise ValueError(f"features: classifier needs labels, and {name} has none; allowed: inception, none")
-            if self.extractor(name) == "inception" and spec.kind != "images":
-                raise ValueError(f"features: inception needs images, and {name} holds points; allowed: none")
+            self._check_data(name)
         return self
+
+    def _check_data(self, name: str) -> None:
+        spec, entry = self.data_set(name), self._entry(name)
+        for method in entry.methods:
+            self._method(nearest(method, self.methods, f"method of this study in datasets.{name}.methods"), name)
+        try:
+            self._network(name).check(spec.sample_shape())
+        except ValueError as error:
+            raise ValueError(f"datasets.{name}: network: {error}") from error
+        if spec.labelled and spec.kind == "points":
+            raise ValueError(f"datasets.{name}: only images are measured by labels; points must come without")
+        n, heldout = spec.train_size(), spec.heldout_size()
+        for m in self._batch_sizes(name):
+            if m > n:
+                raise ValueError(
+                    f"mini-batch size {m} is larger than the training set of {name}, {n} samples; allowed: 1 to {n}"
+                )
+        if heldout < FEWEST:
+            raise ValueError(f"{name} holds out {heldout} samples; at least {FEWEST} are needed to measure")
+        seeds, block = self._seeds(name)
+        if seeds % block:
+            below = seeds - seeds % block
+            near = f"{below} or {below + block}" if below else str(block)
+            raise ValueError(
+                f"{seeds} seeds of {name} do not fill blocks of seed_block: {block}; nearest: {near}, or give "
+                f"datasets.{name} a seed_block of its own"
+            )
+        if self.extractor(name) == "classifier" and not spec.labelled:
+            raise ValueError(f"features: classifier needs labels, and {name} has none; allowed: inception, none")
+        weights = self.measures.inception_weights
+        if self.extractor(name) == "inception" and weights is not None and not weights.is_file():
+            raise ValueError(f"measures.inception_weights: there is no file {weights}")
+        if n < FEWEST:
+            raise ValueError(f"{name} has {n} training samples; at least {FEWEST} are needed to measure")
+        if self.extractor(name) == "inception" and spec.kind != "images":
+            raise ValueError(f"features: inception needs images, and {name} holds points; allowed: none")
 
     def _entry(self, name: str) -> DataSetEntry:
         own = {key: value for key, value in self.datasets[name].items() if key in DataSetEntry.model_fields}
@@ -203,15 +211,19 @@ class Study(Options):
 
     def blocks(self, name: str) -> list[tuple[int, int]]:
         """Return (first seed, number of seeds) of each block of a data set."""
-        seeds = self._entry(name).seeds or self.seeds
-        size = min(self.seed_block, seeds)
-        return [(first, size) for first in range(0, seeds, size)]
+        seeds, block = self._seeds(name)
+        return [(first, block) for first in range(0, seeds, block)]
+
+    def _seeds(self, name: str) -> tuple[int, int]:
+        """Return the numbers of seeds of a data set and of one block."""
+        entry = self._entry(name)
+        return entry.seeds or self.seeds, entry.seed_block or self.seed_block
 
     def reference(self, name: str) -> Reference:
         """Return what of a data set's real samples is measured."""
         return Reference(
             dataset=name,
-            seeds=self._entry(name).seeds or self.seeds,
+            seeds=self._seeds(name)[0],
             evaluation_points=min(self.evaluation_points, self.data_set(name).heldout_size()),
             measures=self.measures,
             features=self.extractor(name),

@@ -169,8 +169,10 @@ def test_evaluation_takes_no_more_points_than_are_held_out():
     assert (study.reference("ring8").evaluation_points, study.reference("digits").evaluation_points) == (300, 400)
 
 
-def test_fewer_seeds_than_a_block_are_a_block_of_their_own():
-    assert parse_study(TWO | {"seeds": 3, "seed_block": 8}).blocks("ring8") == [(0, 3)]
+def test_a_data_set_may_have_blocks_of_its_own():
+    own = {"ring8": {}, "digits": {"seeds": 6, "seed_block": 3}}
+    study = parse_study(TWO | {"datasets": own, "seeds": 4, "seed_block": 4})
+    assert study.blocks("ring8") == [(0, 4)] and study.blocks("digits") == [(0, 3), (3, 3)]
 
 
 def test_two_names_may_stand_for_one_data_set_and_one_method():

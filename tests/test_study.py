@@ -108,6 +108,8 @@ def test_an_unknown_name_is_refused_with_its_place_and_the_valid_ones(tiny, plac
         ("datasets.ring8.heldout", 3, ["ring8", "at least 4"]),
         ("datasets.ring8.seeds", 0, ["datasets.ring8", "seeds", "given 0"]),
         ("datasets.ring8.seeds", 3, ["3 seeds", "ring8", "2 or 4"]),
+        ("datasets.ring8.seeds", 1, ["1 seeds", "ring8", "nearest: 2,", "seed_block of its own"]),
+        ("datasets.ring8.seed_block", 0, ["datasets.ring8", "seed_block", "given 0"]),
         ("datasets.ring8.steps", -1, ["datasets.ring8", "steps", "given -1"]),
         ("datasets.ring8.network", {"name": "mlp", "width": 0}, ["datasets.ring8", "network", "width", "given 0"]),
         ("datasets.ring8.network", {"name": "dcgan"}, ["datasets.ring8", "network", "dcgan", "(2,)", "mlp"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pwgan.options import Options
@@ -65,6 +66,10 @@ class DataSet(Options):
     def sample_shape(self) -> tuple[int, ...]:
         """Return the shape of one sample: (d,) or (channels, size, size)."""
         raise NotImplementedError
+
+    def sources(self) -> list[Path]:
+        """Return the user's files and folders that are read: when they change, so does the data set."""
+        return []
 
     def load(self) -> Split:
         """Make or read the data; raises FileNotFoundError, ValueError or RuntimeError with what to do about it."""

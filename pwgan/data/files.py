@@ -97,6 +97,9 @@ class Folder(DataSet):
     def sample_shape(self) -> tuple[int, ...]:
         return (self.channels, self.size, self.size)
 
+    def sources(self) -> list[Path]:
+        return [self.path.expanduser()]
+
     def load(self) -> Split:
         files = self.files()
         kept_back = heldout_count(len(files), self.heldout_fraction, str(self.path))
@@ -137,6 +140,9 @@ class Array(DataSet):
 
     def sample_shape(self) -> tuple[int, ...]:
         return self._mapped().shape[1:]
+
+    def sources(self) -> list[Path]:
+        return [path.expanduser() for path in (self.path, self.labels) if path is not None]
 
     def load(self) -> Split:
         rows = self._mapped()

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pwgan.data.base import DataSet, Split
 from pwgan.data.files import read_images
-from pwgan.runtime import seed_of
+from pwgan.runtime import Refused, seed_of
 
 
 class Digits(DataSet):
@@ -93,7 +93,7 @@ class _TorchVision(DataSet):
             heldout = self._read(root, False, bool(missing))
         # What lies below (urllib, gdown, archives, parsers) raises errors of every kind; each means the same here.
         except Exception as error:
-            raise RuntimeError(self._advice(root, missing, error)) from error
+            raise Refused(self._advice(root, missing, error)) from error
         return Split(
             train=self._pixels(train, "train"),
             heldout=self._pixels(heldout, "heldout"),

@@ -140,10 +140,22 @@ def check_split(split: Split) -> None:
     ):
         if labels is not None and (labels.dtype != np.int64 or labels.shape != rows.shape[:1]):
             raise ValueError(f"{name} must be int64 of shape {rows.shape[:1]}; given is {_told(labels)}")
+    if split.train_labels is not None and split.heldout_labels is not None:
+        _check_classes(split.train_labels, split.heldout_labels)
     for name in ("modes", "weights", "density"):
         law = getattr(split, name)
         if law is not None and not (law.dtype == np.float64 and np.isfinite(law).all()):
             raise ValueError(f"{name} must be finite float64; given is {_told(law)}")
+
+
+def _check_classes(train: np.ndarray, heldout: np.ndarray) -> None:
+    """Refuse labels with a gap: a class that is never trained on cannot be recognised, nor its share be told."""
+    classes = np.unique(train)
+    if not np.array_equal(classes, np.arange(len(classes))) or heldout.min() < 0 or heldout.max() >= len(classes):
+        raise ValueError(
+            f"classes must be 0..k-1, each with training samples; given are {classes[:20].tolist()} in training and "
+            f"{np.unique(heldout)[:20].tolist()} held out"
+        )
 
 
 def _check_samples(name: str, rows: np.ndarray) -> None:

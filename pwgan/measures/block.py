@@ -76,8 +76,9 @@ class Block:
         device: torch.device,
     ) -> None:
         self.subject, self.data, self.measures, self.features = subject, data, measures, features
-        self.classifier: Classifier | None = load_classifier(classifier)[0] if classifier else None
+        self.classifier: Classifier | None = load_classifier(classifier)[0].to(device) if classifier else None
         self.device = device
+        self.sound = subject.sound.clone()
         self.values: list[dict[str, object]] = []
         self.bias_rows: list[dict[str, object]] = []
         self.costs: dict[str, Cost] = {}
@@ -86,9 +87,10 @@ class Block:
         """Take every measure that the data set allows."""
         groups = {"ewd": self._ewd, "coverage": self._coverage, "features": self._features, "bias": self._bias}
         for name, group in groups.items():
+            before = len(self.values) + len(self.bias_rows)
             with measured_cost(self.device) as cost:
                 group()
-            if cost.seconds > 0.01:
+            if len(self.values) + len(self.bias_rows) > before:
                 self.costs[name] = cost
                 log.info("%s: %.1f s, %.0f MB", name, cost.seconds, cost.peak_memory_mb)
 
@@ -102,7 +104,7 @@ class Block:
         write_json(folder / "measures.json", {**labels, "device": str(self.device), "costs": costs})
 
     def _add(self, measure: str, values: torch.Tensor | list[float]) -> None:
-        for seed, sound, value in zip(self.subject.seeds, self.subject.sound.tolist(), values, strict=True):
+        for seed, sound, value in zip(self.subject.seeds, self.sound.tolist(), values, strict=True):
             self.values.append({"seed": seed, "measure": measure, "value": float(value) if sound else np.nan})
 
     def _add_each(self, measured: list[dict[str, float] | None]) -> None:
@@ -112,7 +114,7 @@ class Block:
             self._add(name, [found[name] if found else np.nan for found in measured])
 
     def _per_seed(self, samples: torch.Tensor, measure: Callable[[torch.Tensor], dict[str, float]]) -> None:
-        sound = self.subject.sound.tolist()
+        sound = self.sound.tolist()
         # Where no seed is sound, the first one, all zeros by now, still tells the names of what would be measured.
         needed = sound if any(sound) else [True, *sound[1:]]
         self._add_each([measure(own) if ok else None for own, ok in zip(samples, needed, strict=True)])
@@ -120,23 +122,26 @@ class Block:
     def _samples(self, count: int) -> torch.Tensor:
         """Return samples on the CPU, those of diverged seeds as 0 and images cut to the range of a picture."""
         samples = self.subject.samples(count)
-        sound = self.subject.sound.view(-1, *[1] * (samples.ndim - 1))
-        samples = torch.where(sound, samples, 0)
+        # A generator can be finite on the latents it was last evaluated on, and not on these.
+        self.sound &= samples.flatten(1).isfinite().all(1)
+        samples = torch.where(self.sound.view(-1, *[1] * (samples.ndim - 1)), samples, 0)
         return samples.clamp(-1, 1) if self.data.kind == "images" else samples
 
     def ewd_at(self, count: int, name: str = "ewd") -> None:
-        """Add the exact EWD of ``count`` samples against the first ``count`` held-out ones."""
+        """Add the exact EWD of ``count`` samples, or all there are, against as many of the first held-out ones."""
+        count = min(count, self.subject.limit)
         heldout = points(self.data.heldout_tensor(torch.arange(count)), 0)
         fake = points(self._samples(count), 1)
         # One seed at a time: n^2 costs of each at once would be the peak of the whole study.
         self._add(f"{name}@{count}", [float(ewd(heldout, own)) for own in fake])
 
     def _ewd(self) -> None:
-        self.ewd_at(min(self.measures.ewd_points, len(self.data.heldout), self.subject.limit))
+        self.ewd_at(min(self.measures.ewd_points, len(self.data.heldout), len(self.data.train)))
 
     def _coverage(self) -> None:
-        count = min(self.measures.mode_samples, self.subject.limit)
         data, classifier = self.data, self.classifier
+        # No more than there are real ones, so that the floor is of the same count.
+        count = min(self.measures.mode_samples, len(data.train))
         if data.modes is not None and data.sigma is not None:
             modes, sigma = data.modes, data.sigma
             self._per_seed(
@@ -156,13 +161,13 @@ class Block:
         find = extractor(self.features, self.classifier, self.measures.inception_weights, self.device)
         if find is None:
             return
-        count = min(self.measures.feature_samples, len(self.data.heldout), self.subject.limit)
+        count = min(self.measures.feature_samples, len(self.data.heldout), len(self.data.train))
         heldout = find(self.data.heldout_tensor(torch.arange(count)))
         self._per_seed(self._samples(count), lambda own: feature_measures(find(own), heldout, self.features))
 
     def _bias(self) -> None:
-        subject, sound = self.subject, self.subject.sound
-        n = pool_size(self.measures.bias_points, len(self.data.heldout), subject.limit)
+        subject = self.subject
+        n = pool_size(self.measures.bias_points, len(self.data.heldout), len(self.data.train))
         heldout = points(self.data.heldout_tensor(torch.arange(n), self.device), 0)
         pool = (
             points(subject.samples(n), 1)
@@ -171,7 +176,7 @@ class Block:
         )
         partitions = self.measures.bias_partitions
         for m, report in bias_ladder(
-            heldout, pool.to(self.device), subject.generator, subject.seeds, sound, partitions
+            heldout, pool.to(self.device), subject.generator, subject.seeds, self.sound, partitions
         ):
             for i, seed in enumerate(subject.seeds):
                 row = {name: float(values[i]) for name, values in report.items()}

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pwgan.measures.classifier import Classifier
 from pwgan.options import nearest
+from pwgan.runtime import Refused
 
 EXTRACTORS = ("classifier", "inception", "none")
 LAYER = "2048"  # the pooled features that FID is defined on
@@ -89,7 +90,7 @@ def load_inception(weights: str | Path | None = None, device: torch.device | str
             network = module.FeatureExtractorInceptionV3("inception", [LAYER], feature_extractor_weights_path=plain)
     except (RuntimeError, TypeError) as error:
         source = weights or module.URL_INCEPTION_V3
-        raise RuntimeError(f"{source} holds other weights than those of torch-fidelity's Inception") from error
+        raise Refused(f"{source} holds other weights than those of torch-fidelity's Inception") from error
     return network.to(device)
 
 
@@ -100,7 +101,7 @@ def fidelity(module: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "torch_fidelity":
             raise
-        raise RuntimeError("this needs torch-fidelity: install pwgan[fidelity], or set features: none") from error
+        raise Refused("this needs torch-fidelity: install pwgan[fidelity], or set features: none") from error
 
 
 def _read(path: Path) -> Any:
@@ -110,7 +111,7 @@ def _read(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise RuntimeError(f"{path} (key inception_weights) is not a readable file of PyTorch weights") from error
+        raise Refused(f"{path} (key inception_weights) is not a readable file of PyTorch weights") from error
 
 
 def _download(url: str) -> Any:
@@ -121,7 +122,7 @@ def _download(url: str) -> Any:
                 url, map_location="cpu", progress=False, check_hash=True, weights_only=True
             )
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise RuntimeError(
+        raise Refused(
             f"could not get the Inception weights from {url} ({error}). Fetch that file by other means and set "
             "inception_weights to its path, or set features to classifier or none."
         ) from error

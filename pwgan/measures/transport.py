@@ -39,7 +39,7 @@ def bias_ladder(
     """
     with torch.no_grad():
         fake = latent if generator is None else _generate(generator, latent)
-    sound = sound.to(fake.device)
+    sound = sound.to(fake.device) & fake.flatten(1).isfinite().all(1)
     x, y = real.double().expand(len(seeds), -1, -1), torch.where(sound[:, None, None], fake, 0).double()
     n = len(real)
     whole = torch.arange(n, device=real.device).expand(len(seeds), 1, -1)
@@ -82,10 +82,14 @@ def _cosines(
         nothing = torch.full(x.shape[:1], torch.nan, device=x.device)
         return {"cosine_batch": nothing, "cosine_mean": nothing}
     inverse = mini.matching.argsort(-1)
-    each = [_gradients(generator, latent, x, inverse, batch) for batch in y_batches.unbind(1)]
-    of_batches = [torch.cosine_similarity(gradient, full_gradient, dim=-1) for gradient in each]
-    mean = torch.cosine_similarity(torch.stack(each).mean(0), full_gradient, dim=-1)
-    return {"cosine_batch": torch.stack(of_batches).mean(0), "cosine_mean": mean}
+    # Summed as they come: the gradients of all mini-batches of a large generator would not fit a GPU.
+    total, cosines = torch.zeros_like(full_gradient), torch.zeros_like(full_gradient[:, 0])
+    for batch in y_batches.unbind(1):
+        gradient = _gradients(generator, latent, x, inverse, batch)
+        total += gradient
+        cosines += torch.cosine_similarity(gradient, full_gradient, dim=-1)
+    mean = torch.cosine_similarity(total, full_gradient, dim=-1)
+    return {"cosine_batch": cosines / y_batches.shape[1], "cosine_mean": mean}
 
 
 def _gradients(

@@ -53,6 +53,7 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -
         trained = {key: run[key] for key in ("seconds", "peak_memory_mb", "device")}
         rows["costs"] += [
             {**block, "stage": "train", **trained},
+            {**block, "stage": "evaluate", **trained, "seconds": run["evaluation_seconds"]},
             {**block, "stage": "measure", **total, "device": measured["device"]},
         ]
         rows["costs"] += [

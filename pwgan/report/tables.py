@@ -94,7 +94,8 @@ def readable(name: str, frame: pd.DataFrame) -> Table:
     if name == "main":
         caption = (
             f"{INTERVALS} The row `data` measures real training samples against the held-out set: what a perfect "
-            "generator would reach. The number after @ is the sample count; EWDs are comparable within a data set only."
+            "generator would reach (a classifier that gives features or labels was fitted to these very samples). "
+            "The number after @ is the sample count; EWDs are comparable within a data set only."
         )
         return Table("Measures of each method", caption, _blocks(frame, CELL))
     if name == "bias":
@@ -108,7 +109,8 @@ def readable(name: str, frame: pd.DataFrame) -> Table:
         return Table("Data sets", caption, {"All data sets": _headed(_shown(frame))})
     caption = (
         "A block is a group of seeds trained side by side; memory is the highest peak of all blocks, of the process on "
-        "a CPU and of the device on a GPU. `measure` is the sum of the groups of measures listed below it."
+        "a CPU and of the device on a GPU. `train` leaves out the "
+        "EWD along training, which is `evaluate`; `measure` is the sum of the groups of measures listed below it."
     )
     groups = _shown(frame).groupby("dataset", sort=False)
     blocks = {str(key): _headed(block.drop(columns="dataset")) for key, block in groups}

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from pwgan import __version__
+from pwgan.data.store import StoredData
 from pwgan.methods import Nets
 from pwgan.methods.base import Optimiser
 from pwgan.runtime import whole_file
@@ -33,14 +35,17 @@ class State:
 
     ``fate`` (S,) is RUNNING or why a seed diverged, ``diverged_at`` (S,) the step at which, or -1. ``history`` holds
     (step, (3, S)) with critic loss, generator loss and EWD. Random draws and batches are functions of the step.
+    ``origin`` tells the data, code and device that the run began with.
     """
 
     nets: Nets
     optimisers: dict[str, Optimiser]
     fate: torch.Tensor
     diverged_at: torch.Tensor
+    origin: str = ""
     step: int = 0
     seconds: float = 0.0
+    evaluation_seconds: float = 0.0
     history: list[tuple[int, torch.Tensor]] = field(default_factory=list)
 
     def record(self, losses: torch.Tensor, reason: int) -> torch.Tensor:
@@ -52,15 +57,27 @@ class State:
         return torch.where(running & ~lost, losses, 0)
 
 
-def stamp(cell: Training) -> str:
+def stamp(cell: Training, made_from: str = "") -> str:
     """Hash what a run is trained with, so that a checkpoint of another configuration is never continued."""
-    return hashlib.sha256(f"{__version__} {cell.model_dump_json()}".encode()).hexdigest()
+    return hashlib.sha256(f"{__version__} {made_from} {cell.model_dump_json()}".encode()).hexdigest()
+
+
+def origin(data: StoredData, device: torch.device) -> str:
+    """Hash the samples, the code that trains, and the kind of device, whose random numbers differ."""
+    digest = hashlib.blake2b(device.type.encode(), digest_size=16)
+    for array in (data.train, data.heldout):
+        digest.update(np.ascontiguousarray(array).data)
+    package = Path(__file__).parents[1]
+    for folder in ("methods", "networks", "training", "transport"):
+        for file in sorted((package / folder).glob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def save_checkpoint(path: Path, cell: Training, state: State) -> None:
     """Write the state, whole or not at all."""
     content = {
-        "stamp": stamp(cell),
+        "stamp": stamp(cell, state.origin),
         "generator": state.nets.generator.state_dict(),
         "critic": state.nets.critic.state_dict(),
         "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
@@ -68,6 +85,7 @@ def save_checkpoint(path: Path, cell: Training, state: State) -> None:
         "diverged_at": state.diverged_at,
         "step": state.step,
         "seconds": state.seconds,
+        "evaluation_seconds": state.evaluation_seconds,
         "history": state.history,
     }
     with whole_file(path) as aside:
@@ -83,7 +101,8 @@ def load_checkpoint(path: Path, cell: Training, state: State, device: torch.devi
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
         log.warning("%s is no checkpoint (%s); starting afresh", path, str(error).partition("\n")[0])
         return False
-    if content["stamp"] != stamp(cell):
+    if content["stamp"] != stamp(cell, state.origin):
+        log.warning("%s is of other data, code, options or device; starting afresh", path)
         return False
     state.nets.generator.load_state_dict(content["generator"])
     state.nets.critic.load_state_dict(content["critic"])
@@ -91,5 +110,6 @@ def load_checkpoint(path: Path, cell: Training, state: State, device: torch.devi
         optimiser.load_state_dict(content["optimisers"][name])
     state.fate, state.diverged_at = content["fate"], content["diverged_at"]
     state.step, state.seconds = content["step"], content["seconds"]
+    state.evaluation_seconds = content["evaluation_seconds"]
     state.history = [(int(step), row) for step, row in content["history"]]
     return True

@@ -22,6 +22,7 @@ from pwgan.training.checkpoint import (
     SAMPLES,
     State,
     load_checkpoint,
+    origin,
     save_checkpoint,
 )
 from pwgan.training.draws import Draws
@@ -59,14 +60,15 @@ class Trainer:
         if isinstance(method, AdversarialMethod):
             optimisers["critic"] = method.optimiser(critic.parameters(), method.critic_lr)
         fate = torch.full((cell.seeds,), RUNNING, device=self.device)
-        return State(nets, optimisers, fate, torch.full_like(fate, -1))
+        made_from = origin(self.data, self.device)
+        return State(nets, optimisers, fate, torch.full_like(fate, -1), made_from)
 
     def run(self, checkpoint: Path) -> State:
         """Train to the last step, from the checkpoint if there is one, and keep the checkpoint up to date."""
         state, cell = self.state, self.cell
         if load_checkpoint(checkpoint, cell, state, self.device):
             log.info("going on from step %d of %d", state.step, cell.steps)
-        started = time.perf_counter() - state.seconds
+        mark = time.perf_counter()
         record_every = max(1, cell.evaluate_every // 10)
         done = False
         with tqdm(total=cell.steps, initial=state.step, disable=not sys.stderr.isatty(), unit="step") as bar:
@@ -74,20 +76,24 @@ class Trainer:
                 # The state is measured and kept before each step, so that step 0 shows the untrained generator.
                 losses, distance = self._nothing(2), self._nothing(1)
                 done = state.step == cell.steps
-                if done or state.step % cell.evaluate_every == 0:
+                evaluates = done or state.step % cell.evaluate_every == 0
+                if evaluates:
+                    paused = time.perf_counter()
                     distance = self._evaluate()
                     done = done or bool((state.fate != RUNNING).all())
-                    state.seconds = time.perf_counter() - started
+                    # What a method costs is told apart from what watching it costs.
+                    state.seconds += paused - mark
+                    mark = time.perf_counter()
+                    state.evaluation_seconds += mark - paused
                     save_checkpoint(checkpoint, cell, state)
                     self._report(distance, bar)
                 if not done:
                     losses = self._iterate()
-                if done or state.step % record_every == 0:
+                if evaluates or state.step % record_every == 0:
                     state.history.append((state.step, torch.cat([losses, distance]).cpu()))
                 if not done:
                     state.step += 1
                     bar.update()
-        state.seconds = time.perf_counter() - started
         return state
 
     def _nothing(self, rows: int) -> torch.Tensor:

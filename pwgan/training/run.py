@@ -69,6 +69,7 @@ def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> 
         ],
         "steps": state.step,
         **asdict(cost),
+        "evaluation_seconds": round(state.evaluation_seconds, 3),
         **provenance(device),
     }
 

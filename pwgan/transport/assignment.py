@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
+from pwgan.runtime import Refused
+
 
 @dataclass(frozen=True)
 class Matching:
@@ -110,5 +112,5 @@ def _match_cuda(stack: torch.Tensor) -> torch.Tensor:
     try:
         from torch_linear_assignment import batch_linear_assignment
     except ModuleNotFoundError as error:
-        raise RuntimeError("matching on a GPU needs torch-linear-assignment: install pwgan[gpu]") from error
+        raise Refused("matching on a GPU needs torch-linear-assignment: install pwgan[gpu]") from error
     return batch_linear_assignment(stack)

@@ -157,7 +157,7 @@ def test_measures_are_those_of_a_cpu(tiny, ring8, tmp_path):
     for device in (CPU, CUDA):
         generator = load_generator(tmp_path / "generator.safetensors", training, device)
         subject = generated(generator, training.seed_range, 3, torch.ones(2, dtype=torch.bool))
-        block = Block(subject, data, cell.measures, cell.features, None)
+        block = Block(subject, data, cell.measures, cell.features, None, device)
         block.run()
         values[device.type], bias[device.type] = pd.DataFrame(block.values), pd.DataFrame(block.bias_rows)
     pd.testing.assert_frame_equal(values["cpu"], values["cuda"], rtol=1e-3)

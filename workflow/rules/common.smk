@@ -13,7 +13,7 @@ from pwgan.study import parse_study
 
 try:
     STUDY = parse_study(config)
-except ValueError as error:
+except (ValueError, OSError) as error:
     raise WorkflowError(f"The study is refused: {error}")
 
 RESULTS = f"results/{STUDY.study}"
@@ -49,6 +49,7 @@ def code_of(cls):
 
 
 TRAINING_CODE = code(
+    "runtime.py",
     "training/*.py",
     "networks/*.py",
     "transport/cost.py",
@@ -57,7 +58,15 @@ TRAINING_CODE = code(
     "transport/samplers.py",
     "data/store.py",
 )
+FIGURE_CODE = code(
+    *(
+        f"report/{name}.py"
+        for name in "figures panels curves samples style frames statistics tables names".split()
+    )
+)
 MEASURING_CODE = code(
+    "stages.py",
+    "runtime.py",
     "measures/*.py",
     "transport/*.py",
     "networks/*.py",
@@ -78,6 +87,11 @@ def method_code(wildcards):
 
 def data_code(wildcards):
     return code_of(datasets()[STUDY.data_cells[wildcards.dataset].dataset])
+
+
+def data_sources(wildcards):
+    """The user's own files that a data set is read from."""
+    return [str(path) for path in STUDY.data_set(wildcards.dataset).sources()]
 
 
 def data_spec(wildcards):

@@ -9,7 +9,8 @@
 rule data:
     input:
         code=data_code,
-        store=code("data/store.py"),
+        store=code("data/store.py", "data/files.py", "runtime.py"),
+        sources=data_sources,
     output:
         "<results>/data/{dataset}.safetensors",
     log:

@@ -46,7 +46,7 @@ rule figures:
         AGGREGATES,
         samples=expand("{folder}/samples.npy", folder=FOLDERS),
         data=expand("<results>/data/{dataset}.safetensors", dataset=STUDY.datasets),
-        code=code("report/[!_at]*.py"),
+        code=FIGURE_CODE,
     output:
         expand("<results>/figures/{name}.csv", name=FIGURES),
         **{
