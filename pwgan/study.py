@@ -55,6 +55,7 @@ class DataSetEntry(Options):
     seeds: PositiveInt | None = None
     seed_block: PositiveInt | None = None
     steps: PositiveInt | None = None
+    evaluate_every: PositiveInt | None = None
     network: Network | None = None
     features: Extractor | None = None
     methods: dict[str, dict[str, Any]] = Field(
@@ -255,7 +256,7 @@ class Study(Options):
                             first_seed=first,
                             seeds=count,
                             steps=entry.steps or self.steps,
-                            evaluate_every=self.evaluate_every,
+                            evaluate_every=entry.evaluate_every or self.evaluate_every,
                             evaluation_points=min(self.evaluation_points, heldout),
                             network=self._network(data),
                             algorithm=algorithm,

@@ -11,6 +11,7 @@ import yaml
 
 from pwgan import __version__
 from pwgan.__main__ import main
+from pwgan.runtime import Refused
 from pwgan.study import read_study
 
 ROOT = Path(__file__).parents[1]
@@ -94,11 +95,20 @@ def test_a_slip_is_told_in_one_line_with_status_2(tiny, tmp_path, monkeypatch, c
 
 def test_an_error_of_several_lines_is_told_in_one(monkeypatch, capsys):
     def fail(options):
-        raise RuntimeError("first\n  second")
+        raise Refused("first\n  second")
 
     monkeypatch.setattr("pwgan.stages.schema", fail)
     assert main(["schema"]) == 2
-    assert capsys.readouterr().err == "pwgan schema: RuntimeError: first second\n"
+    assert capsys.readouterr().err == "pwgan schema: Refused: first second\n"
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    def fail(options):
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr("pwgan.stages.schema", fail)
+    with pytest.raises(RuntimeError, match="shapes"):
+        main(["schema"])
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["train"], ["cells", "a", "b"]])

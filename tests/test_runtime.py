@@ -173,12 +173,21 @@ def test_two_jobs_hold_two_gpus_and_a_freed_one_is_taken_again(machine):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
 
 
-@pytest.mark.parametrize(("gpus", "visible"), [(2, "1"), (4, "3,0"), (1, None)])
+@pytest.mark.parametrize(("gpus", "visible"), [(2, "1"), (1, None)])
 def test_the_scheduler_s_choice_and_the_only_gpu_are_taken_as_they_are(machine, tmp_path, gpus, visible):
     machine(gpus, visible)
     with claimed_device("cuda"), claimed_device("cuda"):
         assert os.environ.get("CUDA_VISIBLE_DEVICES") == visible
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_several_gpus_that_were_given_each_job_takes_its_own(machine):
+    machine(4, "3,0")
+    with claimed_device("cuda"):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "3"
+        os.environ["CUDA_VISIBLE_DEVICES"] = "3,0"  # what the second job of the same allocation inherits
+        with claimed_device("cuda"):
+            assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
 
 
 def test_a_seed_is_the_same_on_every_machine():

@@ -26,7 +26,7 @@ def by_loops(samples, modes, sigma, weights):
     return {
         "modes": sum(1 for v in kept.values() if v),
         "high-quality": total / len(samples),
-        "kl": sum(h * math.log(h / w) for h, w in zip(shares, weights, strict=True) if h > 0) if total else math.nan,
+        "kl": sum(h * math.log(h / w) for h, w in zip(shares, weights, strict=True) if h > 0) if total else math.inf,
         "std-ratio": sum(spreads) / len(spreads) if spreads else math.nan,
     }
 
@@ -75,7 +75,7 @@ def test_three_sigma_is_the_border_and_far_samples_count_nowhere():
     assert math.isnan(found["std-ratio"])
     nothing = mode_coverage(samples[1:], RING, 0.01)
     assert nothing["modes"] == nothing["high-quality"] == 0
-    assert math.isnan(nothing["kl"]) and math.isnan(nothing["std-ratio"])
+    assert math.isinf(nothing["kl"]) and math.isnan(nothing["std-ratio"])
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 import logging
 import pickle
 import re
+from dataclasses import replace
 
 import pytest
 import torch
 
 from pwgan.methods import methods
 from pwgan.networks import DCGAN
-from pwgan.training.checkpoint import load_checkpoint, save_checkpoint, stamp
+from pwgan.training.checkpoint import load_checkpoint, origin, save_checkpoint, stamp
 from pwgan.training.loop import Trainer
 from pwgan.training.run import train
 
@@ -190,3 +191,9 @@ def test_a_damaged_checkpoint_is_told_of_and_training_starts_afresh(trained, sto
     run = trained("run")
     assert run.bytes == trained("other").bytes
     assert "no checkpoint" in caught.text and str(checkpoint) in caught.text
+
+
+def test_other_data_or_another_device_begin_anew(data):
+    grown = replace(data, train=data.train[:-1])
+    made = [origin(data, torch.device("cpu")), origin(grown, torch.device("cpu")), origin(data, torch.device("cuda"))]
+    assert len(set(made)) == 3 and origin(data, torch.device("cpu")) == made[0]

@@ -70,7 +70,7 @@ def test_each_step_moves_one_network_and_only_the_generator_s_has_a_graph(traine
 
 def test_images_reach_the_method_as_floats_between_minus_one_and_one(block, data):
     class Pixels:
-        train = np.random.default_rng(0).integers(0, 256, (256, 1, 8, 8), dtype=np.uint8)
+        train = heldout = np.random.default_rng(0).integers(0, 256, (256, 1, 8, 8), dtype=np.uint8)
 
         def heldout_tensor(self, indices, device):
             return torch.zeros(len(indices), 1, 8, 8)
@@ -93,6 +93,13 @@ def test_history_starts_with_the_untrained_generator_and_has_ewd_at_evaluations(
     losses = history.loc[history["step"] < 45, "generator_loss"]
     assert losses.notna().all() and history["critic_loss"].isna().all()
     assert history.loc[history["step"] == 45, "generator_loss"].isna().all()
+
+
+@pytest.mark.parametrize("every", [3, 25, 12])
+def test_no_evaluation_is_lost_whatever_its_interval(block, data, tmp_path, every):
+    state = Trainer(block(steps=50, evaluate_every=every).training, data, CPU).run(tmp_path / "checkpoint.pt")
+    evaluated = [step for step, row in state.history if row[2].isfinite().all()]
+    assert evaluated == sorted({*range(0, 51, every), 50})
 
 
 def test_evaluating_more_often_changes_nothing_but_the_history(block, images, tmp_path):
