@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -17,8 +17,8 @@ from torch import Tensor
 from pwgan.measures.classifier import Classifier
 from pwgan.options import nearest
 from pwgan.runtime import Refused
+from pwgan.study import Extractor
 
-EXTRACTORS = ("classifier", "inception", "none")
 LAYER = "2048"  # the pooled features that FID is defined on
 
 
@@ -35,7 +35,7 @@ def extractor(
     that is None. The network is loaded once, here. Raises ValueError for an unknown name or a missing model, and what
     ``load_inception`` raises.
     """
-    nearest(name, EXTRACTORS, "value of features")
+    nearest(name, get_args(Extractor), "value of features")
     if name == "none":
         return None
     if name == "inception":

@@ -15,7 +15,7 @@ from torch import nn
 
 from pwgan.runtime import seed_of
 
-# How a CPU convolves fastest, measured in benchmarks/seeds.py: where the picture side has few channels, as a matrix
+# How a CPU convolves fastest, by benchmarks/convolution.py: where the picture side has few channels, as a matrix
 # product over 4x4 windows; on small maps as one grouped call; on large ones seed by seed. A GPU wants one launch.
 _FEW_CHANNELS = 4
 _SMALL_MAP = 8

@@ -129,11 +129,15 @@ def losses(frame: pd.DataFrame) -> Figure:
 
 
 def _over_seeds(tidy: pd.DataFrame, keys: list[str], runs: pd.DataFrame) -> pd.DataFrame:
-    """Summarise over seeds at each step; ``diverged`` counts the seeds of the cell without a value at that step."""
+    """Summarise over seeds at each step; ``diverged`` counts the seeds of the cell without a value at that step.
+
+    A step at which nothing was recorded, as no loss is at the last, tells of no divergence and is left out.
+    """
     table = with_lost_cells(intervals(tidy, keys), runs)
-    totals = runs.groupby(CELL)["seed"].nunique().rename("total").reset_index()
-    table = table.merge(totals, on=CELL, how="left")
+    cells = runs.assign(ok=runs["status"] == "ok").groupby(CELL).agg(total=("seed", "nunique"), ok=("ok", "any"))
+    table = table.merge(cells.reset_index(), on=CELL, how="left")
     table["seeds"] = table["seeds"].fillna(0).astype(int)
+    table = table[(table["seeds"] > 0) | ~table["ok"]].drop(columns="ok")
     return table.assign(diverged=table["total"] - table["seeds"]).drop(columns="total").reset_index(drop=True)
 
 

@@ -195,9 +195,11 @@ def _log_lines(ax: Axes, lines: dict, look: dict, title: str) -> None:
 
 def _apart(sizes: list[int]) -> list[str]:
     """Return the labels of ticks on a log axis, empty where one would touch the label before it."""
-    labels, last = [], -math.inf
+    labels, last, shown = [], -math.inf, ""
     for size in sizes:
         place = math.log(size / sizes[0]) / max(math.log(sizes[-1] / sizes[0]), 1e-9)
-        labels.append(str(size) if place - last > 0.12 else "")
-        last = place if labels[-1] else last
+        # Half of each label's width and a gap, in parts of a panel that is one of three.
+        fits = place - last > 0.03 + 0.0175 * (len(shown) + len(str(size)))
+        labels.append(str(size) if fits else "")
+        last, shown = (place, str(size)) if fits else (last, shown)
     return labels

@@ -37,7 +37,6 @@ RC: Any = {
     "lines.linewidth": 1.4,
     "lines.markersize": 4.5,
     "legend.frameon": False,
-    "svg.hashsalt": "pwgan",
 }
 themed = matplotlib.rc_context(RC)
 """Decorates every function that draws or saves: nothing depends on, or changes, the reader's own settings."""

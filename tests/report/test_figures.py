@@ -133,6 +133,18 @@ def test_convergence_has_means_by_hand_and_the_floor_of_the_same_n(study):
     assert curves.convergence(other).axes[1].texts[0].get_text() == "floor at n = 1000"
 
 
+def test_a_last_step_without_losses_tells_of_no_divergence():
+    key = {"dataset": "ring8", "method": "gan", "batch_size": 16}
+    rows = [
+        {**key, "seed": seed, "step": step, "critic_loss": loss, "generator_loss": loss, "ewd": 1.0}
+        for seed in range(2)
+        for step, loss in ((0, 1.0), (10, 0.5), (20, np.nan))
+    ]
+    runs = pd.DataFrame([{**key, "seed": seed, "status": "ok"} for seed in range(2)])
+    frame = curves.losses_data(pd.DataFrame(rows), runs)
+    assert (frame["diverged"] == 0).all() and frame["step"].unique().tolist() == [0, 10]
+
+
 def test_losses_are_window_means_and_a_method_without_critic_has_no_critic_rows():
     steps = range(1, 301)
     key = {"dataset": "ring8", "batch_size": 16, "ewd": np.nan}

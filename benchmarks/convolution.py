@@ -1,0 +1,52 @@
+"""How convolutions on the seed axis are computed fastest on a CPU: one grouped call, one call per seed, or a product.
+
+    python benchmarks/convolution.py
+
+Milliseconds of forward and backward on one thread, medians of interleaved rounds, for the layers of a DCGAN of 4 seeds
+on 8 and 28 pixels. The thresholds of pwgan/networks/seeds.py follow from this table.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+
+import torch
+
+from pwgan.networks import seeds as layers
+
+SEEDS = 4
+# Name of each way, and the two thresholds that force it: channels up to which it is a product, maps up to which grouped.
+WAYS = {"grouped": (0, 1 << 20), "per seed": (0, 0), "product": (1 << 20, 0)}
+
+
+def milliseconds(layer: torch.nn.Module, x: torch.Tensor, way: str) -> float:
+    """Return the time of one forward and backward pass."""
+    layers._FEW_CHANNELS, layers._SMALL_MAP = WAYS[way]
+    started = time.perf_counter()
+    layer(x).square().sum().backward()
+    return 1000 * (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Print one row for each layer and mini-batch size."""
+    torch.set_num_threads(1)
+    sys.stdout.write(f"| layer, {SEEDS} seeds | maps | m | {' | '.join(WAYS)} |\n|---|---|---|{'---|' * len(WAYS)}\n")
+    for small, large, size in ((1, 16, 8), (16, 32, 4), (3, 32, 28), (32, 64, 14)):
+        for name, cls, sides, extent in (
+            ("conv", layers.Conv2d, (small, large), size),
+            ("transposed", layers.ConvTranspose2d, (large, small), size // 2),
+        ):
+            for m in (16, 64):
+                layer = cls(SEEDS, *sides, bias=False)
+                layers.initialise(layer, range(SEEDS), "benchmark")
+                x = torch.randn(m, SEEDS * sides[0], extent, extent, requires_grad=True)
+                rounds = [{way: milliseconds(layer, x, way) for way in WAYS} for _ in range(12)]
+                medians = [statistics.median(times[way] for times in rounds[2:]) for way in WAYS]
+                values = " | ".join(f"{value:.2f}" for value in medians)
+                sys.stdout.write(f"| {name} {sides[0]} to {sides[1]} | {extent}×{extent} | {m} | {values} |\n")
+
+
+if __name__ == "__main__":
+    main()
