@@ -17,7 +17,7 @@ import torch
 from pwgan.networks import seeds as layers
 
 SEEDS = 4
-# Name of each way, and the two thresholds that force it: channels up to which it is a product, maps up to which grouped.
+# What forces each way: the channels up to which it is a product, and the maps up to which it is grouped.
 WAYS = {"grouped": (0, 1 << 20), "per seed": (0, 0), "product": (1 << 20, 0)}
 
 
