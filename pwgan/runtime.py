@@ -54,6 +54,15 @@ def write_json(path: str | Path, content: Any) -> None:
         aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
+def write_table(path: str | Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows as parquet, whole or not at all; without pandas, whose import every job would wait for."""
+    import pyarrow
+    from pyarrow import parquet
+
+    with whole_file(path) as aside:
+        parquet.write_table(pyarrow.Table.from_pylist(rows), aside)
+
+
 def visible_gpus() -> list[str]:
     """Name the GPUs this process may use, found without importing torch.
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from pwgan.data.store import StoredData
@@ -18,7 +17,7 @@ from pwgan.measures.features import extractor
 from pwgan.measures.frechet import feature_measures
 from pwgan.measures.modes import label_coverage, mode_coverage
 from pwgan.measures.transport import bias_ladder, pool_size
-from pwgan.runtime import Cost, measured_cost, whole_file, write_json
+from pwgan.runtime import Cost, measured_cost, write_json, write_table
 from pwgan.study import Extractor, Measures
 from pwgan.training.run import generate, latent_samples
 from pwgan.transport.cost import points
@@ -97,9 +96,7 @@ class Block:
     def write(self, folder: Path, labels: dict[str, Any]) -> None:
         """Write measures.parquet, bias.parquet and measures.json; ``labels`` are the columns that name the block."""
         for name, rows in (("measures", self.values), ("bias", self.bias_rows)):
-            frame = pd.DataFrame(rows).assign(**labels)
-            with whole_file(folder / f"{name}.parquet") as aside:
-                frame[[*labels, *frame.columns.drop(list(labels))]].to_parquet(aside, index=False)
+            write_table(folder / f"{name}.parquet", [{**labels, **row} for row in rows])
         costs = {name: asdict(cost) for name, cost in self.costs.items()}
         write_json(folder / "measures.json", {**labels, "device": str(self.device), "costs": costs})
 

@@ -8,13 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from pwgan.data.store import StoredData
-from pwgan.runtime import Cost, exclusive, measured_cost, provenance, seed_of, whole_file, write_json
+from pwgan.runtime import Cost, exclusive, measured_cost, provenance, seed_of, whole_file, write_json, write_table
 from pwgan.study import Training
 from pwgan.training.checkpoint import REASONS, State
 from pwgan.training.loop import Trainer
@@ -81,8 +80,7 @@ def write_history(path: Path, cell: Training, state: State) -> None:
         for step, values in state.history
         for seed, (c, g, w) in zip(cell.seed_range, values.T.tolist(), strict=True)
     ]
-    with whole_file(path) as aside:
-        pd.DataFrame(rows).to_parquet(aside, index=False)
+    write_table(path, rows)
 
 
 def latent_samples(seeds: range, stream: str, count: int, latent_dim: int) -> torch.Tensor:
