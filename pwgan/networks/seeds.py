@@ -15,24 +15,23 @@ from torch import nn
 
 from pwgan.runtime import seed_of
 
-# How a CPU convolves fastest, by benchmarks/convolution.py: where the picture side has few channels, as a matrix
-# product over 4x4 windows; on small maps as one grouped call; on large ones seed by seed. A GPU wants one launch.
+# How a CPU convolves fastest, by benchmarks/convolution.py: on small maps whose picture side has few channels as a
+# matrix product over 4x4 windows, else as one grouped call. A GPU wants one launch.
 _FEW_CHANNELS = 4
 _SMALL_MAP = 8
 _WINDOW: dict[str, int] = {"kernel_size": 4, "stride": 2, "padding": 1}
 
 
-def _grouped_or_looped(
+def _as_product(x: torch.Tensor, picture_channels: int) -> bool:
+    return not x.is_cuda and picture_channels <= _FEW_CHANNELS and x.shape[-1] <= _SMALL_MAP
+
+
+def _grouped(
     convolve: Callable[..., torch.Tensor], x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
 ) -> torch.Tensor:
-    """Convolve each seed's channels with its own kernels, as one grouped call or one call per seed."""
-    seeds = len(weight)
-    if x.is_cuda or x.shape[-1] <= _SMALL_MAP:
-        flat = None if bias is None else bias.flatten()
-        return convolve(x, weight.flatten(0, 1), flat, stride=2, padding=1, groups=seeds)
-    own_biases = [None] * seeds if bias is None else list(bias)
-    parts = zip(x.chunk(seeds, 1), weight, own_biases, strict=True)
-    return torch.cat([convolve(part, own, own_bias, stride=2, padding=1) for part, own, own_bias in parts], 1)
+    """Convolve each seed's channels with its own kernels in one call."""
+    flat = None if bias is None else bias.flatten()
+    return convolve(x, weight.flatten(0, 1), flat, stride=2, padding=1, groups=len(weight))
 
 
 class Linear(nn.Module):
@@ -57,8 +56,8 @@ class Conv2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         seeds, _outputs, inputs = self.weight.shape[:3]
-        if x.is_cuda or inputs > _FEW_CHANNELS:
-            return _grouped_or_looped(F.conv2d, x, self.weight, self.bias)
+        if not _as_product(x, inputs):
+            return _grouped(F.conv2d, x, self.weight, self.bias)
         patches = F.unfold(x, **_WINDOW).unflatten(1, (seeds, inputs * 16))
         maps = torch.einsum("sop,mspl->msol", self.weight.flatten(2), patches)
         if self.bias is not None:
@@ -76,8 +75,8 @@ class ConvTranspose2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         seeds, inputs, outputs = self.weight.shape[:3]
-        if x.is_cuda or outputs > _FEW_CHANNELS:
-            return _grouped_or_looped(F.conv_transpose2d, x, self.weight, self.bias)
+        if not _as_product(x, outputs):
+            return _grouped(F.conv_transpose2d, x, self.weight, self.bias)
         pixels = x.flatten(2).unflatten(1, (seeds, inputs))
         patches = torch.einsum("sip,msil->mspl", self.weight.flatten(2), pixels).flatten(1, 2)
         maps = F.fold(patches, (2 * x.shape[-2], 2 * x.shape[-1]), **_WINDOW)

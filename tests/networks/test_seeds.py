@@ -11,7 +11,7 @@ from pwgan.networks import seeds as layers
 from pwgan.networks.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, initialise, to_maps
 
 # How many channels count as few and which maps as small decides the way a convolution is computed.
-WAYS = {"matrix product": (99, 0), "grouped": (0, 99), "looped": (0, 0), "as chosen": (4, 8)}
+WAYS = {"matrix product": (99, 99), "grouped": (0, 0), "as chosen": (4, 8)}
 
 
 def filled(layer: nn.Module) -> nn.Module:
