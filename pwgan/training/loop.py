@@ -115,7 +115,7 @@ class Trainer:
                 method.after_critic_step(nets)
                 losses[0] = loss.detach()
             else:
-                # The critic's own gradients are not wanted here, and cost a third of the step.
+                # The critic's own gradients are not wanted here, and would be computed for nothing.
                 nets.critic.requires_grad_(False)
                 loss = method.generator_loss(nets, self._batch(number))
                 self._descend("generator", state.record(loss, GENERATOR_LOSS))

@@ -1,8 +1,8 @@
 """Adam and RMSprop as torch computes them, without what torch.optim's classes cost.
 
-For networks this small the bookkeeping of ``torch.optim.Optimizer`` takes about a fifth of a step, and its first use imports
-torch's compiler, seconds in every job. These keep the state and call the functions that those classes call. Both are
-elementwise, so that the seeds of a stacked parameter do not meet.
+For networks this small the bookkeeping of ``torch.optim.Optimizer`` takes about a fifth of a step, and its first use
+imports torch's compiler, seconds in every job. These keep the state and call the functions that those classes call.
+Both are elementwise, so that the seeds of a stacked parameter do not meet.
 """
 
 from __future__ import annotations
