@@ -29,7 +29,7 @@ log = logging.getLogger("pwgan")
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: ``samples(n)`` gives n samples of each seed, (S, n, *sample), at most ``limit`` of them.
+    """What is measured: ``samples(n)`` gives n samples of each seed, (S, n, *sample).
 
     ``generator`` and its latents are there unless the samples are real; ``sound`` (S,) tells seeds that never diverged.
     """
@@ -37,7 +37,6 @@ class Subject:
     seeds: range
     samples: Callable[[int], torch.Tensor]
     sound: torch.Tensor
-    limit: int
     generator: torch.nn.Module | None = None
     latent_dim: int = 0
 
@@ -49,7 +48,7 @@ def generated(generator: torch.nn.Module, seeds: range, latent_dim: int, sound: 
     def samples(count: int) -> torch.Tensor:
         return generate(generator, latent_samples(seeds, "measured", count, latent_dim).to(device)).cpu()
 
-    return Subject(seeds, samples, sound, limit=1 << 40, generator=generator, latent_dim=latent_dim)
+    return Subject(seeds, samples, sound, generator=generator, latent_dim=latent_dim)
 
 
 def real(data: StoredData, seeds: int) -> Subject:
@@ -59,7 +58,7 @@ def real(data: StoredData, seeds: int) -> Subject:
         orders = [random_order(len(data.train), "reference", seed)[:count] for seed in range(seeds)]
         return data.train_tensor(torch.stack(orders))
 
-    return Subject(range(seeds), samples, torch.ones(seeds, dtype=torch.bool), limit=len(data.train))
+    return Subject(range(seeds), samples, torch.ones(seeds, dtype=torch.bool))
 
 
 class Block:
@@ -125,15 +124,15 @@ class Block:
         return samples.clamp(-1, 1) if self.data.kind == "images" else samples
 
     def ewd_at(self, count: int, name: str = "ewd") -> None:
-        """Add the exact EWD of ``count`` samples, or all there are, against as many of the first held-out ones."""
-        count = min(count, self.subject.limit)
+        """Add the exact EWD of ``count`` samples, or as many as are trained on, against the first held-out ones."""
+        count = min(count, len(self.data.train))
         heldout = points(self.data.heldout_tensor(torch.arange(count)), 0)
         fake = points(self._samples(count), 1)
         # One seed at a time: n^2 costs of each at once would be the peak of the whole study.
         self._add(f"{name}@{count}", [float(ewd(heldout, own)) for own in fake])
 
     def _ewd(self) -> None:
-        self.ewd_at(min(self.measures.ewd_points, len(self.data.heldout), len(self.data.train)))
+        self.ewd_at(min(self.measures.ewd_points, len(self.data.heldout)))
 
     def _coverage(self) -> None:
         data, classifier = self.data, self.classifier
