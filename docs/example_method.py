@@ -4,8 +4,9 @@ A method is a class with a ``name``. Its fields are the options that a study may
 losses have one entry for each seed, (S,), since all seeds train at once. This file is complete: optimisers, schedule,
 checkpoints, measures and figures are the suite's.
 
-A method without a critic derives from ``Method`` and has no ``critic_loss``. pwgan/methods/base.py shows what else can
-be overridden: ``critic_norm``, ``after_critic_step``, ``optimiser``, and the defaults of the options inherited.
+A method without a critic derives from ``Method`` and has no ``critic_loss``; one trained on fixed pairs of a sample and
+a latent derives from ``TiedMethod`` and says in ``tie`` which belong together. pwgan/methods/base.py shows what else
+can be overridden: ``critic_norm``, ``after_critic_step``, ``optimiser``, and the defaults of the options inherited.
 """
 
 from typing import ClassVar

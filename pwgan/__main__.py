@@ -23,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
         told = " ".join(str(error).split())
         sys.stderr.write(f"pwgan {options.verb}: {type(error).__name__}: {told}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"pwgan {options.verb}: interrupted\n")
+        return 130  # what a shell calls a program that Ctrl-C ended
     return 0
 
 
@@ -81,6 +84,35 @@ def _parser() -> argparse.ArgumentParser:
         command = verb(name, help)
         command.add_argument("--results", type=Path, required=True, help="results/{study}")
         command.add_argument("--output", type=Path, required=True)
+
+    distance = verb("distance", "Compute the exact Wasserstein distance between two sets of samples, with its proof.")
+    distance.description = (
+        "The exact Wasserstein distance between two sets of equally many samples: the mean cost of their optimal "
+        "one-to-one matching, with the gap that proves it optimal. Arrays are (n, *sample), integers or floats, and "
+        "are flattened. Values are compared in the units they are stored in: pixels, of images or of uint8 arrays, are "
+        "0..255. Images of a folder and its subfolders must be of one size, are taken in the order of their names, and "
+        "are compared as RGB unless every image of both sides is grey; flattened, they are channel, row, column."
+    )
+    for side in ("A", "B"):
+        distance.add_argument(
+            side.lower(),
+            metavar=side,
+            help="a folder of images, FILE.npy, FILE.npz or FILE.safetensors; FILE.npz:NAME for one of several arrays",
+        )
+    distance.add_argument(
+        "--cost",
+        choices=("euclidean", "sqeuclidean"),
+        default="euclidean",
+        help="of a matched pair: the distance (default; the value is W1) or its square (the value is the square of W2)",
+    )
+    distance.add_argument("--first", type=int, metavar="N", help="compare the first N samples of both (default: all)")
+    distance.add_argument(
+        "--certify",
+        action="store_true",
+        help="price every pair again in float64, apart from the solver, and print the interval that the optimum is in",
+    )
+    distance.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    distance.add_argument("--json", action="store_true", help="print one JSON object instead")
     return parser
 
 

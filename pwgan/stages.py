@@ -128,6 +128,18 @@ def figures(options: Namespace) -> None:
         write_figures(options.results, options.output, shown)
 
 
+def distance(options: Namespace) -> None:
+    """Print the exact distance between two sets of samples."""
+    from pwgan.distance import distance as between
+    from pwgan.distance import read_pair
+
+    progress = sys.stderr.isatty()
+    a, b = read_pair(options.a, options.b, options.first, progress=progress)
+    with claimed_device(options.device) as device:
+        found = between(a, b, options.cost, device=device, certify=options.certify, progress=progress)
+    sys.stdout.write(json.dumps(found.plain()) + "\n" if options.json else found.text())
+
+
 @contextmanager
 def _timed(what: str) -> Iterator[None]:
     """Log how long the work took, its imports left out."""

@@ -2,7 +2,7 @@
 
 import sys
 
-from pwgan.methods.base import AdversarialMethod, Batch, Method, Nets
+from pwgan.methods.base import AdversarialMethod, Batch, Method, Nets, TiedMethod
 from pwgan.options import discover
 
 
@@ -11,4 +11,4 @@ def methods() -> dict[str, type[Method]]:
     return discover(sys.modules[__name__], Method)
 
 
-__all__ = ["AdversarialMethod", "Batch", "Method", "Nets", "methods"]
+__all__ = ["AdversarialMethod", "Batch", "Method", "Nets", "TiedMethod", "methods"]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from pwgan.lazy import torch
 from pwgan.networks import CriticNorm
 from pwgan.options import Options
+
+if TYPE_CHECKING:
+    from pwgan.transport.wasserstein import Transport
 
 
 class Optimiser(Protocol):
@@ -41,7 +44,8 @@ class Nets:
 class Batch:
     """One mini-batch of every seed.
 
-    ``real`` (S, m, *sample) are the training samples number ``index`` (S, m); ``latent`` (S, m, z) are standard normal;
+    ``real`` (S, m, *sample) are the training samples number ``index`` (S, m); ``latent`` (S, m, z) are standard normal,
+    drawn afresh or, for a ``TiedMethod``, those tied to ``real``;
     ``fake`` (S, m, *sample) = generator(latent), with its graph in a generator step and without in a critic step.
     ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape), each seed's from its own generator.
     """
@@ -94,3 +98,25 @@ class AdversarialMethod(Method):
 
     def after_critic_step(self, nets: Nets) -> None:
         """Change the critic after each of its steps, by clipping say; nothing by default."""
+
+
+class TiedMethod(Method):
+    """A method trained on pairs: n latents of each seed, drawn once, are tied one-to-one to its n training samples.
+
+    ``tie`` says which belongs to which before iterations 0, ``rematch_every``, 2 ``rematch_every``, ..., from the
+    generator as it then is, in eval mode; until the next time, the latents of every mini-batch are those of its
+    samples. Matching and potentials are part of each checkpoint. After the last iteration ``tie`` is asked once more:
+    its value, the EWD on tied latents, is recorded beside that on fresh ones.
+    """
+
+    rematch_every: PositiveInt = 100
+
+    def tie(
+        self, real: torch.Tensor, fake: torch.Tensor, potentials: tuple[torch.Tensor, torch.Tensor] | None
+    ) -> Transport:
+        """Match all training samples with what one seed's generator makes of its tied latents.
+
+        real, fake: (n, d) float32, finite. ``potentials``: those of the seed's last tie, (n,) each; None at the first.
+        The answer must be a function of these alone.
+        """
+        raise NotImplementedError

@@ -20,6 +20,7 @@ from pwgan.runtime import whole_file
 from pwgan.study import Training
 
 log = logging.getLogger("pwgan")
+TIE = ("matching", "row_potential", "column_potential")  # what is kept of the transport that ties latents to samples
 RUNNING, CRITIC_LOSS, GENERATOR_LOSS, SAMPLES = 0, 1, 2, 3
 REASONS = {
     RUNNING: None,
@@ -34,14 +35,16 @@ class State:
     """Everything that changes while a block of S seeds trains.
 
     ``fate`` (S,) is RUNNING or why a seed diverged, ``diverged_at`` (S,) the step at which, or -1. ``history`` holds
-    (step, (3, S)) with critic loss, generator loss and EWD. Random draws and batches are functions of the step.
-    ``origin`` tells the data, code and device that the run began with.
+    (step, (4, S)) with critic loss, generator loss, EWD and EWD on tied latents. ``tie`` are the ``TIE`` of a method
+    that ties latents, (S, n) each, and empty for others. Random draws and batches are functions of the step, tied
+    latents of the seed. ``origin`` tells the data, code and device that the run began with.
     """
 
     nets: Nets
     optimisers: dict[str, Optimiser]
     fate: torch.Tensor
     diverged_at: torch.Tensor
+    tie: dict[str, torch.Tensor] = field(default_factory=dict)
     origin: str = ""
     step: int = 0
     seconds: float = 0.0
@@ -81,6 +84,7 @@ def save_checkpoint(path: Path, cell: Training, state: State) -> None:
         "generator": state.nets.generator.state_dict(),
         "critic": state.nets.critic.state_dict(),
         "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
+        "tie": state.tie,
         "fate": state.fate,
         "diverged_at": state.diverged_at,
         "step": state.step,
@@ -108,6 +112,7 @@ def load_checkpoint(path: Path, cell: Training, state: State, device: torch.devi
     state.nets.critic.load_state_dict(content["critic"])
     for name, optimiser in state.optimisers.items():
         optimiser.load_state_dict(content["optimisers"][name])
+    state.tie = content["tie"]
     state.fate, state.diverged_at = content["fate"], content["diverged_at"]
     state.step, state.seconds = content["step"], content["seconds"]
     state.evaluation_seconds = content["evaluation_seconds"]

@@ -12,7 +12,7 @@ from torch import nn
 from tqdm import tqdm
 
 from pwgan.data.store import StoredData, to_float
-from pwgan.methods import AdversarialMethod, Batch, Nets
+from pwgan.methods import AdversarialMethod, Batch, Nets, TiedMethod
 from pwgan.networks.seeds import initialise
 from pwgan.study import Training
 from pwgan.training.checkpoint import (
@@ -20,12 +20,14 @@ from pwgan.training.checkpoint import (
     GENERATOR_LOSS,
     RUNNING,
     SAMPLES,
+    TIE,
     State,
     load_checkpoint,
     origin,
     save_checkpoint,
 )
 from pwgan.training.draws import Draws
+from pwgan.training.samples import generate, latent_samples
 from pwgan.transport.cost import points
 from pwgan.transport.samplers import RandomSampler
 from pwgan.transport.wasserstein import ewd
@@ -44,6 +46,8 @@ class Trainer:
         self.sampler = RandomSampler(len(data.train), cell.batch_size, cell.seed_range, device)
         heldout = points(data.heldout_tensor(torch.arange(cell.evaluation_points), device), 0)
         self.heldout = heldout.expand(cell.seeds, -1, -1)
+        tied = len(self.real) if isinstance(self.method, TiedMethod) else 0
+        self.tied = latent_samples(cell.seed_range, "tied", tied, cell.network.latent_dim).to(device)
         self.state = self._fresh_state()
 
     def _fresh_state(self) -> State:
@@ -61,7 +65,16 @@ class Trainer:
             optimisers["critic"] = method.optimiser(critic.parameters(), method.critic_lr)
         fate = torch.full((cell.seeds,), RUNNING, device=self.device)
         made_from = origin(self.data, self.device)
-        return State(nets, optimisers, fate, torch.full_like(fate, -1), made_from)
+        return State(nets, optimisers, fate, torch.full_like(fate, -1), self._untied(), made_from)
+
+    def _untied(self) -> dict[str, torch.Tensor]:
+        """Return what stands for the tie of a seed that has none yet: latent i with sample i, potentials of 0."""
+        if not isinstance(self.method, TiedMethod):
+            return {}
+        shape = (self.cell.seeds, len(self.real))
+        matching = torch.arange(shape[1], device=self.device).repeat(shape[0], 1)
+        potentials = (torch.zeros(shape, dtype=torch.float64, device=self.device) for _ in TIE[1:])
+        return dict(zip(TIE, (matching, *potentials), strict=True))
 
     def run(self, checkpoint: Path) -> State:
         """Train to the last step, from the checkpoint if there is one, and keep the checkpoint up to date."""
@@ -87,10 +100,16 @@ class Trainer:
                     state.evaluation_seconds += mark - paused
                     save_checkpoint(checkpoint, cell, state)
                     self._report(distance, bar)
-                if not done:
+                # After the checkpoint, so that what goes on from it solves the same problem from the same potentials.
+                tied = self._tie(done)
+                if done:
+                    # Nothing is trained on the last tie: it is watched, not paid for.
+                    state.evaluation_seconds += time.perf_counter() - mark
+                else:
                     losses = self._iterate()
-                if evaluates or state.step % record_every == 0:
-                    state.history.append((state.step, torch.cat([losses, distance]).cpu()))
+                if evaluates or tied is not None or state.step % record_every == 0:
+                    row = [losses, distance, self._nothing(1) if tied is None else tied]
+                    state.history.append((state.step, torch.cat(row).cpu()))
                 if not done:
                     state.step += 1
                     bar.update()
@@ -126,7 +145,11 @@ class Trainer:
     def _batch(self, number: int) -> Batch:
         index = self.sampler.batch(number)
         real = to_float(self.real[index])
-        latent = self.draws.draw("latent", number, (self.cell.batch_size, self.cell.network.latent_dim))
+        if isinstance(self.method, TiedMethod):
+            partner = self.state.tie["matching"].gather(1, index)
+            latent = self.tied.gather(1, partner.unsqueeze(-1).expand(-1, -1, self.tied.shape[-1]))
+        else:
+            latent = self.draws.draw("latent", number, (self.cell.batch_size, self.cell.network.latent_dim))
         fake = self.state.nets.generator(latent)
         return Batch(real, index, latent, fake, self.draws.uniforms("uniform", number))
 
@@ -137,17 +160,36 @@ class Trainer:
         losses.sum().backward()
         optimiser.step()
 
-    @torch.no_grad()
-    def _evaluate(self) -> torch.Tensor:
-        """EWD between the fixed held-out samples and as many generated from fixed latents, (1, S), NaN if diverged."""
-        generator = self.state.nets.generator.eval()
-        latent = self.draws.draw("evaluation", 0, (self.cell.evaluation_points, self.cell.network.latent_dim))
-        fake = points(generator(latent), 1)
+    def _tie(self, done: bool) -> torch.Tensor | None:
+        """Tie latents to samples anew where it is time; return the EWD between the two, (1, S), NaN if diverged."""
+        method, tie, values = self.method, self.state.tie, self._nothing(1)
+        if not isinstance(method, TiedMethod) or not (done or self.state.step % method.rematch_every == 0):
+            return None
+        # All seeds' samples are made at once, and matched one seed after the other: memory grows with S n, not S n^2.
+        fake, sound = self._generate(self.tied)
+        real = points(to_float(self.real), 0)
+        for seed in sound.nonzero().flatten().tolist():
+            u, v = (tie[name][seed] for name in TIE[1:])
+            found = method.tie(real, fake[seed], (u, v) if self.state.step else None)
+            for name in TIE:
+                tie[name][seed] = getattr(found, name)
+            values[0, seed] = found.value
+        return values
+
+    def _generate(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return points (S, n, d) made of latents (S, n, z) in eval mode, and which seeds have not diverged, (S,)."""
+        generator = self.state.nets.generator
+        fake = points(generate(generator, latent), 1)
         generator.train()
         # The last step may ruin a seed whose losses were all finite: no loss will tell, but its samples do.
         finite = fake.isfinite().all(-1).all(-1)
         self.state.record(torch.where(finite, 0.0, torch.nan), SAMPLES)
-        sound = self.state.fate == RUNNING
+        return fake, self.state.fate == RUNNING
+
+    def _evaluate(self) -> torch.Tensor:
+        """EWD between the fixed held-out samples and as many generated from fixed latents, (1, S), NaN if diverged."""
+        latent = self.draws.draw("evaluation", 0, (self.cell.evaluation_points, self.cell.network.latent_dim))
+        fake, sound = self._generate(latent)
         values = self._nothing(1)
         if sound.any():
             values[0, sound] = ewd(self.heldout[sound], fake[sound]).to(values.dtype)

@@ -13,10 +13,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from pwgan.data.store import StoredData
-from pwgan.runtime import Cost, exclusive, measured_cost, provenance, seed_of, whole_file, write_json, write_table
+from pwgan.runtime import Cost, exclusive, measured_cost, provenance, whole_file, write_json, write_table
 from pwgan.study import Training
 from pwgan.training.checkpoint import REASONS, State
 from pwgan.training.loop import Trainer
+from pwgan.training.samples import generate, latent_samples
 
 log = logging.getLogger("pwgan")
 FORMAT = "pwgan generator 1"  # the one key of the metadata: with several, their order and so the bytes would vary
@@ -74,26 +75,13 @@ def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> 
 
 
 def write_history(path: Path, cell: Training, state: State) -> None:
-    """Write losses and EWD as a tidy table: one row for each seed and recorded step."""
+    """Write losses and EWDs as a tidy table: one row for each seed and recorded step."""
     rows = [
-        {"seed": seed, "step": step, "critic_loss": c, "generator_loss": g, "ewd": w}
+        {"seed": seed, "step": step, "critic_loss": c, "generator_loss": g, "ewd": w, "tied_ewd": t}
         for step, values in state.history
-        for seed, (c, g, w) in zip(cell.seed_range, values.T.tolist(), strict=True)
+        for seed, (c, g, w, t) in zip(cell.seed_range, values.T.tolist(), strict=True)
     ]
     write_table(path, rows)
-
-
-def latent_samples(seeds: range, stream: str, count: int, latent_dim: int) -> torch.Tensor:
-    """Return fresh standard normal latents (S, count, z), each seed's from its own stream, the same on every device."""
-    generators = [torch.Generator().manual_seed(seed_of("latents", stream, seed)) for seed in seeds]
-    return torch.stack([torch.randn(count, latent_dim, generator=generator) for generator in generators])
-
-
-@torch.no_grad()
-def generate(generator: torch.nn.Module, latents: torch.Tensor, batch: int = 512) -> torch.Tensor:
-    """Generate samples (S, n, *sample) from latents (S, n, z) in eval mode, so that no sample depends on its mates."""
-    generator.eval()
-    return torch.cat([generator(part) for part in latents.split(batch, 1)], 1)
 
 
 def load_generator(path: Path, cell: Training, device: torch.device) -> torch.nn.Module:

@@ -21,9 +21,20 @@ class Transport:
     row_potential: torch.Tensor
     column_potential: torch.Tensor
     gap: torch.Tensor
+    rounds: int = 0
+    seconds: float = 0.0
+    peak_bytes: int = 0
 
 
-def wasserstein(x: torch.Tensor, y: torch.Tensor, cost: CostName = "euclidean") -> Transport:
+def wasserstein(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    cost: CostName = "euclidean",
+    *,
+    device: torch.device | None = None,
+    potentials: tuple[torch.Tensor, torch.Tensor] | None = None,
+    progress: bool = False,
+) -> Transport:
     """Exact empirical Wasserstein distance between equal numbers of samples.
 
     W_n = min over permutations pi of (1/n) sum_i c(x_i, y_{pi(i)}), in float64.

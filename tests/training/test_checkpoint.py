@@ -88,11 +88,12 @@ def content(state):
         "generator": state.nets.generator.state_dict(),
         "critic": state.nets.critic.state_dict(),
         "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
+        "tie": state.tie,
         "rest": [state.fate, state.diverged_at, state.step, state.seconds, state.history],
     }
 
 
-@pytest.mark.parametrize("method", ["wgan_gp", "pwgan"])
+@pytest.mark.parametrize("method", ["wgan_gp", "pwgan", "pwgan_full"])
 def test_the_whole_state_survives_the_file(block, data, tmp_path, method):
     cell = block(method, steps=7).training
     state = Trainer(cell, data, CPU).run(tmp_path / "run.pt")

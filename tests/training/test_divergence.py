@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pwgan.__main__ import main
-from pwgan.methods import methods
+from pwgan.methods import AdversarialMethod, methods
 from pwgan.networks import DCGAN
 from pwgan.training.checkpoint import CRITIC_LOSS, GENERATOR_LOSS, RUNNING
 from pwgan.training.loop import Trainer
@@ -53,6 +53,7 @@ def ruin(monkeypatch):
         ("nsgan", "critic_loss", 5, CRITIC),
         ("nsgan", "generator_loss", 5, GENERATOR),
         ("pwgan", "generator_loss", 5, GENERATOR),
+        ("pwgan_full", "generator_loss", 5, GENERATOR),
     ],
 )
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -75,7 +76,7 @@ def test_the_neighbours_of_a_diverged_seed_never_notice(trained, ruin, method, l
     own, before = lost.history.query("seed == 1"), sound.history.query("seed == 1")
     pd.testing.assert_frame_equal(own[own["step"] < 5], before[before["step"] < 5], check_exact=True)
     # No later value is left for a curve to average, not even where the weights have stayed finite.
-    assert own.loc[own["step"] >= 6, ["critic_loss", "generator_loss", "ewd"]].isna().all(axis=None)
+    assert own.loc[own["step"] >= 6, ["critic_loss", "generator_loss", "ewd", "tied_ewd"]].isna().all(axis=None)
     assert own.loc[own["step"] == 5, ["critic_loss", "generator_loss"]].isna().all(axis=None)
 
 
@@ -131,7 +132,7 @@ def test_a_seed_that_only_its_samples_give_away_has_diverged_too(trained):
 
 @pytest.mark.parametrize("method", sorted(methods()))
 def test_a_learning_rate_too_large_is_survived(trained, method):
-    rates = {"generator_lr": 1e30} | ({} if method == "pwgan" else {"critic_lr": 1e30})
+    rates = {"generator_lr": 1e30} | ({"critic_lr": 1e30} if issubclass(methods()[method], AdversarialMethod) else {})
     run = trained(method=method, options=rates)
     assert {seed["status"] for seed in run.seeds} == {"diverged"}
 

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 
 from pwgan.data import Split
 from pwgan.data.store import read_data, write_data
-from pwgan.methods import methods
+from pwgan.methods import AdversarialMethod, methods
 from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.networks import DCGAN, MLP
 from pwgan.networks.seeds import initialise
@@ -85,7 +85,7 @@ def test_images_reach_the_method_as_floats_between_minus_one_and_one(block, data
 def test_history_starts_with_the_untrained_generator_and_has_ewd_at_evaluations(trained):
     run = trained(steps=45, evaluate_every=20)
     history = run.history
-    assert list(history.columns) == ["seed", "step", "critic_loss", "generator_loss", "ewd"]
+    assert list(history.columns) == ["seed", "step", "critic_loss", "generator_loss", "ewd", "tied_ewd"]
     evaluated = history.loc[history["ewd"].notna(), "step"].unique().tolist()
     assert evaluated == [0, 20, 40, 45]
     assert history["step"].unique().tolist() == [*range(0, 45, 2), 45]
@@ -126,8 +126,9 @@ def expected_ewd(generator, cell, data):
     return values
 
 
-def test_ewd_in_the_history_is_that_of_scipy(trained, data):
-    run = trained(steps=12, evaluate_every=5)
+@pytest.mark.parametrize("method", ["pwgan", "pwgan_full"])
+def test_ewd_in_the_history_is_that_of_scipy(trained, data, method):
+    run = trained(method=method, steps=12, evaluate_every=5)
     cell, history = run.cell.training, run.history
     untrained, _ = cell.network.build(cell.seed_range, (2,), "none")
     initialise(untrained, cell.seed_range, "generator")
@@ -167,7 +168,7 @@ def test_samples_are_the_saved_generator_s_own(trained):
 def test_training_brings_the_generator_to_where_the_data_lies(block, method, tmp_path):
     cloud = np.random.default_rng(0).normal(2, 1, (320, 2)).astype(np.float32)
     write_data(tmp_path / "cloud.safetensors", Split(cloud[:256], cloud[256:]), {"name": "cloud"})
-    rates = {"generator_lr": 1e-2} | ({} if method == "pwgan" else {"critic_lr": 1e-2})
+    rates = {"generator_lr": 1e-2} | ({"critic_lr": 1e-2} if issubclass(methods()[method], AdversarialMethod) else {})
     cell = block(method, rates | ({"clip": 0.3} if method == "wgan" else {}), steps=80, evaluate_every=80).training
     wide = cell.model_copy(update={"network": MLP(width=16, depth=2, latent_dim=3), "batch_size": 32})
     state = Trainer(wide, read_data(tmp_path / "cloud.safetensors"), CPU).run(tmp_path / "checkpoint.pt")
@@ -185,7 +186,7 @@ def test_the_same_block_ends_in_the_same_bits(trained, method):
 def test_a_seed_starts_alike_alone_and_in_a_block(trained, method):
     alone, block = (trained(f"{n}", method, seeds=n, steps=3, evaluate_every=3).history for n in (1, 4))
     first = [frame.query("seed == 0 and step == 0").iloc[0] for frame in (alone, block)]
-    for column in ("critic_loss", "generator_loss", "ewd"):
+    for column in ("critic_loss", "generator_loss", "ewd", "tied_ewd"):
         assert first[0][column] == pytest.approx(first[1][column], rel=1e-5, nan_ok=True)
     others = block.query("step == 0 and seed > 0")["generator_loss"]
     assert (others != first[1]["generator_loss"]).all()

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.workflow
 ROOT = Path(__file__).parents[2]
 SMOKE = ("--configfile", "workflow/studies/smoke.yaml")
 SLURM = ("--workflow-profile", "workflow/profiles/slurm")
-DATA, METHODS = ("ring8", "digits"), ("nsgan", "pwgan")
+DATA, METHODS = ("ring8", "digits"), ("nsgan", "pwgan", "pwgan_full")
 LAST = {"aggregate", "figures", "tables", "all"}
 # Says at its end which packages a process has imported.
 WITNESS = """

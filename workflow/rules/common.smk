@@ -55,6 +55,9 @@ TRAINING_CODE = code(
     "transport/cost.py",
     "transport/assignment.py",
     "transport/wasserstein.py",
+    "transport/exact.py",
+    "transport/kernels.py",
+    "transport/gpu_*.py",
     "transport/samplers.py",
     "data/store.py",
 )
@@ -71,6 +74,7 @@ MEASURING_CODE = code(
     "transport/*.py",
     "networks/*.py",
     "training/run.py",
+    "training/samples.py",
     "data/store.py",
 )
 

@@ -1,0 +1,171 @@
+"""The pairs of point sets that benchmarks/transport.py matches: functions of n and a seed, nothing downloaded."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pwgan.runtime import Refused, seed_of
+
+Points = tuple[np.ndarray, np.ndarray]
+PATCH = 8
+KEPT = 5
+# Half the iterations that the default study (config.yaml) gives this data set.
+HALF = 250
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A title for figures, and draw(n, seed) -> x, y, each float32 (n, d)."""
+
+    title: str
+    draw: Callable[[int, int], Points]
+
+
+def _rng(name: str, n: int, seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed_of("transport benchmark", name, n, seed))
+
+
+def gaussian(d: int) -> Callable[[int, int], Points]:
+    """Return the draw of two samples of N(0, I) in d dimensions."""
+
+    def draw(n: int, seed: int) -> Points:
+        x, y = _rng(f"gaussian {d}", n, seed).standard_normal((2, n, d), dtype=np.float32)
+        return x, y
+
+    return draw
+
+
+def collapsed_grid(n: int, seed: int) -> Points:
+    """Draw x from a generator that kept 5 of the 25 modes of the grid, and y from all of them."""
+    from pwgan.data.mixtures import Grid25
+
+    rng = _rng("collapsed grid", n, seed)
+    modes, weights = Grid25.mixture()
+    kept = modes[rng.choice(len(modes), KEPT, replace=False)]
+    centres = kept[rng.integers(KEPT, size=n)], modes[rng.choice(len(modes), n, p=weights)]
+    x, y = ((c + Grid25.sigma * rng.standard_normal((n, 2))).astype(np.float32) for c in centres)
+    return x, y
+
+
+def patches(n: int, seed: int) -> Points:
+    """Cut n patches of 8×8 pixels and three colours, at distinct places, from each of two photographs, in 0..255."""
+    rng = _rng("patches", n, seed)
+    x, y = (_cut(_photograph(file), n, rng) for file in ("astronaut.png", "coffee.png"))
+    return x, y
+
+
+def _photograph(file: str) -> np.ndarray:
+    from PIL import Image
+
+    # Read where the package keeps it: skimage.data's own functions would fetch what an installation lacks.
+    try:
+        with (files("skimage.data") / file).open("rb") as raw, Image.open(raw) as image:
+            return np.asarray(image.convert("RGB"))
+    except (ModuleNotFoundError, FileNotFoundError) as error:
+        raise Refused(f"the patches come from scikit-image's {file}: install pwgan[bench]") from error
+
+
+def _cut(pixels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (PATCH, PATCH), axis=(0, 1))
+    rows, columns = windows.shape[:2]
+    if n > rows * columns:
+        raise Refused(f"a photograph of {pixels.shape[1]}×{pixels.shape[0]} has {rows * columns} patches, not {n}")
+    chosen = np.divmod(rng.choice(rows * columns, n, replace=False), columns)
+    return windows[chosen].reshape(n, -1).astype(np.float32)
+
+
+def _some(images: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return n of the images: a subset if there are enough, draws with replacement, hence duplicates, if not."""
+    return images[rng.choice(len(images), n, replace=n > len(images))]
+
+
+def digits(n: int, seed: int) -> Points:
+    """Draw x from the 1797 digits (all of them once at n = 1797), and y with replacement: exact duplicates abound.
+
+    So a generator would look that has learnt the training set by heart.
+    """
+    from sklearn.datasets import load_digits
+
+    rng = _rng("digits", n, seed)
+    images = load_digits().data.astype(np.float32)
+    return _some(images, n, rng), images[rng.integers(len(images), size=n)]
+
+
+def half_trained(n: int, seed: int) -> Points:
+    """Draw x from a generator of ours at half of its training on the digits, and y from all 1797 digits."""
+    import torch
+
+    from pwgan.training.run import generate, latent_samples
+
+    generator, latent_dim, images = _half_trained()
+    latents = latent_samples(range(seed, seed + 1), f"transport benchmark {n}", n, latent_dim)
+    with _one_thread():
+        x = torch.flatten(generate(generator, latents)[0], 1).numpy()
+    return x, _some(images, n, _rng("half-trained", n, seed))
+
+
+@cache
+def _half_trained() -> tuple[Any, int, np.ndarray]:
+    """Train an MLP on the digits by mini-batch matching (`pwgan`, m = 64), in seconds, once in a process."""
+    import torch
+
+    from pwgan.data.images import Digits
+    from pwgan.data.store import read_data, write_data
+    from pwgan.study import parse_study
+    from pwgan.training.loop import Trainer
+
+    study = parse_study(
+        {
+            "study": "benchmark",
+            "seeds": 1,
+            "seed_block": 1,
+            "batch_sizes": [64],
+            "steps": HALF,
+            "evaluate_every": HALF,
+            "evaluation_points": 64,
+            "datasets": {"digits": {"network": {"name": "mlp", "width": 128, "depth": 2, "latent_dim": 16}}},
+            "methods": {"pwgan": {"generator_lr": 1e-3}},
+        }
+    )
+    (cell,) = study.cells.values()
+    split = Digits().load()
+    with tempfile.TemporaryDirectory() as folder, _one_thread():
+        write_data(Path(folder) / "data.safetensors", split, {"name": "digits"})
+        trainer = Trainer(cell.training, read_data(Path(folder) / "data.safetensors"), torch.device("cpu"))
+        state = trainer.run(Path(folder) / "checkpoint.pt")
+    images = np.concatenate([split.train, split.heldout])
+    return state.nets.generator, cell.training.network.latent_dim, images.reshape(len(images), -1)
+
+
+class _one_thread:
+    """Bits depend on the number of threads: the same points, however many the solvers are given."""
+
+    def __enter__(self) -> None:
+        import torch
+
+        self.before = torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def __exit__(self, *_: object) -> None:
+        import torch
+
+        torch.set_num_threads(self.before)
+
+
+INSTANCES = {
+    "gaussian-2": Instance("Gaussians, d = 2", gaussian(2)),
+    "gaussian-32": Instance("Gaussians, d = 32", gaussian(32)),
+    "gaussian-784": Instance("Gaussians, d = 784", gaussian(784)),
+    "collapsed-grid": Instance("25 modes against 5 kept, d = 2", collapsed_grid),
+    "patches": Instance("patches of two photographs, d = 192", patches),
+    "digits": Instance("digits with duplicates, d = 64", digits),
+    "half-trained": Instance("half-trained generator, d = 64", half_trained),
+}

@@ -1,0 +1,389 @@
+"""The exact matching of large sets of points, without their matrix of costs.
+
+Row i keeps a short list of columns with exact costs, and a lower bound t_i on the key c_ij - v_j of every column left
+out. Prices v only ever fall, so t_i holds until the row is scanned again: pricing n^2 pairs becomes scanning a row when its
+least listed key exceeds t_i. An auction with epsilon-scaling, its price wars cut short by global price updates, brings
+the prices near their optimum; shortest augmenting paths on the lists end exactly there, and the bounds t_i prove it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pwgan.transport import kernels
+
+CANDIDATES = 32
+SHRINK = 5.0
+FINER = 1000.0
+FINENESS = 200
+COARSE = 0.5
+# Bids for each row after which a phase is in a price war. A price update costs about as much as three bids a row.
+PATIENCE = 3
+# Share of the rows that may stay free when a phase that is not the last ends: its tail is the dearest part.
+LEFT_OVER = 0.0
+ROWS_AT_ONCE = 256
+SMALLEST_BATCH = 64
+UNIT = 2.0**-24
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A matching ``columns`` (n,), potentials u, v (n,) with u_i + v_j <= c_ij, costs of the pairs (n,), rounds taken."""
+
+    columns: np.ndarray
+    row_potential: np.ndarray
+    column_potential: np.ndarray
+    paid: np.ndarray
+    rounds: int
+
+
+class Screen:
+    """Lower bounds of all n^2 costs at 16 bits each: low_i + step_i code_ij.
+
+    Moving both sets by one vector and scaling them by a power of two changes no comparison. Let p_i, q_j be the points
+    so treated and rounded to float32, e_i = |x_i - p_i| and f = max_j |y_j - q_j| computed in float64; then
+    |x_i - y_j| >= |p_i - q_j| - e_i - f. With u = 2^-24 and gamma_d = d u / (1 - d u):
+
+    Products: |p - q|^2 = P + Q - 2 p.q. A dot product of d terms, added in any order, errs by at most
+    gamma_d (P + Q) / 2, doubled by the 2; the two additions by less than 4 u (P + Q). So with r = gamma_d + 8 u,
+    P (1 - r) + Q (1 - r) - 2 p.q <= |p - q|^2. (|p|, |q| <= 1: products that underflow are paid for by 2^-60 in e_i.)
+    Direct differences: their sum of squares errs by gamma_{d+2} relative, paid for by the factor below.
+    Root, factor, subtraction and square round six times at most: the factor 1 - (d + 16) u or 1 - 16 u pays for these
+    and for the rounding of the float64 cost.
+    """
+
+    few_axes = 8
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, square: bool, pool: ThreadPoolExecutor, bar: tqdm) -> None:
+        n, d = x.shape
+        self.x, self.y, self.square = x, y, square
+        self.codes = np.empty((n, n), np.uint16)
+        self.low, self.step = np.empty(n), np.empty(n, np.float32)
+        self.reference = np.zeros(n)
+        self.pool, self.bar, self.threads = pool, bar, 1
+        self.centre, self.direct = None, d <= self.few_axes
+        centre = (x.mean(0, dtype=np.float64) + y.mean(0, dtype=np.float64)) / 2
+        widest = max(_largest_norm(x, centre), _largest_norm(y, centre))
+        exponent = int(np.frexp(widest)[1]) if widest > 0 else 0
+        p, e = _rounded(x, centre, exponent)
+        q, f = _rounded(y, centre, exponent)
+        lost = (e + f.max() + 2.0**-60).astype(np.float32) * np.float32(1 + 4 * UNIT)
+        direct = d <= self.few_axes
+        factor = np.float32(1 - (d + 16) * UNIT if direct else 1 - 16 * UNIT)
+
+        def fill(start: int) -> None:
+            stop = min(start + rows, n)
+            if direct:
+                kernels.encode_points(p, by_axis, lost, factor, square, start, stop, self.codes, self.low, self.step)
+            else:
+                products = (torch.from_numpy(p[start:stop]) @ columns).numpy()
+                kernels.encode_products(products, pp, qq, lost, factor, square, start, self.codes, self.low, self.step)
+            bar.update(stop - start)
+
+        rows = max(1, min(ROWS_AT_ONCE, 4_000_000 // n))
+        if direct:
+            by_axis = np.ascontiguousarray(q.T)
+        else:
+            columns = torch.from_numpy(q).T
+            gamma = d * UNIT / (1 - d * UNIT)
+            kept = (1 - gamma - 8 * UNIT) * (1 - UNIT)
+            pp, qq = ((_squares(points) * kept).astype(np.float32) for points in (p, q))
+        bar.reset(n)
+        bar.set_description("costs")
+        for _ in pool.map(fill, range(0, n, rows)):
+            pass
+        # Back to the scale of the points: powers of two, exact.
+        back = np.float32(2.0 ** (2 * exponent if square else exponent))
+        self.low *= back
+        self.step *= back
+        self.centre = centre
+
+    def refine(self, price: np.ndarray, width: float) -> None:
+        """Store the bounds anew in float64, relative to the keys at the prices reached, in steps of ``width``.
+
+        Late in a hard problem the keys of hundreds of columns lie closer together than the first steps.
+        """
+        n, d = self.x.shape
+        self.reference[:] = price
+        nothing = np.empty((0, 0))
+        if self.direct:
+            by_axis = np.ascontiguousarray(self.y.T)
+            x, pp, qq = self.x, nothing[0:0].reshape(0), nothing.reshape(0)
+            rows = max(1, min(ROWS_AT_ONCE, 4_000_000 // n))
+        else:
+            x = nothing
+            by_axis = nothing
+            rows = max(1, min(ROWS_AT_ONCE, 2_000_000 // n))
+            y = self.y - self.centre
+            columns = torch.from_numpy(y).T
+            pp, qq = np.empty(n), np.square(y).sum(1)
+
+        def fill(start: int) -> None:
+            stop = min(start + rows, n)
+            products = nothing
+            if not self.direct:
+                part = self.x[start:stop] - self.centre
+                pp[start:stop] = np.square(part).sum(1)
+                products = (torch.from_numpy(part) @ columns).numpy()
+            error = (d + 8) * 2.0**-52
+            kernels.refine(
+                products, x, by_axis, pp, qq, error, np.float32(width), self.square, self.reference, start, stop,
+                self.codes, self.low, self.step,
+            )  # fmt: skip
+
+        for _ in self.pool.map(fill, range(0, n, rows)):
+            pass
+
+
+def _largest_norm(points: np.ndarray, centre: np.ndarray) -> float:
+    return max(float(np.sqrt(np.square(part - centre).sum(1)).max()) for part in _blocks(points))
+
+
+def _blocks(points: np.ndarray) -> Iterator[np.ndarray]:
+    rows = max(1, 1_000_000 // points.shape[1])
+    for start in range(0, len(points), rows):
+        yield points[start : start + rows]
+
+
+def _rounded(points: np.ndarray, centre: np.ndarray, exponent: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the centred, scaled points in float32 and how far each was moved by rounding, rounded up."""
+    near, moved = np.empty(points.shape, np.float32), np.empty(len(points))
+    start = 0
+    for part in _blocks(points):
+        exact = np.ldexp(part - centre, -exponent)
+        stop = start + len(part)
+        near[start:stop] = exact
+        # Centring rounds too, in float64.
+        size = np.abs(part).max(1) + np.abs(centre).max()
+        moved[start:stop] = np.sqrt(np.square(exact - near[start:stop]).sum(1)) * (1 + 1e-9)
+        moved[start:stop] += np.ldexp(size * np.sqrt(points.shape[1]), -exponent) * 2.0**-52
+        start = stop
+    return near, moved
+
+
+def _squares(points: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.square(part, dtype=np.float64).sum(1) for part in _blocks(points)])
+
+
+class Solver:
+    """The state of one solve; its arrays are those that ``kernels`` describes."""
+
+    def __init__(
+        self, screen: Screen, pool: ThreadPoolExecutor, threads: int, price: np.ndarray, slack: float, bar: tqdm
+    ) -> None:
+        n = len(price)
+        self.n, self.screen, self.pool, self.threads, self.bar = n, screen, pool, threads, bar
+        k = min(CANDIDATES, n)
+        self.first = np.arange(n, dtype=np.int64) * k
+        self.size = np.full(n, k, np.int32)
+        self.columns, self.costs = np.zeros(n * k, np.int32), np.full(n * k, np.inf)
+        self.used = n * k
+        self.outside, self.behind = np.full(n, -np.inf), np.full(n, -np.inf)
+        self.price, self.rounded = price, np.empty(n, np.float32)
+        self.partner, self.owner = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
+        self.paid = np.zeros(n)
+        self.stack, self.waiting = np.empty(2 * n, np.int32), np.empty(n, np.int32)
+        self.counts = np.zeros(4, np.int64)
+        self.refined = 0
+        self.listed_at = [np.full(n, -1, np.int64) for _ in range(threads)]
+        self.rounds = 0
+        self.scan(np.arange(n, dtype=np.int32), 1, slack)
+
+    @property
+    def _lists(self) -> tuple[np.ndarray, ...]:
+        return self.first, self.size, self.columns, self.costs
+
+    @property
+    def _screened(self) -> tuple[object, ...]:
+        screen = self.screen
+        return (
+            screen.x,
+            screen.y,
+            screen.square,
+            screen.codes,
+            screen.low,
+            screen.step,
+            self.rounded,
+            self.price,
+            *self._lists,
+            self.outside,
+            self.behind,
+        )
+
+    @property
+    def _pairs(self) -> tuple[np.ndarray, ...]:
+        return self.partner, self.owner, self.paid
+
+    def scan(self, rows: np.ndarray, deep: int, slack: float) -> None:
+        """Renew the lists of some rows, on all threads."""
+        kernels.round_up(self.price, self.screen.reference, self.rounded)
+        self.counts[1] += len(rows)
+        shared = self._screened
+        parts = np.array_split(rows, max(1, len(rows) // ROWS_AT_ONCE, min(self.threads, len(rows) // SMALLEST_BATCH)))
+        if len(parts) == 1:
+            self.counts[3] += kernels.scan(rows, deep, slack, *shared, self.listed_at[0])
+            return
+        spare = list(self.listed_at)
+
+        def work(part: np.ndarray) -> int:
+            listed_at = spare.pop()
+            coarse = kernels.scan(part, deep, slack, *shared, listed_at)
+            spare.append(listed_at)
+            return coarse
+
+        self.counts[3] += sum(self.pool.map(work, parts))
+
+    def sharpen(self, epsilon: float) -> None:
+        """Refine the screen where it has been too coarse for as many rows as a refinement costs."""
+        if self.counts[3] > self.n // 4:
+            self.screen.refine(self.price, epsilon / FINENESS)
+            self.refined += 1
+            self.counts[3] = 0
+
+    def phase(self, epsilon: float, leave: int) -> None:
+        """Match all rows but ``leave`` within epsilon of their best."""
+        free = self._release(epsilon)
+        spent = 0
+        while free > leave:
+            self.rounds += 1
+            before = self.counts[0]
+            kernels.round_up(self.price, self.screen.reference, self.rounded)
+            free, waiting = kernels.auction(
+                *(epsilon, PATIENCE * self.n - spent, leave, SMALLEST_BATCH),
+                *(self.stack, free, self.waiting, self.counts, self.screen.reference),
+                *(*self._screened, self.listed_at[0], *self._pairs),
+            )
+            spent += self.counts[0] - before
+            if waiting:
+                rows = self.waiting[:waiting].copy()
+                self.scan(rows, 1, epsilon / 2)
+                self.stack[free : free + waiting] = rows
+                free += waiting
+            if spent >= PATIENCE * self.n and free > leave:
+                kernels.lower_prices(epsilon, self.price, *self._lists, self.outside, *self._pairs)
+                spent = 0
+            self.sharpen(epsilon)
+            self.bar.set_postfix_str(f"{free} of {self.n} free")
+
+    def _release(self, epsilon: float) -> int:
+        return kernels.release(epsilon, self.stack, self.price, *self._lists, self.outside, *self._pairs)
+
+    def finish(self, tolerance: float) -> None:
+        """Make the matching optimal and the prices its potentials."""
+        self._conclude(tolerance)
+        free = self._release(tolerance)
+        room = int(self.size.sum()) + self.n
+        keys, items = np.empty(room), np.empty(room, np.int32)
+        distance, via_row = np.full(self.n, np.inf), np.empty(self.n, np.int32)
+        via_entry = np.empty(self.n, np.int64)
+        attempt, source = 0, -1
+        while free:
+            self.rounds += 1
+            free, blocking = kernels.augment(
+                *(10_000_000, tolerance, self.stack, free, self.waiting, self.counts, keys, items),
+                *(distance, via_row, via_entry, self.price, *self._lists, self.outside, *self._pairs),
+            )
+            if blocking:
+                attempt = attempt + 1 if source == self.stack[free - 1] else 0
+                source = self.stack[free - 1]
+                rows = self.waiting[:blocking].copy()
+                if attempt > 1:
+                    self._grow(rows)
+                self.scan(rows, 8 if attempt < 4 else 0, tolerance)
+            self.bar.set_postfix_str(f"{free} of {self.n} free")
+
+    def _conclude(self, tolerance: float) -> None:
+        """Scan rows until each row's best key is known to be its best."""
+        rows = np.flatnonzero(self.best() > self.outside + tolerance).astype(np.int32)
+        if len(rows):
+            self.scan(rows, 1, tolerance)
+
+    def best(self) -> np.ndarray:
+        """Return the least key of each row's list, (n,)."""
+        least = np.empty(self.n)
+        kernels.least_listed(self.price, *self._lists, least)
+        return least
+
+    def looseness(self) -> float:
+        """Return by how much a screened cost is below the exact one, the median over a sample of listed pairs."""
+        rows = np.linspace(0, self.n - 1, min(self.n, 200)).astype(int)
+        entries = self.first[rows][:, None] + np.arange(self.size[rows].min())
+        codes = self.screen.codes[rows[:, None], self.columns[entries]]
+        screened = self.screen.low[rows, None] + self.screen.step[rows, None] * codes
+        return float(np.median(self.costs[entries] - screened))
+
+    def _grow(self, rows: np.ndarray) -> None:
+        """Give some rows longer lists, behind those of all others."""
+        rows = rows[self.size[rows] < self.n]
+        sizes = np.minimum(4 * self.size[rows].astype(np.int64), self.n)
+        end = self.used + int(sizes.sum())
+        if end > len(self.columns):
+            more = max(end, 2 * len(self.columns)) - len(self.columns)
+            self.columns = np.concatenate([self.columns, np.zeros(more, np.int32)])
+            self.costs = np.concatenate([self.costs, np.full(more, np.inf)])
+        self.costs[self.used : end] = np.inf
+        self.first[rows] = self.used + np.cumsum(sizes) - sizes
+        self.size[rows] = sizes
+        self.used = end
+
+
+def solve_exact(
+    x: np.ndarray, y: np.ndarray, square: bool, *, price: np.ndarray | None, threads: int, progress: bool
+) -> Exact:
+    """Match the n rows of x (n, d) with those of y at least total cost, and prove it.
+
+    min over pi of sum_i c(x_i, y_pi(i)), c = |x - y|, or its square. ``price`` (n,): column potentials to begin with.
+    """
+    n = len(x)
+    epsilon, scale = _spread(x, y, square)
+    pool = ThreadPoolExecutor(threads)
+    bar = tqdm(total=n, disable=not progress, leave=False)
+    try:
+        screen = Screen(x, y, square, pool, bar)
+        solver = Solver(screen, pool, threads, np.zeros(n) if price is None else price.copy(), epsilon / 2, bar)
+        loose = solver.looseness()
+        last = epsilon / n / FINER
+        phases = 1 + int(np.ceil(np.log(epsilon / last) / np.log(SHRINK)))
+        bar.reset(phases + 1)
+        bar.set_description("matching")
+        for number in range(phases):
+            if not solver.refined and number and epsilon < COARSE * loose:
+                break
+            epsilon = last * SHRINK ** (phases - 1 - number)
+            solver.phase(epsilon, 0 if number == phases - 1 else int(LEFT_OVER * n))
+            bar.update()
+        # Copies of a point have one price in any solution; the auction leaves them an epsilon apart.
+        _, copy_of = np.unique(y, axis=0, return_inverse=True)
+        lowest = np.full(n, np.inf)
+        np.minimum.at(lowest, copy_of, solver.price)
+        solver.price[:] = lowest[copy_of]
+        solver.finish(1e-14 * scale)
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    finally:
+        bar.close()
+    pool.shutdown()
+    u = np.minimum(solver.best(), solver.outside)
+    return Exact(solver.partner.astype(np.int64), u, solver.price, solver.paid, solver.rounds)
+
+
+def _spread(x: np.ndarray, y: np.ndarray, square: bool) -> tuple[float, float]:
+    """Return the first epsilon, a quarter of how far a row's median cost lies above its least, and the largest cost.
+
+    Both from a sample of rows and columns that is the same each time.
+    """
+    n = len(x)
+    rows, columns = np.linspace(0, n - 1, min(n, 50)).astype(int), np.linspace(0, n - 1, min(n, 1000)).astype(int)
+    some = np.stack([np.square(y[columns] - x[i].astype(np.float64)).sum(1) for i in rows])
+    costs = some if square else np.sqrt(some)
+    spread = float(np.median(np.median(costs, 1) - costs.min(1))) / 4
+    largest = float(costs.max())
+    return max(spread, 1e-9 * largest, 1e-290), largest
