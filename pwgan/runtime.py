@@ -182,7 +182,7 @@ def _peak_memory(device: torch.device) -> int:
 def provenance(device: torch.device) -> dict[str, Any]:
     """Say with what a result was made: versions, machine, device, threads."""
     packages: dict[str, str | None] = {}
-    for name in ("pwgan", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "lapx"):
+    for name in ("pwgan", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "numba"):
         try:
             packages[name] = version(name)
         except PackageNotFoundError:

@@ -1,16 +1,10 @@
-"""Linear assignment of dense cost matrices, batched over leading axes, with the certificate of its optimality.
-
-On a CPU the matching comes from lapx (``lapjvh``: Jonker-Volgenant), on CUDA from torch-linear-assignment. Both return
-the permutation alone; the dual potentials that prove it optimal are recovered from it.
-"""
+"""Linear assignment of dense cost matrices, batched over leading axes, with the certificate of its optimality."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-
-from pwgan.runtime import Refused
 
 
 @dataclass(frozen=True)
@@ -35,11 +29,7 @@ def match(cost: torch.Tensor) -> torch.Tensor:
     cost: (..., n, n), float32 or float64 -> columns (..., n), int64. Raises ValueError for a cost that is not square,
     empty, not finite or of another dtype. Source: article D1, D2.
     """
-    _check(cost)
-    n = cost.shape[-1]
-    stack = cost.detach().reshape(-1, n, n)
-    columns = _match_cuda(stack) if cost.is_cuda else _match_cpu(stack)
-    return columns.reshape(cost.shape[:-1])
+    return _solve(cost)[0]
 
 
 def solve(cost: torch.Tensor) -> Matching:
@@ -50,44 +40,27 @@ def solve(cost: torch.Tensor) -> Matching:
     cost: (..., n, n); potentials, value and gap are float64. Raises ValueError as ``match`` does.
     Source: article D1; C1 for the dual.
     """
-    columns = match(cost)
-    return certify(cost.detach().double(), columns)
-
-
-def certify(cost: torch.Tensor, columns: torch.Tensor) -> Matching:
-    """Recover potentials from a matching by shortest paths in its residual graph.
-
-    Handing row i from its own column pi(i) on to column j changes the cost by w_ij = c_ij - c_{i, pi(i)}. Relaxing
-    v_j <- min_i (v_{pi(i)} + w_ij) from v = 0 (Bellman-Ford) ends after at most n rounds, since an optimal matching has
-    no negative cycle; u_i = min_j (c_ij - v_j) then makes the pair feasible for any v, so that the gap is honest even
-    for a matching that is not optimal.
-
-    cost: (..., n, n) float64, columns: (..., n).
-    """
-    n = cost.shape[-1]
-    own = cost.gather(-1, columns.unsqueeze(-1))
-    problems = zip((cost - own).reshape(-1, n, n), columns.reshape(-1, n), cost.reshape(-1, n, n), strict=True)
-    # A decrease below the rounding of the costs goes round a cycle of length zero for ever.
-    v = torch.stack([_shortest(w, pi, torch.finfo(c.dtype).eps * float(c.abs().max())) for w, pi, c in problems])
-    v = v.reshape(columns.shape)
-    u = (cost - v.unsqueeze(-2)).amin(-1)
-    value = own.squeeze(-1).mean(-1)
+    columns, u, v = _solve(cost)
+    value = cost.detach().gather(-1, columns.unsqueeze(-1)).squeeze(-1).double().mean(-1)
     return Matching(columns, u, v, value, value - u.mean(-1) - v.mean(-1))
 
 
-def _shortest(handed_on: torch.Tensor, columns: torch.Tensor, rounding: float) -> torch.Tensor:
-    """Return the shortest path lengths v (n,) from any column, by relaxing the rows of columns that just improved."""
-    row_of = columns.argsort()
-    v = torch.zeros_like(handed_on[0])
-    rows = torch.arange(len(v), device=v.device)
-    for _ in range(len(v)):
-        reached = (handed_on[rows] + v[columns[rows], None]).amin(0)
-        improved = reached < v - rounding
-        v = torch.where(improved, reached, v)
-        rows = row_of[improved]
-        if not len(rows):
-            break
-    return v
+def _solve(cost: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return columns, u and v, (..., n): numba kernels on a CPU, Triton kernels on CUDA."""
+    _check(cost)
+    n = cost.shape[-1]
+    stack = cost.detach().reshape(-1, n, n)
+    if cost.is_cuda:
+        from pwgan.transport.gpu_batched import solve_batched
+
+        columns, u, v = solve_batched(stack)
+    else:
+        from pwgan.transport.dense import solve_dense
+
+        answers = solve_dense(stack.contiguous().numpy(), torch.get_num_threads())
+        columns, u, v = (torch.from_numpy(answer) for answer in answers)
+    shape = cost.shape[:-1]
+    return columns.reshape(shape), u.reshape(shape), v.reshape(shape)
 
 
 def _check(cost: torch.Tensor) -> None:
@@ -99,18 +72,3 @@ def _check(cost: torch.Tensor) -> None:
         raise ValueError(f"cost must be float32 or float64, given {cost.dtype}")
     if not torch.isfinite(cost).all():
         raise ValueError(f"cost holds {int((~torch.isfinite(cost)).sum())} entries that are NaN or infinite")
-
-
-def _match_cpu(stack: torch.Tensor) -> torch.Tensor:
-    import lap
-
-    _, columns = lap.lapjvh_batch(stack.numpy(), return_cost=False, n_threads=torch.get_num_threads())
-    return torch.stack([torch.as_tensor(c) for c in columns])
-
-
-def _match_cuda(stack: torch.Tensor) -> torch.Tensor:
-    try:
-        from torch_linear_assignment import batch_linear_assignment
-    except ModuleNotFoundError as error:
-        raise Refused("matching on a GPU needs torch-linear-assignment: install pwgan[gpu]") from error
-    return batch_linear_assignment(stack)

@@ -1,33 +1,40 @@
 """The exact matching of large sets of points, without their matrix of costs.
 
 Row i keeps a short list of columns with exact costs, and a lower bound t_i on the key c_ij - v_j of every column left
-out. Prices v only ever fall, so t_i holds until the row is scanned again: pricing n^2 pairs becomes scanning a row when its
-least listed key exceeds t_i. An auction with epsilon-scaling, its price wars cut short by global price updates, brings
-the prices near their optimum; shortest augmenting paths on the lists end exactly there, and the bounds t_i prove it.
+out. Prices v only ever fall, so t_i holds until the row is scanned again: pricing n^2 pairs becomes scanning a row when
+its least listed key exceeds t_i. An auction with epsilon-scaling, its price wars cut short by global price updates,
+brings the prices near their optimum; shortest augmenting paths on the lists end exactly there, and the bounds prove it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from pwgan.options import CostName
 from pwgan.transport import kernels
 
+# Columns on a row's first list. Longer ones are scanned for less often, but most of what they hold is never bid for.
 CANDIDATES = 32
+# Epsilon falls by this factor from phase to phase, ...
 SHRINK = 5.0
+# ... from a quarter of the spread of the costs to 1 / (FINER n) of that: the shorter are the paths that remain, ...
 FINER = 1000.0
-FINENESS = 200
+# ... but not below this share of what the screen loses, unless it was refined.
 COARSE = 0.5
+# Prices of a problem nearby are as good as those after some phases.
+WARM = 25.0
+# A refined screen tells apart keys that differ by epsilon / FINENESS.
+FINENESS = 200
 # Bids for each row after which a phase is in a price war. A price update costs about as much as three bids a row.
 PATIENCE = 3
-# Share of the rows that may stay free when a phase that is not the last ends: its tail is the dearest part.
-LEFT_OVER = 0.0
 ROWS_AT_ONCE = 256
 SMALLEST_BATCH = 64
 UNIT = 2.0**-24
@@ -35,7 +42,7 @@ UNIT = 2.0**-24
 
 @dataclass(frozen=True)
 class Exact:
-    """A matching ``columns`` (n,), potentials u, v (n,) with u_i + v_j <= c_ij, costs of the pairs (n,), rounds taken."""
+    """A matching (n,), potentials u, v (n,) with u_i + v_j <= c_ij, the costs of the pairs (n,), the rounds it took."""
 
     columns: np.ndarray
     row_potential: np.ndarray
@@ -60,22 +67,24 @@ class Screen:
     """
 
     few_axes = 8
+    # Few waiting rows are scanned within the auction, without a way back to Python.
+    inline = SMALLEST_BATCH
 
     def __init__(self, x: np.ndarray, y: np.ndarray, square: bool, pool: ThreadPoolExecutor, bar: tqdm) -> None:
         n, d = x.shape
         self.x, self.y, self.square = x, y, square
+        centre = (x.mean(0, dtype=np.float64) + y.mean(0, dtype=np.float64)) / 2
         self.codes = np.empty((n, n), np.uint16)
         self.low, self.step = np.empty(n), np.empty(n, np.float32)
         self.reference = np.zeros(n)
-        self.pool, self.bar, self.threads = pool, bar, 1
-        self.centre, self.direct = None, d <= self.few_axes
-        centre = (x.mean(0, dtype=np.float64) + y.mean(0, dtype=np.float64)) / 2
+        self.pool = pool
+        self.centre, self.direct = centre, d <= self.few_axes
         widest = max(_largest_norm(x, centre), _largest_norm(y, centre))
         exponent = int(np.frexp(widest)[1]) if widest > 0 else 0
         p, e = _rounded(x, centre, exponent)
         q, f = _rounded(y, centre, exponent)
         lost = (e + f.max() + 2.0**-60).astype(np.float32) * np.float32(1 + 4 * UNIT)
-        direct = d <= self.few_axes
+        direct = self.direct
         factor = np.float32(1 - (d + 16) * UNIT if direct else 1 - 16 * UNIT)
 
         def fill(start: int) -> None:
@@ -103,7 +112,6 @@ class Screen:
         back = np.float32(2.0 ** (2 * exponent if square else exponent))
         self.low *= back
         self.step *= back
-        self.centre = centre
 
     def refine(self, price: np.ndarray, width: float) -> None:
         """Store the bounds anew in float64, relative to the keys at the prices reached, in steps of ``width``.
@@ -142,6 +150,30 @@ class Screen:
             pass
 
 
+class DeviceScreen:
+    """The screen of a GPU: it scans rows in batches and hands back their lists."""
+
+    inline = 0
+
+    def __init__(self, x: torch.Tensor, y: torch.Tensor, cost: CostName) -> None:
+        from pwgan.transport.gpu_screen import GpuScreen
+
+        self.scanner, self.device = GpuScreen(x, y, cost), x.device
+        # What the compiled auction would scan with, did it ever scan inline.
+        self.x = self.y = np.empty((0, x.shape[1]), np.float32)
+        self.square = cost == "sqeuclidean"
+        self.codes, self.low, self.step = np.empty((0, 0), np.uint16), np.empty(0), np.empty(0, np.float32)
+        self.reference = np.zeros(len(x))
+
+    def scan(self, rows: np.ndarray, price: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return columns, exact costs (rows, k) and the bound on all others (rows,)."""
+        found = self.scanner.scan(
+            torch.from_numpy(rows).long().to(self.device), torch.from_numpy(price).to(self.device), k
+        )
+        columns, costs, bound = (answer.cpu().numpy() for answer in found)
+        return columns, costs, bound
+
+
 def _largest_norm(points: np.ndarray, centre: np.ndarray) -> float:
     return max(float(np.sqrt(np.square(part - centre).sum(1)).max()) for part in _blocks(points))
 
@@ -176,7 +208,13 @@ class Solver:
     """The state of one solve; its arrays are those that ``kernels`` describes."""
 
     def __init__(
-        self, screen: Screen, pool: ThreadPoolExecutor, threads: int, price: np.ndarray, slack: float, bar: tqdm
+        self,
+        screen: Screen | DeviceScreen,
+        pool: ThreadPoolExecutor,
+        threads: int,
+        price: np.ndarray,
+        slack: float,
+        bar: tqdm,
     ) -> None:
         n = len(price)
         self.n, self.screen, self.pool, self.threads, self.bar = n, screen, pool, threads, bar
@@ -190,8 +228,9 @@ class Solver:
         self.partner, self.owner = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
         self.paid = np.zeros(n)
         self.stack, self.waiting = np.empty(2 * n, np.int32), np.empty(n, np.int32)
+        # Bids, scans, rows passed by paths, rows for which the screen was too coarse since it was last refined.
         self.counts = np.zeros(4, np.int64)
-        self.refined = 0
+        self.refined = False
         self.listed_at = [np.full(n, -1, np.int64) for _ in range(threads)]
         self.rounds = 0
         self.scan(np.arange(n, dtype=np.int32), 1, slack)
@@ -213,9 +252,12 @@ class Solver:
             self.rounded,
             self.price,
             *self._lists,
-            self.outside,
-            self.behind,
+            *self._bounds,
         )
+
+    @property
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.outside, self.behind
 
     @property
     def _pairs(self) -> tuple[np.ndarray, ...]:
@@ -225,6 +267,11 @@ class Solver:
         """Renew the lists of some rows, on all threads."""
         kernels.round_up(self.price, self.screen.reference, self.rounded)
         self.counts[1] += len(rows)
+        if isinstance(self.screen, DeviceScreen):
+            for k in np.unique(self.size[rows]):
+                same = rows[self.size[rows] == k]
+                kernels.set_lists(same, *self.screen.scan(same, self.price, int(k)), *self._lists, *self._bounds)
+            return
         shared = self._screened
         parts = np.array_split(rows, max(1, len(rows) // ROWS_AT_ONCE, min(self.threads, len(rows) // SMALLEST_BATCH)))
         if len(parts) == 1:
@@ -242,21 +289,21 @@ class Solver:
 
     def sharpen(self, epsilon: float) -> None:
         """Refine the screen where it has been too coarse for as many rows as a refinement costs."""
-        if self.counts[3] > self.n // 4:
+        if isinstance(self.screen, Screen) and self.counts[3] > self.n // 4:
             self.screen.refine(self.price, epsilon / FINENESS)
-            self.refined += 1
+            self.refined = True
             self.counts[3] = 0
 
-    def phase(self, epsilon: float, leave: int) -> None:
-        """Match all rows but ``leave`` within epsilon of their best."""
+    def phase(self, epsilon: float) -> None:
+        """Match all rows within 2 epsilon of their best."""
         free = self._release(epsilon)
         spent = 0
-        while free > leave:
+        while free:
             self.rounds += 1
             before = self.counts[0]
             kernels.round_up(self.price, self.screen.reference, self.rounded)
             free, waiting = kernels.auction(
-                *(epsilon, PATIENCE * self.n - spent, leave, SMALLEST_BATCH),
+                *(epsilon, PATIENCE * self.n - spent, self.screen.inline),
                 *(self.stack, free, self.waiting, self.counts, self.screen.reference),
                 *(*self._screened, self.listed_at[0], *self._pairs),
             )
@@ -266,11 +313,11 @@ class Solver:
                 self.scan(rows, 1, epsilon / 2)
                 self.stack[free : free + waiting] = rows
                 free += waiting
-            if spent >= PATIENCE * self.n and free > leave:
+            if spent >= PATIENCE * self.n and free:
                 kernels.lower_prices(epsilon, self.price, *self._lists, self.outside, *self._pairs)
                 spent = 0
             self.sharpen(epsilon)
-            self.bar.set_postfix_str(f"{free} of {self.n} free")
+            self.bar.set_postfix_str(f"{free} of {self.n} free", refresh=False)
 
     def _release(self, epsilon: float) -> int:
         return kernels.release(epsilon, self.stack, self.price, *self._lists, self.outside, *self._pairs)
@@ -295,9 +342,9 @@ class Solver:
                 source = self.stack[free - 1]
                 rows = self.waiting[:blocking].copy()
                 if attempt > 1:
-                    self._grow(rows)
+                    self.lengthen(rows, 4 * self.size)
                 self.scan(rows, 8 if attempt < 4 else 0, tolerance)
-            self.bar.set_postfix_str(f"{free} of {self.n} free")
+            self.bar.set_postfix_str(f"{free} of {self.n} free", refresh=False)
 
     def _conclude(self, tolerance: float) -> None:
         """Scan rows until each row's best key is known to be its best."""
@@ -313,16 +360,20 @@ class Solver:
 
     def looseness(self) -> float:
         """Return by how much a screened cost is below the exact one, the median over a sample of listed pairs."""
+        if isinstance(self.screen, DeviceScreen):
+            return 0.0
         rows = np.linspace(0, self.n - 1, min(self.n, 200)).astype(int)
         entries = self.first[rows][:, None] + np.arange(self.size[rows].min())
         codes = self.screen.codes[rows[:, None], self.columns[entries]]
         screened = self.screen.low[rows, None] + self.screen.step[rows, None] * codes
         return float(np.median(self.costs[entries] - screened))
 
-    def _grow(self, rows: np.ndarray) -> None:
-        """Give some rows longer lists, behind those of all others."""
-        rows = rows[self.size[rows] < self.n]
-        sizes = np.minimum(4 * self.size[rows].astype(np.int64), self.n)
+    def lengthen(self, rows: np.ndarray, wanted: np.ndarray) -> None:
+        """Give some rows longer lists, ``wanted`` (n,) columns but no more than there are, to be filled by a scan."""
+        sizes = np.minimum(wanted[rows].astype(np.int64), self.n)
+        rows, sizes = rows[sizes > self.size[rows]], sizes[sizes > self.size[rows]]
+        if not len(rows):
+            return
         end = self.used + int(sizes.sum())
         if end > len(self.columns):
             more = max(end, 2 * len(self.columns)) - len(self.columns)
@@ -331,48 +382,78 @@ class Solver:
         self.costs[self.used : end] = np.inf
         self.first[rows] = self.used + np.cumsum(sizes) - sizes
         self.size[rows] = sizes
+        # A list that is empty excludes nothing: finish begins with a scan of such rows.
+        self.outside[rows] = self.behind[rows] = -np.inf
         self.used = end
 
 
 def solve_exact(
-    x: np.ndarray, y: np.ndarray, square: bool, *, price: np.ndarray | None, threads: int, progress: bool
+    x: torch.Tensor, y: torch.Tensor, cost: CostName, *, price: np.ndarray | None = None, progress: bool = False
 ) -> Exact:
     """Match the n rows of x (n, d) with those of y at least total cost, and prove it.
 
-    min over pi of sum_i c(x_i, y_pi(i)), c = |x - y|, or its square. ``price`` (n,): column potentials to begin with.
+    min over pi of sum_i c(x_i, y_pi(i)), c = |x - y| or its square. ``price`` (n,): column potentials to begin with.
+    Where x and y are on a GPU, it screens and prices the pairs; bids and paths are the processor's.
     """
-    n = len(x)
-    epsilon, scale = _spread(x, y, square)
+    square, device = cost == "sqeuclidean", x.device
+    a, b = (_as_numpy(points) for points in (x, y))
+    n = len(a)
+    epsilon, scale = _spread(a, b, square)
+    if not scale < 1e150:
+        raise ValueError(f"costs up to {scale:.1e} leave no room in float64; scale the points down")
+    finest = epsilon / n / FINER
+    (_, a_copies), (b_which, b_copies) = _copies(a), _copies(b)
+    if price is None and a_copies.max() < b_copies.max():
+        # Copies are dealt with among the rows: as columns they would all have to be on every list.
+        turned = solve_exact(y, x, cost, progress=progress)
+        rows = np.argsort(turned.columns)
+        return Exact(rows, turned.column_potential, turned.row_potential, turned.paid[rows], turned.rounds)
+    if price is not None:
+        epsilon = max(epsilon / WARM, finest)
+    threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads)
     bar = tqdm(total=n, disable=not progress, leave=False)
     try:
-        screen = Screen(x, y, square, pool, bar)
+        screen = Screen(a, b, square, pool, bar) if device.type == "cpu" else DeviceScreen(x, y, cost)
         solver = Solver(screen, pool, threads, np.zeros(n) if price is None else price.copy(), epsilon / 2, bar)
-        loose = solver.looseness()
-        last = epsilon / n / FINER
-        phases = 1 + int(np.ceil(np.log(epsilon / last) / np.log(SHRINK)))
+        coarse = COARSE * solver.looseness()
+        phases = 1 + math.ceil(math.log(epsilon / finest, SHRINK) - 1e-9)
         bar.reset(phases + 1)
         bar.set_description("matching")
         for number in range(phases):
-            if not solver.refined and number and epsilon < COARSE * loose:
+            # Prices finer than the screen tells apart are only worth having where it was refined.
+            if number and not solver.refined and epsilon < coarse:
                 break
-            epsilon = last * SHRINK ** (phases - 1 - number)
-            solver.phase(epsilon, 0 if number == phases - 1 else int(LEFT_OVER * n))
+            solver.phase(epsilon)
+            epsilon = max(epsilon / SHRINK, finest)
             bar.update()
         # Copies of a point have one price in any solution; the auction leaves them an epsilon apart.
-        _, copy_of = np.unique(y, axis=0, return_inverse=True)
         lowest = np.full(n, np.inf)
-        np.minimum.at(lowest, copy_of, solver.price)
-        solver.price[:] = lowest[copy_of]
+        np.minimum.at(lowest, b_which, solver.price)
+        solver.price[:] = lowest[b_which]
+        # As many columns as a point has copies are alike to each of them.
+        solver.lengthen(np.flatnonzero(a_copies > 1).astype(np.int32), CANDIDATES + 2 * a_copies)
         solver.finish(1e-14 * scale)
-    except BaseException:
-        pool.shutdown(cancel_futures=True)
-        raise
     finally:
+        pool.shutdown(cancel_futures=True)
         bar.close()
-    pool.shutdown()
     u = np.minimum(solver.best(), solver.outside)
     return Exact(solver.partner.astype(np.int64), u, solver.price, solver.paid, solver.rounds)
+
+
+def _as_numpy(points: torch.Tensor) -> np.ndarray:
+    """Return the points in float32 where that holds all values of their dtype, else in float64."""
+    narrow = points.dtype in (torch.float32, torch.float16, torch.bfloat16, torch.uint8, torch.int8, torch.int16)
+    return np.ascontiguousarray(points.to(torch.float32 if narrow else torch.float64).cpu().numpy())
+
+
+def _copies(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each point which of the distinct points it is, and how many copies of it there are, (n,) each."""
+    digests = [
+        hashlib.blake2b(row.tobytes(), digest_size=16).digest() for part in _blocks(points) for row in part + 0.0
+    ]
+    _, which, counts = np.unique(np.array(digests, dtype="V16"), return_inverse=True, return_counts=True)
+    return which, counts[which]
 
 
 def _spread(x: np.ndarray, y: np.ndarray, square: bool) -> tuple[float, float]:

@@ -2,9 +2,10 @@
 
 They share a few arrays. ``first``, ``size`` (n,): row i's candidates stand at first[i]..first[i]+size[i]-1 of the pools
 ``columns`` and ``costs`` (exact, float64; inf where there is none). ``outside`` (n,): a lower bound t_i on the key
-c_ij - v_j of every column that is not in row i's list; v only ever decreases, so it stays one for ever. ``behind`` (n,): the same
+c_ij - v_j of every column that is not in row i's list; v only ever falls, so it stays one. ``behind`` (n,): the same
 for all but the first FRONT entries. ``price`` (n,): the column potentials v. ``partner`` (n,) of a row and ``owner``
-(n,) of a column: the matching, -1 where free. ``paid`` (n,): cost of a row's pair.
+(n,) of a column: the matching, -1 where free. ``paid`` (n,): cost of a row's pair. ``codes`` (n, n), ``low``, ``step``
+(n,): the screen, low_i + step_i code_ij <= c_ij - reference_j; ``rounded`` (n,): v - reference in float32, rounded up.
 
 All are in one file because numba's cache looks only at the file of the kernel it loads.
 """
@@ -474,22 +475,23 @@ def _bring_to_front(i, first, size, columns, costs, outside, behind, price, keys
 
 @njit(nogil=True, cache=True)
 def auction(
-    epsilon, budget, stop_at, inline, stack, free, waiting, counts, reference,
+    epsilon, budget, inline, stack, free, waiting, counts, reference,
     x, y, square, codes, low, step, rounded, price,
     first, size, columns, costs, outside, behind, listed_at, partner, owner, paid,
 ):  # fmt: skip
-    """Let free rows bid (Gauss-Seidel, last in first out) until ``stop_at`` are left, or ``budget`` bids are spent.
+    """Let free rows bid (Gauss-Seidel, last in first out) until none is left, or ``budget`` bids are spent.
 
     A bid takes the column of least key b1, and lowers its price so that its key becomes b2 + epsilon, b2 the second
-    least: every pair stays within 2 epsilon of its row's best. A row whose best may lie more than epsilon / 2 below its
-    list waits for a scan: here, where no more than ``inline`` wait, or by the caller. ``stack``: the free rows, ``free``
-    of them. counts: bids, scans, -, rows too finely spaced for the screen. Returns the numbers of free and of waiting rows. Source: Bertsekas 1988.
+    least: every pair stays within 2 epsilon of its row's best. A row whose best may lie more than epsilon / 2 below
+    its list waits for a scan: here, where no more than ``inline`` wait, or by the caller. ``stack``: the free rows,
+    ``free`` of them. counts: bids, scans, rows passed by paths, rows for which the screen was too coarse. Returns the
+    numbers of free and of waiting rows. Source: Bertsekas 1988.
     """
     keys = np.empty(max(size.max(), FRONT))
     slack = epsilon * SLACK
     n_waiting = 0
     bids = 0
-    while bids < budget and free + n_waiting > stop_at:
+    while bids < budget and free + n_waiting > 0:
         if free == 0:
             if n_waiting > inline:
                 break
