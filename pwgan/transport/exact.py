@@ -26,7 +26,7 @@ CANDIDATES = 32
 # Epsilon falls by this factor from phase to phase, ...
 SHRINK = 5.0
 # ... from a quarter of the spread of the costs to 1 / (FINER n) of that: the shorter are the paths that remain, ...
-FINER = 1000.0
+FINER = 500.0
 # ... but not below this share of what the screen loses, unless it was refined.
 COARSE = 0.5
 # Prices of a problem nearby are as good as those after some phases.
@@ -36,7 +36,7 @@ FINENESS = 200
 # Bids for each row after which a phase is in a price war. A price update costs about as much as three bids a row.
 PATIENCE = 3
 ROWS_AT_ONCE = 256
-SMALLEST_BATCH = 64
+SMALLEST_BATCH = 32
 UNIT = 2.0**-24
 
 
@@ -417,16 +417,17 @@ def solve_exact(
         screen = Screen(a, b, square, pool, bar) if device.type == "cpu" else DeviceScreen(x, y, cost)
         solver = Solver(screen, pool, threads, np.zeros(n) if price is None else price.copy(), epsilon / 2, bar)
         coarse = COARSE * solver.looseness()
-        phases = 1 + math.ceil(math.log(epsilon / finest, SHRINK) - 1e-9)
+        phases = 1 + math.floor(math.log(epsilon / finest, SHRINK) + 1e-9)
         bar.reset(phases + 1)
         bar.set_description("matching")
         for number in range(phases):
             # Prices finer than the screen tells apart are only worth having where it was refined.
-            if number and not solver.refined and epsilon < coarse:
-                break
+            target = finest * SHRINK ** (phases - 1 - number)
+            epsilon = target if solver.refined else max(target, coarse)
             solver.phase(epsilon)
-            epsilon = max(epsilon / SHRINK, finest)
             bar.update()
+            if epsilon > target and not solver.refined:
+                break
         # Copies of a point have one price in any solution; the auction leaves them an epsilon apart.
         lowest = np.full(n, np.inf)
         np.minimum.at(lowest, b_which, solver.price)
