@@ -165,7 +165,7 @@ def _first(found: Any) -> tuple[np.ndarray, float]:
 
 
 # A warm-up of this many points goes through the engine of large problems.
-_OURS: Any = {"package": "pwgan", "solve": _pwgan, "read": _transport, "dense": False, "warm_up": 2048}
+_OURS: Any = {"package": "pwgan", "solve": _pwgan, "read": _transport, "dense": False, "warm_up": 4100}
 SOLVERS = {
     "pwgan": Solver("pwgan", build=_tensors("cpu"), **_OURS),
     "pwgan-cuda": Solver("pwgan (GPU)", build=_tensors("cuda"), cuda=True, **_OURS),

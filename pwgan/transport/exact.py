@@ -25,7 +25,7 @@ from pwgan.transport import kernels
 CANDIDATES = 32
 # Epsilon falls by this factor from phase to phase, ...
 SHRINK = 5.0
-# ... from a quarter of the spread of the costs to 1 / (FINER n) of that: the shorter are the paths that remain, ...
+# ... from an eighth of the range of the costs to 1 / (FINER n) of that: the shorter are the paths that remain, ...
 FINER = 500.0
 # ... but not below this share of what the screen loses, unless it was refined.
 COARSE = 0.5
@@ -289,8 +289,8 @@ class Solver:
 
     def sharpen(self, epsilon: float) -> None:
         """Refine the screen where it has been too coarse for as many rows as a refinement costs."""
-        if isinstance(self.screen, Screen) and self.counts[3] > self.n // 4:
-            self.screen.refine(self.price, epsilon / FINENESS)
+        if not isinstance(self.screen, DeviceScreen) and self.counts[3] > self.n // 4:
+            self.screen.refine(self.price, max(epsilon / FINENESS, 1e-30))
             self.refined = True
             self.counts[3] = 0
 
@@ -398,9 +398,17 @@ def solve_exact(
     square, device = cost == "sqeuclidean", x.device
     a, b = (_as_numpy(points) for points in (x, y))
     n = len(a)
+    reach = max(float(np.abs(part - a[0].astype(np.float64)).max()) for points in (a, b) for part in _blocks(points))
+    if reach == 0:
+        return Exact(np.arange(n), np.zeros(n), np.zeros(n), np.zeros(n), 0)
+    exponent = math.frexp(reach)[1]
+    if abs(exponent) > 40:
+        # Squares of such points leave the range of float32. A power of two takes no digit away.
+        by = 2.0 ** (2 * exponent if square else exponent)
+        near, partner = (points.double() * 2.0**-exponent for points in (x, y))
+        f = solve_exact(near, partner, cost, price=None if price is None else price / by, progress=progress)
+        return Exact(f.columns, f.row_potential * by, f.column_potential * by, f.paid * by, f.rounds)
     epsilon, scale = _spread(a, b, square)
-    if not scale < 1e150:
-        raise ValueError(f"costs up to {scale:.1e} leave no room in float64; scale the points down")
     finest = epsilon / n / FINER
     (_, a_copies), (b_which, b_copies) = _copies(a), _copies(b)
     if price is None and a_copies.max() < b_copies.max():
@@ -458,14 +466,15 @@ def _copies(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _spread(x: np.ndarray, y: np.ndarray, square: bool) -> tuple[float, float]:
-    """Return the first epsilon, a quarter of how far a row's median cost lies above its least, and the largest cost.
+    """Return the first epsilon, an eighth of the range of a row's costs in the mean, and the largest cost.
 
-    Both from a sample of rows and columns that is the same each time.
+    Both from a sample of rows and columns that is the same each time. The mean, not the median: where most rows have
+    near neighbours, an epsilon of their scale would begin with a price war on that of the others.
     """
     n = len(x)
     rows, columns = np.linspace(0, n - 1, min(n, 50)).astype(int), np.linspace(0, n - 1, min(n, 1000)).astype(int)
     some = np.stack([np.square(y[columns] - x[i].astype(np.float64)).sum(1) for i in rows])
     costs = some if square else np.sqrt(some)
-    spread = float(np.median(np.median(costs, 1) - costs.min(1))) / 4
+    spread = float((costs.max(1) - costs.min(1)).mean()) / 8
     largest = float(costs.max())
-    return max(spread, 1e-9 * largest, 1e-290), largest
+    return max(spread, 1e-9 * largest, 1e-20), largest

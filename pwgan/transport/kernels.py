@@ -530,6 +530,9 @@ def auction(
                 n_waiting += 1
                 continue
             second = max(behind[i], best)
+        elif second == np.inf:
+            # There is one column only.
+            second = best
         bids += 1
         j = columns[chosen]
         price[j] = costs[chosen] - second - epsilon

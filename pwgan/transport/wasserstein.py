@@ -105,6 +105,8 @@ def check_pair(x: torch.Tensor, y: torch.Tensor) -> None:
             f"EWD matches equally many points of one dimension, (..., n, d) on both sides; "
             f"given {tuple(x.shape)} and {tuple(y.shape)}"
         )
+    if not x.numel():
+        raise ValueError(f"nothing to match: points of shape {tuple(x.shape)}")
     for side, points in (("x", x), ("y", y)):
         if not torch.isfinite(points).all():
             raise ValueError(f"{side} holds points that are NaN or infinite")

@@ -117,3 +117,24 @@ def test_the_value_alone_is_the_certified_one(cost):
     torch.testing.assert_close(ewd(x, y, cost), wasserstein(x, y, cost).value, rtol=1e-12, atol=0)
     with pytest.raises(ValueError, match="equally many"):
         ewd(x, y[:, :10])
+
+
+@pytest.mark.parametrize(
+    ("u", "v", "said"),
+    [
+        (torch.zeros(4), torch.zeros(5), r"\(5,\) each, given \(4,\) and \(5,\)"),
+        (torch.zeros(5), torch.zeros(1, 5), r"given \(5,\) and \(1, 5\)"),
+        (torch.zeros(5), torch.full((5,), torch.inf), "potentials must be finite"),
+        (torch.full((5,), torch.nan), torch.zeros(5), "potentials must be finite"),
+    ],
+)
+@pytest.mark.parametrize("dense", [2, 4096])
+def test_potentials_that_do_not_fit_are_refused(monkeypatch, dense, u, v, said):
+    monkeypatch.setattr("pwgan.transport.wasserstein.DENSE", dense)
+    with pytest.raises(ValueError, match=said):
+        wasserstein(draw(5, 2, 0), draw(5, 2, 1), potentials=(u, v))
+
+
+def test_a_small_problem_tells_what_it_took():
+    found = wasserstein(draw(5, 2, 0), draw(5, 2, 1))
+    assert found.rounds == 0 and found.seconds >= 0 and found.peak_bytes > 0

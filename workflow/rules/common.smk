@@ -55,6 +55,7 @@ TRAINING_CODE = code(
     "transport/cost.py",
     "transport/assignment.py",
     "transport/wasserstein.py",
+    "transport/dense.py",
     "transport/exact.py",
     "transport/kernels.py",
     "transport/gpu_*.py",
