@@ -137,10 +137,15 @@ def test_points_of_any_size(scale, cost):
         check(scale * x, scale * y, cost, solve_exact(scale * x, scale * y, cost))
 
 
-def test_costs_without_room_in_float64_are_refused():
+@pytest.mark.parametrize("scale", [1e-70, 1e-25, 1e25, 1e70])
+@pytest.mark.parametrize("cost", COSTS)
+def test_no_scale_is_too_large_or_too_small(scale, cost):
     x, y = make("general", 20, 2, 0, torch.float64)
-    with pytest.raises(ValueError, match=r"costs up to .*e\+1\d\d leave no room in float64; scale the points down"):
-        solve_exact(1e80 * x, 1e80 * y, "sqeuclidean")
+    found, usual = solve_exact(scale * x, scale * y, cost), solve_exact(x, y, cost)
+    unit = scale**2 if cost == "sqeuclidean" else scale
+    assert found.paid.mean() == pytest.approx(unit * usual.paid.mean(), rel=1e-12)
+    value = found.row_potential.mean() + found.column_potential.mean()
+    assert value == pytest.approx(unit * usual.paid.mean(), rel=1e-9)
 
 
 def test_on_a_line_sorted_points_meet():

@@ -103,7 +103,7 @@ def test_leading_axes_and_single_precision():
         (torch.zeros(3), torch.zeros(3), r"\(\.\.\., n, d\) on both sides"),
         (torch.full((3, 2), torch.nan), torch.zeros(3, 2), "x holds points that are NaN or infinite"),
         (torch.zeros(3, 2), torch.full((3, 2), torch.inf), "y holds points that are NaN or infinite"),
-        (torch.zeros(0, 2), torch.zeros(0, 2), "is empty"),
+        (torch.zeros(0, 2), torch.zeros(0, 2), r"nothing to match: points of shape \(0, 2\)"),
     ],
 )
 def test_what_has_no_distance_is_refused(x, y, message):
