@@ -417,13 +417,17 @@ def solve_exact(
         rows = np.argsort(turned.columns)
         return Exact(rows, turned.column_potential, turned.row_potential, turned.paid[rows], turned.rounds)
     if price is not None:
+        price = price - price.max()
+        # Prices further apart than the costs are of another problem, and would cost digits.
+        price = None if price.min() < -2 * scale else price
+    if price is not None:
         epsilon = max(epsilon / WARM, finest)
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads)
     bar = tqdm(total=n, disable=not progress, leave=False)
     try:
         screen = Screen(a, b, square, pool, bar) if device.type == "cpu" else DeviceScreen(x, y, cost)
-        solver = Solver(screen, pool, threads, np.zeros(n) if price is None else price.copy(), epsilon / 2, bar)
+        solver = Solver(screen, pool, threads, np.zeros(n) if price is None else price, epsilon / 2, bar)
         coarse = COARSE * solver.looseness()
         phases = 1 + math.floor(math.log(epsilon / finest, SHRINK) + 1e-9)
         bar.reset(phases + 1)
