@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples each time: a test that fails once can be run again. `--hypothesis-profile=default` draws fresh ones.
+settings.register_profile("reproducible", derandomize=True)
+settings.load_profile("reproducible")
 
 # Before torch is loaded: the bits of a run are those of its number of threads, also in the processes a test starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -190,7 +190,7 @@ def test_the_screen_never_exceeds_a_cost(given, cost):
     spread = torch.cat([x, y]).double()
     radius = float((spread - spread.mean(0)).norm(dim=1).max()) + 1e-12 * float(spread.norm(dim=1).max())
     lost = (true - bound).max() if cost == "euclidean" else np.sqrt(np.maximum(true - bound, 0).max())
-    assert lost <= 2e-2 * radius
+    assert lost <= 5e-2 * radius
 
 
 @settings(deadline=None, max_examples=40)
