@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pwgan.data.files import Folder
+from pwgan.data.files import channels_first, image_files, upright
 from pwgan.options import CostName, nearest
 
 if TYPE_CHECKING:
@@ -146,9 +146,7 @@ def read_pair(a: str, b: str, first: int | None = None, *, progress: bool = Fals
     if first is not None and first < 1:
         raise ValueError(f"--first takes the first N >= 1 samples of both sides, given {first}")
     places = [_locate(spec) for spec in (a, b)]
-    found = [
-        Folder.model_validate({"path": path}).files() if path.is_dir() else _array(path, name) for path, name in places
-    ]
+    found = [image_files(path) if path.is_dir() else _array(path, name) for path, name in places]
     rows = _equally_many(found, (a, b), first)
     files = [file for side in rows if isinstance(side, list) for file in side]
     channels = 1 if files and all(_is_grey(file) for file in files) else 3
@@ -325,7 +323,7 @@ def _images(paths: Sequence[Path], channels: int, progress: bool) -> np.ndarray:
     # Pillow decodes outside the interpreter's lock, so threads are enough.
     pool = ThreadPoolExecutor()
     try:
-        decoded = pool.map(lambda path: _image(path, channels), paths)
+        decoded = pool.map(lambda path: channels_first(upright(path, channels), channels), paths)
         bar = tqdm(decoded, "images", len(paths), leave=False, disable=not progress)
         for index, image in enumerate(bar):
             if index == 0:
@@ -340,17 +338,3 @@ def _images(paths: Sequence[Path], channels: int, progress: bool) -> np.ndarray:
     finally:
         pool.shutdown(cancel_futures=True)  # after an error or an interrupt, the other thousands are not waited for
     return images
-
-
-def _image(path: Path, channels: int) -> np.ndarray:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as file:
-            if file.mode.startswith(("I", "F")):
-                raise ValueError(f"its pixels are of mode {file.mode!r}; allowed are 8 bits per channel")
-            upright = ImageOps.exif_transpose(file).convert("L" if channels == 1 else "RGB")
-    # Pillow's decoders answer a damaged file with any of these; UnidentifiedImageError is an OSError.
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image: {error}") from error
-    return np.asarray(upright).reshape(upright.height, upright.width, channels).transpose(2, 0, 1)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from pwgan.data.base import DataSet, Split
 from pwgan.runtime import seed_of
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -39,16 +42,40 @@ def read_images(paths: Sequence[Path], size: int, channels: int) -> np.ndarray:
 def _read_image(path: Path, size: int, channels: int) -> np.ndarray:
     from PIL import Image, ImageOps
 
+    square = ImageOps.fit(upright(path, channels), (size, size), method=Image.Resampling.BICUBIC)
+    return channels_first(square, channels)
+
+
+def upright(path: Path, channels: int) -> Image.Image:
+    """Decode an image of 8 bits per channel and turn it as its EXIF orientation says; ValueError where it cannot be."""
+    from PIL import Image, ImageOps
+
     try:
         with Image.open(path) as file:
             if file.mode.startswith(("I", "F")):
                 raise ValueError(f"its pixels are of mode {file.mode!r}; allowed are 8 bits per channel")
-            upright = ImageOps.exif_transpose(file).convert("L" if channels == 1 else "RGB")
+            return ImageOps.exif_transpose(file).convert("L" if channels == 1 else "RGB")
     # Pillow's decoders answer a damaged file with any of these; UnidentifiedImageError is an OSError.
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as an image: {error}") from error
-    square = ImageOps.fit(upright, (size, size), method=Image.Resampling.BICUBIC)
-    return np.asarray(square).reshape(size, size, channels).transpose(2, 0, 1)
+
+
+def channels_first(image: Image.Image, channels: int) -> np.ndarray:
+    """Return the pixels as uint8 (channels, height, width)."""
+    return np.asarray(image).reshape(image.height, image.width, channels).transpose(2, 0, 1)
+
+
+def image_files(root: Path) -> list[Path]:
+    """List the images of a folder and its subfolders sorted by name; raises FileNotFoundError where there are none."""
+    if not root.is_dir():
+        raise FileNotFoundError(f"path {root} is not a folder")
+    found: list[Path] = []
+    for parent, folders, names in os.walk(root):
+        folders[:] = [folder for folder in folders if not folder.startswith(".")]
+        found += [Path(parent, name) for name in names if not name.startswith(".") and _is_image(name)]
+    if not found:
+        raise FileNotFoundError(f"{root} holds no images; accepted suffixes: {', '.join(SUFFIXES)}")
+    return sorted(found, key=lambda file: file.relative_to(root).as_posix())
 
 
 def heldout_count(total: int, fraction: float, what: str) -> int:
@@ -74,18 +101,10 @@ class Folder(DataSet):
 
     def files(self) -> list[Path]:
         """Return the image files sorted by name; raises FileNotFoundError where there are none."""
-        root = self.path.expanduser()
-        if not root.is_dir():
-            raise FileNotFoundError(f"data set 'folder': path {root} is not a folder")
-        found: list[Path] = []
-        for parent, folders, names in os.walk(root):
-            folders[:] = [folder for folder in folders if not folder.startswith(".")]
-            found += [Path(parent, name) for name in names if not name.startswith(".") and _is_image(name)]
-        if not found:
-            raise FileNotFoundError(
-                f"data set 'folder': {root} holds no images; accepted suffixes: {', '.join(SUFFIXES)}"
-            )
-        return sorted(found, key=lambda file: file.relative_to(root).as_posix())
+        try:
+            return image_files(self.path.expanduser())
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"data set 'folder': {error}") from None
 
     def train_size(self) -> int:
         total = len(self.files())

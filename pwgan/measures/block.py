@@ -19,7 +19,7 @@ from pwgan.measures.modes import label_coverage, mode_coverage
 from pwgan.measures.transport import bias_ladder, pool_size
 from pwgan.runtime import Cost, measured_cost, write_json, write_table
 from pwgan.study import Extractor, Measures
-from pwgan.training.run import generate, latent_samples
+from pwgan.training.samples import generate, latent_samples
 from pwgan.transport.cost import points
 from pwgan.transport.samplers import random_order
 from pwgan.transport.wasserstein import ewd

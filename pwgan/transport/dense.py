@@ -24,10 +24,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import NDArray
+
+from pwgan.transport.vector import lower
 
 # Work is counted in scans of a row, n entries each; n scans read the matrix once.
 MANY = 250  # rows left over from which an auction is faster than shortest paths, ...
@@ -104,19 +104,8 @@ def _solve_scaled(cost: NDArray[np.floating[Any]], at: int, columns: NDArray[np.
     v[at] *= 2.0**64
 
 
-@intrinsic
-def _lower(context: Any, a: Any, b: Any) -> Any:
-    """Lower of two floats, NaN excluded: the flags without which LLVM does not vectorise a minimum over a loop."""
-
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        flags = ("nnan", "nsz")
-        return builder.select(builder.fcmp_ordered("<", *arguments, flags=flags), *arguments, flags=flags)
-
-    return types.float64(types.float64, types.float64), emit
-
-
 @njit(nogil=True, cache=True)
-def _solve_block(costs, columns, u, v):  # type: ignore[no-untyped-def]
+def _solve_block(costs, columns, u, v):
     """Solve every problem of (k, m, m); True where entries are too large, or not finite, and nothing was solved."""
     batch, n = costs.shape[:2]
     refused = np.zeros(batch, np.bool_)
@@ -150,7 +139,7 @@ def _solve_block(costs, columns, u, v):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _reduce_columns(c, v, size):  # type: ignore[no-untyped-def]
+def _reduce_columns(c, v, size):
     """v_j = min_i c_ij; False if the entries' sizes do not add up to a moderate number."""
     n = len(v)
     for j in range(n):
@@ -165,15 +154,15 @@ def _reduce_columns(c, v, size):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _least_key(c, i, v):  # type: ignore[no-untyped-def]
+def _least_key(c, i, v):
     least = np.inf
     for j in range(len(v)):
-        least = _lower(c[i, j] - v[j], least)
+        least = lower(c[i, j] - v[j], least)
     return least
 
 
 @njit(nogil=True, cache=True)
-def _position(x, value):  # type: ignore[no-untyped-def]
+def _position(x, value):
     """Last position of a value, without a branch; 32 bits, so that as many lanes compare as hold indices."""
     last = np.int32(-1)
     for j in range(np.int32(len(x))):
@@ -183,7 +172,7 @@ def _position(x, value):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _position_free(x, value, row):  # type: ignore[no-untyped-def]
+def _position_free(x, value, row):
     """Last position of a value among the columns without a row; any other one if there is none."""
     last = np.int32(-1)
     free = np.int32(-1)
@@ -196,24 +185,24 @@ def _position_free(x, value, row):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _two_least(c, i, v, keys):  # type: ignore[no-untyped-def]
+def _two_least(c, i, v, keys):
     """Least key of row i, a column that has it, and the least key of the others; fills ``keys``, that column's inf."""
     n = len(v)
     least = np.inf
     for j in range(n):
         key = c[i, j] - v[j]
         keys[j] = key
-        least = _lower(key, least)
+        least = lower(key, least)
     best = _position(keys, least)
     keys[best] = np.inf
     second = np.inf
     for j in range(n):
-        second = _lower(keys[j], second)
+        second = lower(keys[j], second)
     return least, best, second
 
 
 @njit(nogil=True, cache=True)
-def _take_free(c, v, least_key, row, column, keys):  # type: ignore[no-untyped-def]
+def _take_free(c, v, least_key, row, column, keys):
     """Give each row a free column of its least key, if there is one; note that key.
 
     Return how many rows go without, and how many have that key twice: between ties, paths are short.
@@ -239,7 +228,7 @@ def _take_free(c, v, least_key, row, column, keys):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def _bid_exactly(c, v, row, column, queue, keys, budget):  # type: ignore[no-untyped-def]
+def _bid_exactly(c, v, row, column, queue, keys, budget):
     """Augmenting row reduction: rows without a column bid up to their second choice, so that all pairs stay tight.
 
     Whoever is outbid bids next while the budget lasts; a bid that could not lower the price, between two equal choices,
@@ -270,7 +259,7 @@ def _bid_exactly(c, v, row, column, queue, keys, budget):  # type: ignore[no-unt
 
 
 @njit(nogil=True, cache=True)
-def _relax(c, i, v, ahead, distance, came_from):  # type: ignore[no-untyped-def]
+def _relax(c, i, v, ahead, distance, came_from):
     """Offer every column the path through row i; return the least distance. Columns done have v = -inf."""
     least = np.inf
     for j in range(len(v)):
@@ -279,12 +268,12 @@ def _relax(c, i, v, ahead, distance, came_from):  # type: ignore[no-untyped-def]
         came_from[j] = i if offered < known else came_from[j]
         known = offered if offered < known else known
         distance[j] = known
-        least = _lower(known, least)
+        least = lower(known, least)
     return least
 
 
 @njit(nogil=True, cache=True)
-def _augment(c, v, row, column, index, keys, budget):  # type: ignore[no-untyped-def]
+def _augment(c, v, row, column, index, keys, budget):
     """Match the remaining rows by shortest augmenting paths (Dijkstra over the keys); False if the budget ran out.
 
     Every row's pair must be tight and of least key. A column at distance d of a path of length D >= d has its price
@@ -326,7 +315,7 @@ def _augment(c, v, row, column, index, keys, budget):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True)
-def _auction(c, v, row, column, queue, keys):  # type: ignore[no-untyped-def]
+def _auction(c, v, row, column, queue, keys):
     """Gauss-Seidel auction with epsilon scaling: afterwards most rows are matched, within epsilon of their least key.
 
     A bid lowers the price to the second choice, and by epsilon at least: all but close calls stay tight. Epsilon begins
@@ -373,7 +362,7 @@ def _auction(c, v, row, column, queue, keys):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _tighten(c, v, least_key, row, column, keys):  # type: ignore[no-untyped-def]
+def _tighten(c, v, least_key, row, column, keys):
     """Make pairs tight by raising their price, in sweeps as long as these help; part the pairs that are not.
 
     Where the matching is optimal already, as between near ties, this ends at its potentials. Notes each least key.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,7 +18,8 @@ import torch
 from tqdm import tqdm
 
 from pwgan.options import CostName
-from pwgan.transport import kernels
+from pwgan.transport import auction, paths
+from pwgan.transport.screen import ROWS_AT_ONCE, SMALLEST_BATCH, DeviceScreen, Screen, blocks
 
 # Columns on a row's first list. Longer ones are scanned for less often, but most of what they hold is never bid for.
 CANDIDATES = 32
@@ -33,11 +33,10 @@ COARSE = 0.5
 WARM = 25.0
 # A refined screen tells apart keys that differ by epsilon / FINENESS.
 FINENESS = 200
+# Sweeps that make the pairs of the last phase tight; more would only drive the prices of those that cannot be.
+SWEEPS = 15
 # Bids for each row after which a phase is in a price war. A price update costs about as much as three bids a row.
 PATIENCE = 3
-ROWS_AT_ONCE = 256
-SMALLEST_BATCH = 32
-UNIT = 2.0**-24
 
 
 @dataclass(frozen=True)
@@ -51,161 +50,8 @@ class Exact:
     rounds: int
 
 
-class Screen:
-    """Lower bounds of all n^2 costs at 16 bits each: low_i + step_i code_ij.
-
-    Moving both sets by one vector and scaling them by a power of two changes no comparison. Let p_i, q_j be the points
-    so treated and rounded to float32, e_i = |x_i - p_i| and f = max_j |y_j - q_j| computed in float64; then
-    |x_i - y_j| >= |p_i - q_j| - e_i - f. With u = 2^-24 and gamma_d = d u / (1 - d u):
-
-    Products: |p - q|^2 = P + Q - 2 p.q. A dot product of d terms, added in any order, errs by at most
-    gamma_d (P + Q) / 2, doubled by the 2; the two additions by less than 4 u (P + Q). So with r = gamma_d + 8 u,
-    P (1 - r) + Q (1 - r) - 2 p.q <= |p - q|^2. (|p|, |q| <= 1: products that underflow are paid for by 2^-60 in e_i.)
-    Direct differences: their sum of squares errs by gamma_{d+2} relative, paid for by the factor below.
-    Root, factor, subtraction and square round six times at most: the factor 1 - (d + 16) u or 1 - 16 u pays for these
-    and for the rounding of the float64 cost.
-    """
-
-    few_axes = 8
-    # Few waiting rows are scanned within the auction, without a way back to Python.
-    inline = SMALLEST_BATCH
-
-    def __init__(self, x: np.ndarray, y: np.ndarray, square: bool, pool: ThreadPoolExecutor, bar: tqdm) -> None:
-        n, d = x.shape
-        self.x, self.y, self.square = x, y, square
-        centre = (x.mean(0, dtype=np.float64) + y.mean(0, dtype=np.float64)) / 2
-        self.codes = np.empty((n, n), np.uint16)
-        self.low, self.step = np.empty(n), np.empty(n, np.float32)
-        self.reference = np.zeros(n)
-        self.pool = pool
-        self.centre, self.direct = centre, d <= self.few_axes
-        widest = max(_largest_norm(x, centre), _largest_norm(y, centre))
-        exponent = int(np.frexp(widest)[1]) if widest > 0 else 0
-        p, e = _rounded(x, centre, exponent)
-        q, f = _rounded(y, centre, exponent)
-        lost = (e + f.max() + 2.0**-60).astype(np.float32) * np.float32(1 + 4 * UNIT)
-        direct = self.direct
-        factor = np.float32(1 - (d + 16) * UNIT if direct else 1 - 16 * UNIT)
-
-        def fill(start: int) -> None:
-            stop = min(start + rows, n)
-            if direct:
-                kernels.encode_points(p, by_axis, lost, factor, square, start, stop, self.codes, self.low, self.step)
-            else:
-                products = (torch.from_numpy(p[start:stop]) @ columns).numpy()
-                kernels.encode_products(products, pp, qq, lost, factor, square, start, self.codes, self.low, self.step)
-            bar.update(stop - start)
-
-        rows = max(1, min(ROWS_AT_ONCE, 4_000_000 // n))
-        if direct:
-            by_axis = np.ascontiguousarray(q.T)
-        else:
-            columns = torch.from_numpy(q).T
-            gamma = d * UNIT / (1 - d * UNIT)
-            kept = (1 - gamma - 8 * UNIT) * (1 - UNIT)
-            pp, qq = ((_squares(points) * kept).astype(np.float32) for points in (p, q))
-        bar.reset(n)
-        bar.set_description("costs")
-        for _ in pool.map(fill, range(0, n, rows)):
-            pass
-        # Back to the scale of the points: powers of two, exact.
-        back = np.float32(2.0 ** (2 * exponent if square else exponent))
-        self.low *= back
-        self.step *= back
-
-    def refine(self, price: np.ndarray, width: float) -> None:
-        """Store the bounds anew in float64, relative to the keys at the prices reached, in steps of ``width``.
-
-        Late in a hard problem the keys of hundreds of columns lie closer together than the first steps.
-        """
-        n, d = self.x.shape
-        self.reference[:] = price
-        nothing = np.empty((0, 0))
-        if self.direct:
-            by_axis = np.ascontiguousarray(self.y.T)
-            x, pp, qq = self.x, nothing[0:0].reshape(0), nothing.reshape(0)
-            rows = max(1, min(ROWS_AT_ONCE, 4_000_000 // n))
-        else:
-            x = nothing
-            by_axis = nothing
-            rows = max(1, min(ROWS_AT_ONCE, 2_000_000 // n))
-            y = self.y - self.centre
-            columns = torch.from_numpy(y).T
-            pp, qq = np.empty(n), np.square(y).sum(1)
-
-        def fill(start: int) -> None:
-            stop = min(start + rows, n)
-            products = nothing
-            if not self.direct:
-                part = self.x[start:stop] - self.centre
-                pp[start:stop] = np.square(part).sum(1)
-                products = (torch.from_numpy(part) @ columns).numpy()
-            error = (d + 8) * 2.0**-52
-            kernels.refine(
-                products, x, by_axis, pp, qq, error, np.float32(width), self.square, self.reference, start, stop,
-                self.codes, self.low, self.step,
-            )  # fmt: skip
-
-        for _ in self.pool.map(fill, range(0, n, rows)):
-            pass
-
-
-class DeviceScreen:
-    """The screen of a GPU: it scans rows in batches and hands back their lists."""
-
-    inline = 0
-
-    def __init__(self, x: torch.Tensor, y: torch.Tensor, cost: CostName) -> None:
-        from pwgan.transport.gpu_screen import GpuScreen
-
-        self.scanner, self.device = GpuScreen(x, y, cost), x.device
-        # What the compiled auction would scan with, did it ever scan inline.
-        self.x = self.y = np.empty((0, x.shape[1]), np.float32)
-        self.square = cost == "sqeuclidean"
-        self.codes, self.low, self.step = np.empty((0, 0), np.uint16), np.empty(0), np.empty(0, np.float32)
-        self.reference = np.zeros(len(x))
-
-    def scan(self, rows: np.ndarray, price: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return columns, exact costs (rows, k) and the bound on all others (rows,)."""
-        found = self.scanner.scan(
-            torch.from_numpy(rows).long().to(self.device), torch.from_numpy(price).to(self.device), k
-        )
-        columns, costs, bound = (answer.cpu().numpy() for answer in found)
-        return columns, costs, bound
-
-
-def _largest_norm(points: np.ndarray, centre: np.ndarray) -> float:
-    return max(float(np.sqrt(np.square(part - centre).sum(1)).max()) for part in _blocks(points))
-
-
-def _blocks(points: np.ndarray) -> Iterator[np.ndarray]:
-    rows = max(1, 1_000_000 // points.shape[1])
-    for start in range(0, len(points), rows):
-        yield points[start : start + rows]
-
-
-def _rounded(points: np.ndarray, centre: np.ndarray, exponent: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the centred, scaled points in float32 and how far each was moved by rounding, rounded up."""
-    near, moved = np.empty(points.shape, np.float32), np.empty(len(points))
-    start = 0
-    for part in _blocks(points):
-        exact = np.ldexp(part - centre, -exponent)
-        stop = start + len(part)
-        near[start:stop] = exact
-        # Centring rounds too, in float64.
-        size = np.abs(part).max(1) + np.abs(centre).max()
-        moved[start:stop] = np.sqrt(np.square(exact - near[start:stop]).sum(1)) * (1 + 1e-9)
-        moved[start:stop] += np.ldexp(size * np.sqrt(points.shape[1]), -exponent) * 2.0**-52
-        start = stop
-    return near, moved
-
-
-def _squares(points: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.square(part, dtype=np.float64).sum(1) for part in _blocks(points)])
-
-
 class Solver:
-    """The state of one solve; its arrays are those that ``kernels`` describes."""
+    """The state of one solve; its arrays are those that ``auction`` and ``paths`` describe."""
 
     def __init__(
         self,
@@ -265,23 +111,23 @@ class Solver:
 
     def scan(self, rows: np.ndarray, deep: int, slack: float) -> None:
         """Renew the lists of some rows, on all threads."""
-        kernels.round_up(self.price, self.screen.reference, self.rounded)
+        auction.round_up(self.price, self.screen.reference, self.rounded)
         self.counts[1] += len(rows)
         if isinstance(self.screen, DeviceScreen):
             for k in np.unique(self.size[rows]):
                 same = rows[self.size[rows] == k]
-                kernels.set_lists(same, *self.screen.scan(same, self.price, int(k)), *self._lists, *self._bounds)
+                auction.set_lists(same, *self.screen.scan(same, self.price, int(k)), *self._lists, *self._bounds)
             return
         shared = self._screened
         parts = np.array_split(rows, max(1, len(rows) // ROWS_AT_ONCE, min(self.threads, len(rows) // SMALLEST_BATCH)))
         if len(parts) == 1:
-            self.counts[3] += kernels.scan(rows, deep, slack, *shared, self.listed_at[0])
+            self.counts[3] += auction.scan(rows, deep, slack, *shared, self.listed_at[0])
             return
         spare = list(self.listed_at)
 
         def work(part: np.ndarray) -> int:
             listed_at = spare.pop()
-            coarse = kernels.scan(part, deep, slack, *shared, listed_at)
+            coarse = auction.scan(part, deep, slack, *shared, listed_at)
             spare.append(listed_at)
             return coarse
 
@@ -301,8 +147,8 @@ class Solver:
         while free:
             self.rounds += 1
             before = self.counts[0]
-            kernels.round_up(self.price, self.screen.reference, self.rounded)
-            free, waiting = kernels.auction(
+            auction.round_up(self.price, self.screen.reference, self.rounded)
+            free, waiting = auction.auction(
                 *(epsilon, PATIENCE * self.n - spent, self.screen.inline),
                 *(self.stack, free, self.waiting, self.counts, self.screen.reference),
                 *(*self._screened, self.listed_at[0], *self._pairs),
@@ -310,20 +156,22 @@ class Solver:
             spent += self.counts[0] - before
             if waiting:
                 rows = self.waiting[:waiting].copy()
-                self.scan(rows, 1, epsilon / 2)
+                self.scan(rows, 1, auction.SLACK * epsilon)
                 self.stack[free : free + waiting] = rows
                 free += waiting
             if spent >= PATIENCE * self.n and free:
-                kernels.lower_prices(epsilon, self.price, *self._lists, self.outside, *self._pairs)
+                paths.lower_prices(epsilon, self.price, *self._lists, self.outside, *self._pairs)
                 spent = 0
             self.sharpen(epsilon)
             self.bar.set_postfix_str(f"{free} of {self.n} free", refresh=False)
 
     def _release(self, epsilon: float) -> int:
-        return kernels.release(epsilon, self.stack, self.price, *self._lists, self.outside, *self._pairs)
+        return paths.release(epsilon, self.stack, self.price, *self._lists, self.outside, *self._pairs)
 
     def finish(self, tolerance: float) -> None:
         """Make the matching optimal and the prices its potentials."""
+        self._conclude(tolerance)
+        paths.tighten(SWEEPS, tolerance, self.price, *self._lists, self.outside, self.partner, self.paid)
         self._conclude(tolerance)
         free = self._release(tolerance)
         room = int(self.size.sum()) + self.n
@@ -333,7 +181,7 @@ class Solver:
         attempt, source = 0, -1
         while free:
             self.rounds += 1
-            free, blocking = kernels.augment(
+            free, blocking = paths.augment(
                 *(10_000_000, tolerance, self.stack, free, self.waiting, self.counts, keys, items),
                 *(distance, via_row, via_entry, self.price, *self._lists, self.outside, *self._pairs),
             )
@@ -355,7 +203,7 @@ class Solver:
     def best(self) -> np.ndarray:
         """Return the least key of each row's list, (n,)."""
         least = np.empty(self.n)
-        kernels.least_listed(self.price, *self._lists, least)
+        paths.least_listed(self.price, *self._lists, least)
         return least
 
     def looseness(self) -> float:
@@ -398,7 +246,7 @@ def solve_exact(
     square, device = cost == "sqeuclidean", x.device
     a, b = (_as_numpy(points) for points in (x, y))
     n = len(a)
-    reach = max(float(np.abs(part - a[0].astype(np.float64)).max()) for points in (a, b) for part in _blocks(points))
+    reach = max(float(np.abs(part - a[0].astype(np.float64)).max()) for points in (a, b) for part in blocks(points))
     if reach == 0:
         return Exact(np.arange(n), np.zeros(n), np.zeros(n), np.zeros(n), 0)
     exponent = math.frexp(reach)[1]
@@ -427,7 +275,7 @@ def solve_exact(
     bar = tqdm(total=n, disable=not progress, leave=False)
     try:
         screen = Screen(a, b, square, pool, bar) if device.type == "cpu" else DeviceScreen(x, y, cost)
-        solver = Solver(screen, pool, threads, np.zeros(n) if price is None else price, epsilon / 2, bar)
+        solver = Solver(screen, pool, threads, np.zeros(n) if price is None else price, auction.SLACK * epsilon, bar)
         coarse = COARSE * solver.looseness()
         phases = 1 + math.floor(math.log(epsilon / finest, SHRINK) + 1e-9)
         bar.reset(phases + 1)
@@ -462,9 +310,7 @@ def _as_numpy(points: torch.Tensor) -> np.ndarray:
 
 def _copies(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return for each point which of the distinct points it is, and how many copies of it there are, (n,) each."""
-    digests = [
-        hashlib.blake2b(row.tobytes(), digest_size=16).digest() for part in _blocks(points) for row in part + 0.0
-    ]
+    digests = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for part in blocks(points) for row in part + 0.0]
     _, which, counts = np.unique(np.array(digests, dtype="V16"), return_inverse=True, return_counts=True)
     return which, counts[which]
 

@@ -18,9 +18,10 @@ from scipy.stats import wasserstein_distance
 from tqdm import tqdm
 
 from pwgan.options import CostName
-from pwgan.transport import exact, kernels
+from pwgan.transport import exact, paths
 from pwgan.transport.certificate import certificate
-from pwgan.transport.exact import Exact, Screen, Solver, solve_exact
+from pwgan.transport.exact import Exact, Solver, solve_exact
+from pwgan.transport.screen import DeviceScreen, Screen
 from pwgan.transport.wasserstein import ewd, wasserstein
 
 COSTS: tuple[CostName, ...] = ("euclidean", "sqeuclidean")
@@ -327,7 +328,7 @@ def test_lowered_prices_keep_every_pair_within_epsilon(kind, n, seed, candidates
                 solver.partner[i], solver.owner[j], solver.paid[i] = j, i, c[i, j]
                 break
     before = solver.price.copy()
-    kernels.lower_prices(epsilon, solver.price, *solver._lists, solver.outside, *solver._pairs)
+    paths.lower_prices(epsilon, solver.price, *solver._lists, solver.outside, *solver._pairs)
     free = solver.owner < 0
     np.testing.assert_array_equal(solver.price[free], before[free])
     assert (solver.price <= before).all()
@@ -339,6 +340,50 @@ def test_lowered_prices_keep_every_pair_within_epsilon(kind, n, seed, candidates
         assert admissible(solver, c, rounding)[solver.partner < 0].all()
     elif free.any() and not free.all():
         check_lists(solver, c)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(["general", "grid", "copies", "three modes", "outlier"]),
+    st.integers(2, 80),
+    SEEDS,
+    st.sampled_from([3, 8, 80]),
+    st.booleans(),
+)
+def test_tightening_finds_the_potentials_of_an_optimal_matching_and_keeps_bounds_for_any(
+    kind, n, seed, candidates, optimal
+):
+    x, y = make(kind, n, 2, seed, torch.float64)
+    c = costs(x, y, "euclidean")
+    found = solve_exact(x, y, "euclidean")
+    rng = np.random.default_rng(seed)
+    start = found.column_potential - 1e-3 * float(np.median(c)) * rng.random(n)
+    with pytest.MonkeyPatch.context() as patch, screened(x, y, "euclidean") as (screen, pool):
+        patch.setattr(exact, "CANDIDATES", candidates)
+        solver = make_solver(screen, pool, start.copy(), 0.0)
+    columns = found.columns if optimal else rng.permutation(n)
+    solver.partner[:], solver.owner[columns], solver.paid[:] = columns, np.arange(n), c[np.arange(n), columns]
+    rounding = 1e-12 * (c.max() + np.abs(start).max())
+    paths.tighten(4 * n, rounding, solver.price, *solver._lists, solver.outside, solver.partner, solver.paid)
+    assert (solver.price <= start + rounding).all()
+    if candidates >= n and optimal:
+        keys = c - solver.price
+        assert (keys[np.arange(n), columns] <= keys.min(1) + 2 * rounding).all()
+    elif candidates < n:
+        check_lists(solver, c)
+
+
+@settings(deadline=None, max_examples=30)
+@given(pairs(most=120), st.sampled_from(COSTS))
+def test_the_screen_of_a_gpu_ends_at_the_optimum_too(given, cost):
+    # On a CPU its kernels have a reference in plain torch.
+    def screen(a: np.ndarray, b: np.ndarray, *_: object) -> DeviceScreen:
+        return DeviceScreen(torch.from_numpy(a), torch.from_numpy(b), cost)
+
+    x, y = given
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact, "Screen", screen)
+        check(x, y, cost, solve_exact(x, y, cost))
 
 
 @settings(deadline=None, max_examples=40)
