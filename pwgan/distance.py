@@ -70,6 +70,7 @@ class Distance:
 
     def text(self) -> str:
         """Return it as aligned lines: a name, what was found, and what that is."""
+        peak = "of the process" if self.device == "cpu" else "on the GPU"
         squared = "squared " if self.cost == "sqeuclidean" else ""
         lines = [
             ("value", repr(self.value), f"mean {squared}distance of matched samples: {'W2²' if squared else 'W1'}"),
@@ -78,8 +79,8 @@ class Distance:
             ("dimension", f"{self.dimension}", "numbers in a sample"),
             ("cost", self.cost, ""),
             ("device", self.device, ""),
-            ("time", f"{self.seconds:.2f} s", ""),
-            ("memory", f"{self.peak_bytes / 1e6:.1f} MB", ""),
+            ("time", f"{self.seconds:.2f} s", "of the solve, with loading its kernels, which the first use compiles"),
+            ("memory", f"{self.peak_bytes / 1e6:.1f} MB", f"{peak} at its peak"),
         ]
         if self.certificate is not None:
             proof = self.certificate
