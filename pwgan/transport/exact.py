@@ -29,14 +29,17 @@ SHRINK = 5.0
 FINER = 500.0
 # ... but not below this share of what the screen loses, unless it was refined.
 COARSE = 0.5
-# Prices of a problem nearby are as good as those after some phases.
-WARM = 25.0
+# Prices of a problem nearby spare the phases whose epsilon is above so many times what the row potentials changed by.
+WARM = 4.0
 # A refined screen tells apart keys that differ by epsilon / FINENESS.
 FINENESS = 200
 # Sweeps that make the pairs of the last phase tight; more would only drive the prices of those that cannot be.
 SWEEPS = 15
 # Bids for each row after which a phase is in a price war. A price update costs about as much as three bids a row.
 PATIENCE = 3
+
+
+Potentials = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -236,11 +239,12 @@ class Solver:
 
 
 def solve_exact(
-    x: torch.Tensor, y: torch.Tensor, cost: CostName, *, price: np.ndarray | None = None, progress: bool = False
+    x: torch.Tensor, y: torch.Tensor, cost: CostName, *, potentials: Potentials | None = None, progress: bool = False
 ) -> Exact:
     """Match the n rows of x (n, d) with those of y at least total cost, and prove it.
 
-    min over pi of sum_i c(x_i, y_pi(i)), c = |x - y| or its square. ``price`` (n,): column potentials to begin with.
+    min over pi of sum_i c(x_i, y_pi(i)), c = |x - y| or its square. ``potentials`` u, v (n,) of a problem nearby are
+    what to begin with, v as the prices; by how much u differs from that of v here tells how near that problem is.
     Where x and y are on a GPU, it screens and prices the pairs; bids and paths are the processor's.
     """
     square, device = cost == "sqeuclidean", x.device
@@ -254,28 +258,30 @@ def solve_exact(
         # Squares of such points leave the range of float32. A power of two takes no digit away.
         by = 2.0 ** (2 * exponent if square else exponent)
         near, partner = (points.double() * 2.0**-exponent for points in (x, y))
-        f = solve_exact(near, partner, cost, price=None if price is None else price / by, progress=progress)
+        nearby = None if potentials is None else (potentials[0] / by, potentials[1] / by)
+        f = solve_exact(near, partner, cost, potentials=nearby, progress=progress)
         return Exact(f.columns, f.row_potential * by, f.column_potential * by, f.paid * by, f.rounds)
     epsilon, scale = _spread(a, b, square)
     finest = epsilon / n / FINER
     (_, a_copies), (b_which, b_copies) = _copies(a), _copies(b)
-    if price is None and a_copies.max() < b_copies.max():
+    if potentials is None and a_copies.max() < b_copies.max():
         # Copies are dealt with among the rows: as columns they would all have to be on every list.
         turned = solve_exact(y, x, cost, progress=progress)
         rows = np.argsort(turned.columns)
         return Exact(rows, turned.column_potential, turned.row_potential, turned.paid[rows], turned.rounds)
-    if price is not None:
-        price = price - price.max()
+    price = np.zeros(n) if potentials is None else potentials[1] - potentials[1].max()
+    if price.min() < -2 * scale:
         # Prices further apart than the costs are of another problem, and would cost digits.
-        price = None if price.min() < -2 * scale else price
-    if price is not None:
-        epsilon = max(epsilon / WARM, finest)
+        potentials, price = None, np.zeros(n)
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads)
     bar = tqdm(total=n, disable=not progress, leave=False)
     try:
         screen = Screen(a, b, square, pool, bar) if device.type == "cpu" else DeviceScreen(x, y, cost)
-        solver = Solver(screen, pool, threads, np.zeros(n) if price is None else price, auction.SLACK * epsilon, bar)
+        solver = Solver(screen, pool, threads, price, auction.SLACK * epsilon, bar)
+        if potentials is not None:
+            change = solver.best() - potentials[0]
+            epsilon = min(epsilon, max(WARM * float(np.abs(change - np.median(change)).mean()), finest))
         coarse = COARSE * solver.looseness()
         phases = 1 + math.floor(math.log(epsilon / finest, SHRINK) + 1e-9)
         bar.reset(phases + 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -11,6 +13,9 @@ from pwgan.runtime import measured_cost
 from pwgan.transport.assignment import match, solve
 from pwgan.transport.cost import cost as cost_matrix
 from pwgan.transport.cost import pair_cost
+
+if TYPE_CHECKING:
+    from pwgan.transport.exact import Potentials
 
 # Points up to which all n^2 costs in float64 (128 MB) take less time than lists of the cheapest.
 DENSE = 4096
@@ -64,23 +69,29 @@ def wasserstein(
             columns, u, v, value = solved.columns, solved.row_potential, solved.column_potential, solved.value
             rounds = 0
         else:
-            price = None if potentials is None else potentials[1]
-            columns, u, v, value, rounds = _solve_large(x, y, cost, price, progress)
+            columns, u, v, value, rounds = _solve_large(x, y, cost, potentials, progress)
     columns, u, v, value = columns.to(home), u.to(home), v.to(home), value.to(home)
     gap = value - u.mean(-1) - v.mean(-1)
     return Transport(value, columns, u, v, gap, rounds, taken.seconds, int(taken.peak_memory_mb * 1e6))
 
 
 def _solve_large(
-    x: torch.Tensor, y: torch.Tensor, cost: CostName, price: torch.Tensor | None, progress: bool
+    x: torch.Tensor,
+    y: torch.Tensor,
+    cost: CostName,
+    potentials: tuple[torch.Tensor, torch.Tensor] | None,
+    progress: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]:
     """Solve one problem after the other; return matchings, potentials, values and the rounds of all."""
     from pwgan.transport.exact import solve_exact
 
     lead, (n, d) = x.shape[:-2], x.shape[-2:]
-    prices = [None] * lead.numel() if price is None else list(price.detach().cpu().double().reshape(-1, n).numpy())
-    pairs = zip(x.reshape(-1, n, d), y.reshape(-1, n, d), prices, strict=True)
-    found = [solve_exact(a, b, cost, price=v, progress=progress) for a, b, v in pairs]
+    nearby: Iterable[Potentials | None] = [None] * lead.numel()
+    if potentials is not None:
+        sides = (side.detach().cpu().double().reshape(-1, n).numpy() for side in potentials)
+        nearby = zip(*sides, strict=True)
+    pairs = zip(x.reshape(-1, n, d), y.reshape(-1, n, d), nearby, strict=True)
+    found = [solve_exact(a, b, cost, potentials=known, progress=progress) for a, b, known in pairs]
     columns = torch.stack([torch.from_numpy(f.columns) for f in found]).reshape(*lead, n)
     u = torch.stack([torch.from_numpy(f.row_potential) for f in found]).reshape(*lead, n)
     v = torch.stack([torch.from_numpy(f.column_potential) for f in found]).reshape(*lead, n)

@@ -388,18 +388,20 @@ def test_the_screen_of_a_gpu_ends_at_the_optimum_too(given, cost):
 
 @settings(deadline=None, max_examples=40)
 @given(pairs(most=120), st.sampled_from(COSTS), SEEDS, st.sampled_from(["perturbed", "noise", "huge", "constant"]))
-def test_any_price_to_begin_with_ends_at_the_optimum(given, cost, seed, kind):
+def test_any_potentials_to_begin_with_end_at_the_optimum(given, cost, seed, kind):
     x, y = given
     rng = np.random.default_rng(seed)
     scale = float(costs(x, y, cost).max())
     if kind == "perturbed":
         moved = x + 1e-2 * x.std(0, correction=0) * torch.tensor(rng.normal(size=x.shape), dtype=x.dtype)
-        price = solve_exact(moved, y, cost).column_potential
+        nearby = solve_exact(moved, y, cost)
+        potentials = nearby.row_potential, nearby.column_potential
     else:
-        price = {"noise": 1.0, "huge": 1e3, "constant": 0.0}[kind] * scale * rng.normal(size=len(x)) + scale
-    before = price.copy()
-    check(x, y, cost, solve_exact(x, y, cost, price=price))
-    np.testing.assert_array_equal(price, before)
+        noise = {"noise": 1.0, "huge": 1e3, "constant": 0.0}[kind] * scale
+        potentials = tuple(noise * rng.normal(size=(2, len(x))) + scale)
+    before = [side.copy() for side in potentials]
+    check(x, y, cost, solve_exact(x, y, cost, potentials=potentials))
+    np.testing.assert_array_equal(potentials, before)
 
 
 @pytest.mark.parametrize(("kind", "d"), [("general", 2), ("general", 50), ("three modes", 2), ("grid", 3)])
