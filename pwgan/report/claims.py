@@ -1,7 +1,7 @@
 """The claims of the article as data: what each says, by which statistic it is judged and where that must lie.
 
-All of it stands here before a run is looked at; ``verdicts`` applies it. Keys are those of the article's statements, with
-a letter behind where one says several things. Definitions and questions (D1, D3, D7, E3) get a numerical check.
+All of it stands here before a run is looked at; ``verdicts`` applies it. Keys are those of the article's statements,
+with a letter behind where one says several things. Definitions and questions (D1, D3, D7, E3) get a numerical check.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Claim:
     """One statement of the article and the rule that settles it.
 
     ``statistic``: what is computed, in words; ``evidence`` computes it. ``low``, ``high``: the region in which the
-    claim holds. ``log``: the values are logarithms of ratios; region and effects are given as ratios. ``figure``: where to
-    look, the stem of a file among the figures of a study.
+    claim holds. ``log``: the values are logarithms of ratios; region and effects are given as ratios. ``figure``: where
+    to look, the stem of a file among the figures of a study.
     """
 
     key: str

@@ -140,7 +140,8 @@ def descent(method: str) -> Statistic:
 
 def js_violation(results: Results) -> Parts:
     """Largest violation of the properties of JS."""
-    return results.theory("js").set_index("check")["value"].to_dict()
+    table = results.theory("js")
+    return dict(zip(table["check"], table["value"], strict=True))
 
 
 def gradients_apart(results: Results) -> Parts:

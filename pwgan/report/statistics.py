@@ -25,8 +25,8 @@ class Interval(NamedTuple):
 def interval(values: npt.ArrayLike, level: float = LEVEL) -> Interval:
     """Return the mean of the values that are not NaN with its Student interval, 95 % if not told otherwise.
 
-    The half width is t_{(1 + level)/2, n-1} s / sqrt(n), with s the sample standard deviation; it is NaN for
-    n = 1, and the mean too for n = 0. An infinite value is no missing one: it makes the mean infinite and the half width NaN.
+    The half width is t_{(1 + level)/2, n-1} s / sqrt(n), with s the sample standard deviation; it is NaN for n = 1, and
+    the mean too for n = 0. An infinite value is no missing one: it makes the mean infinite and the half width NaN.
     """
     given = np.asarray(values, dtype=float).ravel()
     given = given[~np.isnan(given)]
