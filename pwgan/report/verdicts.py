@@ -10,16 +10,13 @@ seed diverged cannot be supported.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from pwgan.report.claims import CLAIMS, Claim
+from pwgan.report.claims import Claim
 from pwgan.report.evidence import NotMeasured, Results
 from pwgan.report.statistics import LEVEL, interval
-from pwgan.runtime import whole_file
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
 
@@ -87,29 +84,3 @@ def _effect(claim: Claim, name: str, values: npt.ArrayLike, parts: int) -> Effec
     elif claim.low <= low and high <= claim.high and not diverged:
         verdict = SUPPORTED
     return Effect(name, float(mean), float(low), float(high), 0 if exact else seeds, diverged, verdict)
-
-
-def write_claims(results_dir: str | Path, out: str | Path) -> None:
-    """Judge every claim on a study's results; write claims.csv, and claims-parts.csv with every part."""
-    results = Results(Path(results_dir))
-    judged = [judge(claim, results) for claim in CLAIMS]
-    rows = [_row(judgement) for judgement in judged]
-    parts = [{"claim": j.claim.key, **vars(part)} for j in judged for part in j.parts]
-    for name, frame in (("claims", pd.DataFrame(rows)), ("claims-parts", pd.DataFrame(parts))):
-        with whole_file(Path(out) / f"{name}.csv") as aside:
-            frame.to_csv(aside, index=False)
-
-
-def _row(judgement: Judgement) -> dict[str, object]:
-    claim, part = judgement.claim, judgement.deciding
-    said = {
-        "claim": claim.key,
-        "statement": claim.statement,
-        "statistic": claim.statistic,
-        "rule": claim.rule,
-        "verdict": judgement.verdict,
-    }
-    if part is None:
-        return {**said, "part": judgement.missing, "figure": claim.figure}
-    found = {key: getattr(part, key) for key in ("part", "effect", "low", "high", "seeds", "diverged")}
-    return {**said, **found, "parts": len(judgement.parts), "figure": claim.figure}
