@@ -197,8 +197,15 @@ def permutation_is_optimal(results: Results) -> Parts:
 
 
 def gpu_matching(results: Results) -> Parts:
-    """What the matching of a step costs on a GPU, over the rest of the step."""
-    raise NotMeasured("needs a GPU")
+    """Training seconds of pwgan over those of gan, each with one network step of its own, on GPUs."""
+    costs = results.frame("costs")
+    trained = costs[(costs["stage"] == "train") & (costs["device"] != "cpu")]
+    parts: Parts = {}
+    for dataset, own in trained.groupby("dataset", sort=False):
+        seconds = [own[own["method"] == method]["seconds"].to_numpy(float) for method in ("pwgan", "gan")]
+        if len(seconds[0]) and len(seconds[0]) == len(seconds[1]):
+            parts[str(dataset)] = np.log(seconds[0] / seconds[1])
+    return _some(parts, "cell of pwgan and of gan trained on a GPU")
 
 
 def picture_differs(results: Results) -> Parts:
