@@ -144,30 +144,33 @@ def js_violation(results: Results) -> Parts:
     return dict(zip(table["check"], table["value"], strict=True))
 
 
+def _lines(results: Results, quantity: str, kind: str, divergence: str) -> pd.Series:
+    """Return one divergence of the parallel lines, or its gradient, by theta."""
+    table = results.theory("lines")
+    wanted = (table["quantity"] == quantity) & (table["kind"] == kind) & (table["divergence"] == divergence)
+    return table[wanted].set_index("theta")["mean"].sort_index()
+
+
 def gradients_apart(results: Results) -> Parts:
     """Gradients of JS and W between parallel lines, away from theta = 0."""
-    lines = results.theory("lines").query("theta != 0")
-    return {"JS": lines["js_gradient"].abs().max(), "W": (lines["w_gradient"].abs() - 1).abs().max()}
+    js, w = (_lines(results, "gradient", "closed", name).drop(0.0) for name in ("js", "w1"))
+    return {"JS": js.abs().max(skipna=False), "W": (w.abs() - 1).abs().max(skipna=False)}
 
 
 def lines_error(results: Results) -> Parts:
-    """How far what is computed of parallel lines is from the closed forms, away from theta = 0."""
-    lines = results.theory("lines").query("theta != 0")
+    """How far what samples tell of parallel lines is from the closed forms, away from theta = 0."""
+    w, js, tv = (_lines(results, "value", "empirical", name).drop(0.0) for name in ("w1", "js", "tv"))
     return {
-        "W": (lines["ewd"] - lines["theta"].abs()).abs().max(),
-        "JS": (lines["js"] - np.log(2)).abs().max(),
-        "TV": (lines["tv"] - 1).abs().max(),
+        "W": (w - np.abs(w.index.to_numpy(float))).abs().max(),
+        "JS": (js - np.log(2)).abs().max(),
+        "TV": (tv - 1).abs().max(),
     }
 
 
 def jump(results: Results) -> Parts:
     """Of parallel lines from theta = 0 to the next: W per theta, and log 2 over the jump of JS."""
-    lines = results.theory("lines").query("theta >= 0").sort_values("theta")
-    zero, near = lines.iloc[0], lines.iloc[1]
-    return {
-        "W": (near["w"] - zero["w"]) / (near["theta"] - zero["theta"]),
-        "JS": np.log(2) / (near["js"] - zero["js"]),
-    }
+    w, js = (_lines(results, "value", "closed", name).loc[0.0:].iloc[:2] for name in ("w1", "js"))
+    return {"W": float(w.diff().iloc[1]) / float(w.index[1]), "JS": np.log(2) / float(js.diff().iloc[1])}
 
 
 def discriminator_error(results: Results) -> Parts:
