@@ -22,11 +22,11 @@ class Interval(NamedTuple):
     seeds: int
 
 
-def interval(values: npt.ArrayLike) -> Interval:
-    """Return the mean of the values that are not NaN with its 95 % Student interval.
+def interval(values: npt.ArrayLike, level: float = LEVEL) -> Interval:
+    """Return the mean of the values that are not NaN with its Student interval, 95 % if not told otherwise.
 
-    The half width is t_{0.975, n-1} s / sqrt(n), with s the sample standard deviation; it is NaN for n = 1, and the
-    mean too for n = 0. An infinite value is no missing one: it makes the mean infinite and the half width NaN.
+    The half width is t_{(1 + level)/2, n-1} s / sqrt(n), with s the sample standard deviation; it is NaN for n = 1, and
+    the mean too for n = 0. An infinite value is no missing one: it makes the mean infinite and the half width NaN.
     """
     given = np.asarray(values, dtype=float).ravel()
     given = given[~np.isnan(given)]
@@ -34,7 +34,7 @@ def interval(values: npt.ArrayLike) -> Interval:
         return Interval(np.nan, np.nan, 0)
     with np.errstate(invalid="ignore"):
         deviation = given.std(ddof=1) if len(given) > 1 else np.nan
-        return Interval(float(given.mean()), float(_half_width(deviation, len(given))), len(given))
+        return Interval(float(given.mean()), float(_half_width(deviation, len(given), level)), len(given))
 
 
 def intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -61,8 +61,8 @@ def with_diverged(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return joined.assign(diverged=joined["diverged"].fillna(0).astype(int))
 
 
-def _half_width(deviation: npt.ArrayLike, count: npt.ArrayLike) -> np.ndarray:
+def _half_width(deviation: npt.ArrayLike, count: npt.ArrayLike, level: float = LEVEL) -> np.ndarray:
     count = np.asarray(count)
     degrees = np.maximum(count - 1, 1)
-    width = t.ppf((1 + LEVEL) / 2, degrees) * np.asarray(deviation, float) / np.sqrt(np.maximum(count, 1))
+    width = t.ppf((1 + level) / 2, degrees) * np.asarray(deviation, float) / np.sqrt(np.maximum(count, 1))
     return np.where(count > 1, width, np.nan)

@@ -1,0 +1,340 @@
+"""The claims of the article as data: what each says, by which statistic it is judged and where that must lie.
+
+All of it stands here before a run is looked at; ``verdicts`` applies it. Keys are those of the article's statements,
+with a letter behind where one says several things. Definitions and questions (D1, D3, D7, E3) get a numerical check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pwgan.report import evidence
+from pwgan.report.evidence import Parts, Results
+
+INF = np.inf
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of the article and the rule that settles it.
+
+    ``statistic``: what is computed, in words; ``evidence`` computes it. ``low``, ``high``: the region in which the
+    claim holds. ``log``: the values are logarithms of ratios; region and effects are given as ratios. ``figure``: where
+    to look, the stem of a file among the figures of a study.
+    """
+
+    key: str
+    statement: str
+    statistic: str
+    evidence: Callable[[Results], Parts]
+    low: float
+    high: float
+    figure: str
+    log: bool = False
+
+    @property
+    def rule(self) -> str:
+        """Say what the region asks of the statistic."""
+        if self.low == -np.inf:
+            return f"at most {self.high:g}"
+        return f"at least {self.low:g}" if self.high == np.inf else f"from {self.low:g} to {self.high:g}"
+
+
+CLAIMS = (
+    Claim(
+        "A3",
+        "The Jensen-Shannon divergence is symmetric, not negative, zero for equal laws and at most log 2.",
+        "largest violation of the four among random discrete pairs",
+        evidence.js_violation,
+        -INF,
+        1e-12,
+        "lines",
+    ),
+    Claim(
+        "A5",
+        "Where supports do not overlap, JS gives a learner no gradient and W does.",
+        "|dJS/dtheta| and ||dW/dtheta| - 1| of parallel lines, the largest away from theta = 0",
+        evidence.gradients_apart,
+        -INF,
+        1e-6,
+        "lines",
+    ),
+    Claim(
+        "A6",
+        "Of parallel lines at a distance theta, W = |theta|, JS = log 2 and TV = 1.",
+        "largest |EWD - |theta|| of samples, |JS - log 2| and |TV - 1|, theta not 0",
+        evidence.lines_error,
+        -INF,
+        0.02,
+        "lines",
+    ),
+    Claim(
+        "A7",
+        "W is continuous in theta; JS is not.",
+        "at the smallest theta: W over theta, and log 2 over the jump of JS",
+        evidence.jump,
+        0.99,
+        1.01,
+        "lines",
+    ),
+    Claim(
+        "B2",
+        "The optimal discriminator is D* = p_r / (p_r + p_g).",
+        "mean |D - D*| of a trained discriminator, under the mean of both laws",
+        evidence.discriminator_error,
+        -INF,
+        0.03,
+        "game",
+    ),
+    Claim(
+        "B3",
+        "At the optimum the value of the game is 2 JS - 2 log 2.",
+        "|value of the trained discriminator - (2 JS - 2 log 2)| by quadrature",
+        evidence.game_value_error,
+        -INF,
+        0.02,
+        "game",
+    ),
+    Claim(
+        "B4",
+        "A GAN's gradient vanishes as its discriminator is trained to its optimum.",
+        "norm of the generator's gradient (gan), critic at its optimum over critic after its first steps",
+        evidence.gan_gradient_decay,
+        0.0,
+        0.1,
+        "signal",
+        log=True,
+    ),
+    Claim(
+        "B4b",
+        "A GAN suffers mode collapse.",
+        "modes of a mixture that gan captures, share of all",
+        evidence.captured("gan"),
+        -INF,
+        0.95,
+        "coverage",
+    ),
+    Claim(
+        "C1",
+        "The dual over 1-Lipschitz functions equals the primal (Kantorovich and Rubinstein).",
+        "relative duality gap of the exact matching, and by how much its potentials exceed Lipschitz constant 1",
+        evidence.duality,
+        -INF,
+        1e-9,
+        "duality",
+    ),
+    Claim(
+        "C2",
+        "Training the critic further harms a GAN.",
+        "final EWD of gan with 25 critic steps over that with 1",
+        evidence.schedule("gan_k25", "gan"),
+        1.0,
+        INF,
+        "schedules",
+        log=True,
+    ),
+    Claim(
+        "C2b",
+        "Training the critic further does not harm a WGAN.",
+        "final EWD of wgan with 25 critic steps over that with 1",
+        evidence.schedule("wgan_k25", "wgan_k1"),
+        0.0,
+        1.0,
+        "schedules",
+        log=True,
+    ),
+    Claim(
+        "C2c",
+        "A WGAN's gradient stays useful as its critic is trained to its optimum.",
+        "norm of the generator's gradient (wgan, wgan_gp), critic at its optimum over critic after its first steps",
+        evidence.wgan_gradient_decay,
+        0.5,
+        INF,
+        "signal",
+        log=True,
+    ),
+    Claim(
+        "C3",
+        "WGANs show no mode collapse.",
+        "modes of a mixture that wgan and wgan_gp capture, share of all",
+        evidence.captured("wgan", "wgan_gp"),
+        0.95,
+        INF,
+        "coverage",
+    ),
+    Claim(
+        "D1",
+        "With uniform weights the optimal plan is a permutation: EWD is a linear assignment problem.",
+        "|cost of the best permutation - cost of the best plan| / cost, by linear programming",
+        evidence.permutation_is_optimal,
+        -INF,
+        1e-9,
+        "duality",
+    ),
+    Claim(
+        "D2",
+        "Solved on a GPU the matching is fast enough to train with.",
+        "training seconds of pwgan over those of gan, by block, on a GPU",
+        evidence.gpu_matching,
+        0.0,
+        1.0,
+        "cost",
+        log=True,
+    ),
+    Claim(
+        "D3",
+        "The union of mini-batch matchings differs from the full matching.",
+        "share of points whose partner differs, 8 points in mini-batches of 4",
+        evidence.picture_differs,
+        1 / 8,
+        1.0,
+        "picture",
+    ),
+    Claim(
+        "D4",
+        "The bias of mini-batch matching is the sum of cost differences: |B_M| = D_M.",
+        "B_M / D_M for two draws of one law, random batches, m <= n/16",
+        evidence.bias_over_deviation,
+        0.95,
+        1.05,
+        "bias",
+    ),
+    Claim(
+        "D5",
+        "D_M is at most U_M.",
+        "largest (D_M - U_M) / U_M of all batches, samplers and generators",
+        evidence.bound_violation,
+        -INF,
+        1e-9,
+        "bias",
+    ),
+    Claim(
+        "D6a",
+        "Where differing partners coincide, U_M -> 0, B_M -> 0 too.",
+        "largest (B_M - U_M) / U_M of all batches, samplers and generators",
+        evidence.bias_beyond_bound,
+        -INF,
+        1e-9,
+        "bias",
+    ),
+    Claim(
+        "D6b",
+        "Batches that follow the distribution make MBWD as good as EWD: B_M -> 0.",
+        "B_M / EWD with stratified batches of 64, two draws of one law",
+        evidence.stratified_bias,
+        -INF,
+        0.1,
+        "bias",
+    ),
+    Claim(
+        "D6c",
+        "With batches that follow the distribution, differing partners coincide: U_M -> 0.",
+        "U_M / EWD with stratified batches of 64, two draws of one law",
+        evidence.stratified_bound,
+        -INF,
+        0.1,
+        "bias",
+    ),
+    Claim(
+        "D7",
+        "Descending the cost of the matching, held fixed, brings the generator to the data.",
+        "final over initial held-out EWD of pwgan",
+        evidence.descent("pwgan"),
+        0.0,
+        0.2,
+        "convergence",
+        log=True,
+    ),
+    Claim(
+        "D8",
+        "Primal training has (almost) no mode collapse.",
+        "modes of a mixture that pwgan and pwgan_full capture, share of all",
+        evidence.captured("pwgan", "pwgan_full"),
+        0.95,
+        INF,
+        "coverage",
+    ),
+    Claim(
+        "D9a",
+        "Random mini-batches keep primal training from converging.",
+        "final EWD of pwgan with random over that with stratified batches, each above the floor",
+        evidence.excess_ratio("pwgan", "pwgan_stratified"),
+        1.0,
+        INF,
+        "convergence",
+        log=True,
+    ),
+    Claim(
+        "D9b",
+        "DPP batches are a remedy.",
+        "final EWD of pwgan with DPP over that with random batches, each above the floor",
+        evidence.excess_ratio("pwgan_dpp", "pwgan"),
+        0.0,
+        1.0,
+        "convergence",
+        log=True,
+    ),
+    Claim(
+        "D9c",
+        "Random mini-batches harm the dual too.",
+        "final EWD of wgan and wgan_gp with random over that with stratified batches, each above the floor",
+        evidence.dual_excess_ratio,
+        1.0,
+        INF,
+        "convergence",
+        log=True,
+    ),
+    Claim(
+        "D9d",
+        "The critic forgets earlier mini-batches.",
+        "AUC of the final critic on earlier mini-batches and snapshots over that of the critic of that time",
+        evidence.ranking_kept,
+        0.0,
+        0.95,
+        "forgetting",
+        log=True,
+    ),
+    Claim(
+        "E1",
+        "WGAN in practice is not much better than GAN.",
+        "final EWD of wgan over that of gan",
+        evidence.schedule("wgan", "gan"),
+        0.8,
+        INF,
+        "convergence",
+        log=True,
+    ),
+    Claim(
+        "E2",
+        "A generator trained on the primal comes out very close to real samples: it may not generate unseen ones.",
+        "nearest-neighbour distance of pwgan_full's samples to the training set over that of held-out samples",
+        evidence.nearness,
+        0.0,
+        0.9,
+        "neighbours",
+        log=True,
+    ),
+    Claim(
+        "E3",
+        "Is an interpolated sample an unseen sample?",
+        "distance to the nearest training sample in the middle of latent paths over that of held-out samples",
+        evidence.interpolation_distance,
+        1.0,
+        INF,
+        "interpolation",
+        log=True,
+    ),
+    Claim(
+        "E4",
+        "Computing W exactly does not by itself improve generalisation.",
+        "Frechet distance of pwgan_full over the lowest of all other methods",
+        evidence.exact_frechet,
+        1.0,
+        INF,
+        "frechet",
+        log=True,
+    ),
+)

@@ -1,0 +1,339 @@
+"""The statistics that the claims rest on, computed from the frames of a study.
+
+Each returns its parts by name: an array with one value for each seed (NaN where it diverged), or one number where the
+check is arithmetic and has no seeds. Trained cells are those of the study's largest mini-batch size; a method goes by
+the name that the study gives it. What a study lacks raises ``NotMeasured``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pwgan.report import frames
+from pwgan.report.frames import REFERENCE
+
+Parts = dict[str, npt.ArrayLike]
+Statistic = Callable[["Results"], Parts]
+
+
+class NotMeasured(Exception):
+    """What a claim rests on is not among the results."""
+
+
+class Results:
+    """The folder of a study's results; frames are read when first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.frame = cache(self._frame)
+        self.theory = cache(self._theory)
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        """Return one of the study's tidy frames, the cells of its largest mini-batch size and the references."""
+        if not (self.folder / f"{name}.parquet").exists():
+            raise NotMeasured(f"no {name}.parquet")
+        frame = frames.read(self.folder, name)
+        largest = frame.groupby("dataset")["batch_size"].transform("max")
+        return frame[(frame["batch_size"] == largest) | (frame["method"] == REFERENCE)]
+
+    def _theory(self, name: str) -> pd.DataFrame:
+        path = self.folder / "theory" / f"{name}.csv"
+        if not path.exists():
+            raise NotMeasured(f"no theory/{name}.csv")
+        return pd.read_csv(path)
+
+    def datasets(self, method: str, frame: str = "runs") -> list[str]:
+        """Return the data sets that a method was trained on, in order."""
+        found = self.frame(frame)
+        names = list(dict.fromkeys(found.loc[found["method"] == method, "dataset"]))
+        if not names:
+            raise NotMeasured(f"no method {method!r} in this study")
+        return names
+
+    def measure(self, dataset: str, method: str, prefix: str) -> pd.Series:
+        """Return a measure, given without its count, by seed."""
+        frame = self.frame("measures")
+        wanted = frame["measure"].str.partition("@")[0] == prefix
+        rows = frame[wanted & (frame["dataset"] == dataset) & (frame["method"] == method)]
+        return rows.set_index("seed")["value"].sort_index()
+
+    def floor(self, dataset: str, prefix: str) -> float:
+        """Return the mean of a measure over the references: real samples in the generator's place."""
+        return float(self.measure(dataset, REFERENCE, prefix).mean())
+
+
+def captured(*methods: str) -> Statistic:
+    """Share of a mixture's modes that methods capture."""
+
+    def statistic(results: Results) -> Parts:
+        parts: Parts = {}
+        for method in methods:
+            for dataset in results.datasets(method):
+                modes = results.measure(dataset, method, "modes")
+                if len(modes):
+                    # Real samples hold every mode.
+                    parts[f"{method}, {dataset}"] = modes / results.floor(dataset, "modes")
+        return _some(parts, f"mode coverage of {' and '.join(methods)}")
+
+    return statistic
+
+
+def schedule(method: str, other: str) -> Statistic:
+    """Logarithm of a method's final EWD over another's, paired by seed."""
+
+    def statistic(results: Results) -> Parts:
+        both = [dataset for dataset in results.datasets(method) if dataset in results.datasets(other)]
+        return {
+            dataset: np.log(results.measure(dataset, method, "ewd") / results.measure(dataset, other, "ewd"))
+            for dataset in both
+        }
+
+    return statistic
+
+
+def excess_ratio(method: str, other: str) -> Statistic:
+    """Logarithm of a method's final EWD above the floor over another's, paired by seed."""
+
+    def statistic(results: Results) -> Parts:
+        both = [dataset for dataset in results.datasets(method) if dataset in results.datasets(other)]
+        return {f"{method}, {dataset}": _log_excess(results, dataset, method, other) for dataset in both}
+
+    return statistic
+
+
+def dual_excess_ratio(results: Results) -> Parts:
+    """The same for the dual methods, random over stratified batches."""
+    pairs = ("wgan", "wgan_stratified"), ("wgan_gp", "wgan_gp_stratified")
+    return {part: value for pair in pairs for part, value in excess_ratio(*pair)(results).items()}
+
+
+def _log_excess(results: Results, dataset: str, method: str, other: str) -> pd.Series:
+    floor = results.floor(dataset, "ewd")
+    # At the floor and below, by the luck of a draw, there is nothing left to tell apart.
+    excess = [(results.measure(dataset, name, "ewd") - floor).clip(lower=0.01 * floor) for name in (method, other)]
+    return (excess[0] / excess[1]).map(np.log)
+
+
+def descent(method: str) -> Statistic:
+    """Logarithm of the last held-out EWD along training over the first."""
+
+    def statistic(results: Results) -> Parts:
+        parts: Parts = {}
+        history = results.frame("history").dropna(subset="ewd")
+        fates = results.frame("runs")
+        for dataset in results.datasets(method):
+            own = history[(history["dataset"] == dataset) & (history["method"] == method)]
+            ends = own.sort_values("step").groupby("seed")["ewd"].agg(["first", "last"])
+            runs = fates[(fates["dataset"] == dataset) & (fates["method"] == method)].set_index("seed")
+            ratio = (ends["last"] / ends["first"]).map(np.log).reindex(runs.index)
+            parts[dataset] = ratio.where(runs["status"] != "diverged")
+        return parts
+
+    return statistic
+
+
+def js_violation(results: Results) -> Parts:
+    """Largest violation of the properties of JS."""
+    table = results.theory("js")
+    return dict(zip(table["check"], table["value"], strict=True))
+
+
+def _lines(results: Results, quantity: str, kind: str, divergence: str) -> pd.Series:
+    """Return one divergence of the parallel lines, or its gradient, by theta."""
+    table = results.theory("lines")
+    wanted = (table["quantity"] == quantity) & (table["kind"] == kind) & (table["divergence"] == divergence)
+    return table[wanted].set_index("theta")["mean"].sort_index()
+
+
+def gradients_apart(results: Results) -> Parts:
+    """Gradients of JS and W between parallel lines, away from theta = 0."""
+    js, w = (_lines(results, "gradient", "closed", name).drop(0.0) for name in ("js", "w1"))
+    return {"JS": js.abs().max(skipna=False), "W": (w.abs() - 1).abs().max(skipna=False)}
+
+
+def lines_error(results: Results) -> Parts:
+    """How far what samples tell of parallel lines is from the closed forms, away from theta = 0."""
+    w, js, tv = (_lines(results, "value", "empirical", name).drop(0.0) for name in ("w1", "js", "tv"))
+    return {
+        "W": (w - np.abs(w.index.to_numpy(float))).abs().max(),
+        "JS": (js - np.log(2)).abs().max(),
+        "TV": (tv - 1).abs().max(),
+    }
+
+
+def jump(results: Results) -> Parts:
+    """Of parallel lines from theta = 0 to the next: W per theta, and log 2 over the jump of JS."""
+    w, js = (_lines(results, "value", "closed", name).loc[0.0:].iloc[:2] for name in ("w1", "js"))
+    return {"W": float(w.diff().iloc[1]) / float(w.index[1]), "JS": np.log(2) / float(js.diff().iloc[1])}
+
+
+def discriminator_error(results: Results) -> Parts:
+    """Mean |D - D*| of trained discriminators."""
+    return {"two Gaussians": results.theory("game-checks")["error"]}
+
+
+def game_value_error(results: Results) -> Parts:
+    """How far the trained discriminators' value is from the game's."""
+    checks = results.theory("game-checks")
+    return {"two Gaussians": (checks["value"] - checks["optimum"]).abs()}
+
+
+def duality(results: Results) -> Parts:
+    """Relative duality gaps, and how much more than 1 the Lipschitz constants of the potentials are."""
+    table = results.theory("duality")
+    return {
+        "gap": (table["gap"].abs() / table["primal"]).max(),
+        "Lipschitz": table["lipschitz"].max() - 1,
+    }
+
+
+def permutation_is_optimal(results: Results) -> Parts:
+    """By how much a plan beats the best permutation, relative to its cost."""
+    table = results.theory("plans")
+    return {"random pairs": ((table["permutation"] - table["plan"]).abs() / table["plan"]).max()}
+
+
+def gpu_matching(results: Results) -> Parts:
+    """Training seconds of pwgan over those of gan, each with one network step of its own, on GPUs."""
+    costs = results.frame("costs")
+    trained = costs[(costs["stage"] == "train") & (costs["device"] != "cpu")]
+    parts: Parts = {}
+    for dataset, own in trained.groupby("dataset", sort=False):
+        seconds = [own[own["method"] == method]["seconds"].to_numpy(float) for method in ("pwgan", "gan")]
+        if len(seconds[0]) and len(seconds[0]) == len(seconds[1]):
+            parts[str(dataset)] = np.log(seconds[0] / seconds[1])
+    return _some(parts, "cell of pwgan and of gan trained on a GPU")
+
+
+def picture_differs(results: Results) -> Parts:
+    """Share of the points of the picture whose partner differs."""
+    table = results.theory("picture")
+    return {"8 points": float((table["partner_full"] != table["partner_minibatch"]).mean())}
+
+
+def _theory_bias(results: Results) -> pd.DataFrame:
+    """Bias between two draws of one law on the rungs m <= n/16."""
+    table = results.theory("bias")
+    return table[table["m"] <= table["n"] / 16]
+
+
+def bias_over_deviation(results: Results) -> Parts:
+    """B_M over D_M, random batches, by partition."""
+    table = _theory_bias(results).query("sampler == 'random'")
+    return {
+        str(dataset): (own["bias"] / own["deviation"]).groupby(own["partition"]).mean()
+        for dataset, own in table.groupby("dataset", sort=False)
+    }
+
+
+def _every_bias(results: Results) -> pd.DataFrame:
+    columns = ["dataset", "bias", "deviation", "bound", "ewd"]
+    return pd.concat([results.theory("bias")[columns], results.frame("bias")[columns]]).dropna().query("bound > 0")
+
+
+def bound_violation(results: Results) -> Parts:
+    """Largest relative excess of D_M over U_M."""
+    every = _every_bias(results)
+    return {"all": ((every["deviation"] - every["bound"]) / every["bound"]).max()}
+
+
+def bias_beyond_bound(results: Results) -> Parts:
+    """Largest relative excess of B_M over U_M."""
+    every = _every_bias(results)
+    return {"all": ((every["bias"] - every["bound"]) / every["bound"]).max()}
+
+
+def _stratified(results: Results, column: str) -> Parts:
+    table = results.theory("bias").query("sampler == 'stratified' and m == 64")
+    return {
+        str(dataset): (own[column] / own["ewd"]).groupby(own["partition"]).mean()
+        for dataset, own in table.groupby("dataset", sort=False)
+    }
+
+
+def stratified_bias(results: Results) -> Parts:
+    """B_M / EWD with stratified batches of 64."""
+    return _stratified(results, "bias")
+
+
+def stratified_bound(results: Results) -> Parts:
+    """U_M / EWD with stratified batches of 64."""
+    return _stratified(results, "bound")
+
+
+def _gradient_decay(results: Results, *methods: str) -> Parts:
+    """Logarithm of the generator's gradient norm with a critic trained to the end over that after its first steps."""
+    signal = results.frame("signal")
+    parts: Parts = {}
+    for (dataset, method), own in signal[signal["method"].isin(methods)].groupby(["dataset", "method"], sort=False):
+        steps = np.sort(own["critic_step"].unique())
+        early = own[own["critic_step"] == steps[steps >= 10][0]].set_index("seed")["gradient_norm"]
+        late = own[own["critic_step"] == steps[-1]].set_index("seed")["gradient_norm"]
+        parts[f"{method}, {dataset}"] = np.log(late / early)
+    return _some(parts, f"gradients of {' and '.join(methods)}")
+
+
+def gan_gradient_decay(results: Results) -> Parts:
+    """The decay of a GAN's gradient."""
+    return _gradient_decay(results, "gan")
+
+
+def wgan_gradient_decay(results: Results) -> Parts:
+    """The decay of a WGAN's gradient."""
+    return _gradient_decay(results, "wgan", "wgan_gp")
+
+
+def ranking_kept(results: Results) -> Parts:
+    """Logarithm of the final critic's AUC on earlier batches over that of the critic of that time, by seed."""
+    ranking = results.frame("ranking")
+    parts: Parts = {}
+    for (dataset, method), own in ranking.groupby(["dataset", "method"], sort=False):
+        then = own[own["step"] == own["earlier_step"]].groupby("seed")["auc"].mean()
+        now = own[own["step"] == own["step"].max()].groupby("seed")["auc"].mean()
+        parts[f"{method}, {dataset}"] = np.log(now / then)
+    return _some(parts, "critics")
+
+
+def nearness(results: Results) -> Parts:
+    """Logarithm of nearest-neighbour distances to the training set over those of held-out samples."""
+    return {
+        dataset: results.measure(dataset, "pwgan_full", "nn_ratio").map(np.log)
+        for dataset in results.datasets("pwgan_full")
+    }
+
+
+def interpolation_distance(results: Results) -> Parts:
+    """Logarithm of the distance to the training set amid latent paths over that of held-out samples."""
+    methods = ("pwgan", "pwgan_full", "wgan_gp")
+    parts = {
+        f"{method}, {dataset}": np.log(results.measure(dataset, method, "interpolation_ratio"))
+        for method in methods
+        for dataset in results.datasets(method)
+    }
+    return _some({name: values for name, values in parts.items() if len(values)}, "interpolation")
+
+
+def exact_frechet(results: Results) -> Parts:
+    """Logarithm of the Frechet distance of pwgan_full over the lowest mean of all other methods."""
+    measures = results.frame("measures")
+    frechet = measures[measures["measure"].str.startswith(("fid", "fd-")) & (measures["method"] != REFERENCE)]
+    parts: Parts = {}
+    for (dataset, name), own in frechet.groupby(["dataset", "measure"], sort=False):
+        others = own[own["method"] != "pwgan_full"].groupby("method")["value"].mean()
+        exact = own[own["method"] == "pwgan_full"].set_index("seed")["value"]
+        if len(exact) and len(others):
+            best = own[own["method"] == others.idxmin()].set_index("seed")["value"]
+            parts[f"{dataset}, {name}, {others.idxmin()}"] = np.log(exact / best)
+    return _some(parts, "Frechet distance of pwgan_full")
+
+
+def _some(parts: Parts, what: str) -> Parts:
+    if not parts:
+        raise NotMeasured(f"no {what}")
+    return parts

@@ -1,0 +1,120 @@
+"""The claims of the article as a page to read: question, figure, answer."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from pwgan.report.claims import CLAIMS
+from pwgan.report.evidence import Results
+from pwgan.report.tables import ABSENT
+from pwgan.report.verdicts import Effect, Judgement, judge
+from pwgan.runtime import whole_file
+
+GROUPS = {
+    "A": "Divergences between distributions",
+    "B": "The GAN",
+    "C": "The Wasserstein GAN, which learns the dual",
+    "D": "The primal Wasserstein GAN",
+    "E": "What the article concludes",
+}
+ABOUT = (
+    "Each statement of the article, the rule that judges it (fixed before the run) and what this study says. A claim "
+    "is supported where the interval of its statistic lies within the region of the rule in every part (data set, "
+    "method), contradicted where it lies wholly outside in one of them, and inconclusive otherwise. Intervals are "
+    "Student's over seeds, at 95 % for all parts of a claim together. The part shown is the one farthest from support."
+)
+
+
+def write_claims(results_dir: str | Path, figures: str | Path, out: str | Path) -> None:
+    """Judge every claim on a study's results.
+
+    Writes claims.csv with a row for each claim, claims-parts.csv with every part, claims-table.md, and claims.md, the
+    page to read, which shows the ``figures`` that are there.
+    """
+    results, out = Results(Path(results_dir)), Path(out)
+    judged = [judge(claim, results) for claim in CLAIMS]
+    rows = pd.DataFrame([_row(judgement) for judgement in judged])
+    parts = pd.DataFrame([{"claim": j.claim.key, **vars(part)} for j in judged for part in j.parts])
+    texts = {
+        "claims.csv": rows.to_csv(index=False),
+        "claims-parts.csv": parts.to_csv(index=False),
+        "claims-table.md": summary(judged),
+        "claims.md": page(judged, Path(figures), out),
+    }
+    for name, text in texts.items():
+        with whole_file(out / name) as aside:
+            aside.write_text(text, encoding="utf-8")
+
+
+def _row(judgement: Judgement) -> dict[str, object]:
+    claim, part = judgement.claim, judgement.deciding
+    said = {
+        "claim": claim.key,
+        "statement": claim.statement,
+        "statistic": claim.statistic,
+        "rule": claim.rule,
+        "verdict": judgement.verdict,
+    }
+    if part is None:
+        return {**said, "part": judgement.missing, "figure": claim.figure}
+    found = {key: getattr(part, key) for key in ("part", "effect", "low", "high", "seeds", "diverged")}
+    return {**said, **found, "parts": len(judgement.parts), "figure": claim.figure}
+
+
+def answer(judgement: Judgement) -> str:
+    """Say in one line what was found: verdict, effect with its interval, seeds, and the part that decides."""
+    part = judgement.deciding
+    if part is None:
+        return f"{judgement.verdict} ({judgement.missing})"
+    told = f"{judgement.verdict}: {effect(part)} ({part.part}"
+    told += f", {part.seeds} seeds" if part.seeds else ""
+    told += f", {part.diverged} diverged" if part.diverged else ""
+    others = len(judgement.parts) - 1
+    return told + (f"; {others} other part{'s' * (others > 1)})" if others else ")")
+
+
+def effect(part: Effect) -> str:
+    """Write an effect with its interval, three significant digits each; the interval of a bare number is left out."""
+    if not part.seeds:
+        return f"{part.effect:.3g}"
+    ends = [ABSENT if math.isnan(end) else f"{end:.3g}" for end in (part.low, part.high)]
+    return f"{part.effect:.3g} [{ends[0]}, {ends[1]}]"
+
+
+def summary(judgements: Iterable[Judgement]) -> str:
+    """Return one row of Markdown for each claim."""
+    rows = ["| | claim | rule | verdict |", "| --- | --- | --- | --- |"]
+    for judgement in judgements:
+        claim = judgement.claim
+        cells = (claim.key, claim.statement, f"{claim.statistic}: {claim.rule}", answer(judgement))
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def page(judgements: list[Judgement], figures: Path, out: Path) -> str:
+    """Return the page as Markdown; figures are linked from the folder ``out``, each where it is first needed."""
+    parts = ["# The article's claims", ABOUT]
+    shown: set[str] = set()
+    for letter, title in GROUPS.items():
+        parts.append(f"## {letter}. {title}")
+        for judgement in (j for j in judgements if j.claim.key.startswith(letter)):
+            claim = judgement.claim
+            parts.append(f"**{claim.key}. {claim.statement}**")
+            parts.append(f"*Rule.* {_sentence(claim.statistic)}: {claim.rule}.")
+            parts.append(f"*Answer.* {_sentence(answer(judgement))}.")
+            image = figures / f"{claim.figure}.png"
+            if claim.figure in shown:
+                parts.append(f"(Figure: {claim.figure}, above.)")
+            elif image.exists():
+                parts.append(f"![{claim.figure}]({os.path.relpath(image, out)})")
+                shown.add(claim.figure)
+    return "\n\n".join(parts) + "\n"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

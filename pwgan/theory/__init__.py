@@ -1,0 +1,1 @@
+"""What can be said of transport and divergences without training a generator."""
