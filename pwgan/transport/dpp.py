@@ -23,11 +23,12 @@ def kernel(points: torch.Tensor) -> torch.Tensor:
     all do, 1.
     """
     apart = cost(points.detach().cpu().double(), points.detach().cpu().double())
-    i, j = torch.triu_indices(*apart.shape[-2:], offset=1)
+    count = apart.shape[-1]
+    i, j = torch.triu_indices(count, count, 1)
     pairs = apart[..., i, j] if len(i) else apart[..., :1, 0]
     width, mean = pairs.median(-1).values, pairs.mean(-1)
     width = torch.where(width > 0, width, torch.where(mean > 0, mean, 1))[..., None, None]
-    return torch.exp(-0.5 * (apart / width).square()) + NUGGET * torch.eye(apart.shape[-1], dtype=apart.dtype)
+    return torch.exp(-0.5 * (apart / width).square()) + NUGGET * torch.eye(count, dtype=apart.dtype)
 
 
 def spectrum(likelihood: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

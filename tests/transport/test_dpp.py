@@ -108,7 +108,7 @@ def test_more_points_than_the_kernel_tells_apart():
     # Eight eigenvectors tell the clusters apart, sixteen more what is linear in each: three points for every cluster.
     counts = torch.stack([torch.bincount(row % 8, minlength=8) for row in k_dpp(*both, 24, uniforms(1, 40, 280))[0]])
     # A uniform subset has 3 ± 1.6 of each.
-    assert counts.double().std(0).mean() < 0.6
+    assert counts.double().std(0).mean() < 0.9
 
 
 def test_each_kernel_has_its_own_subsets_whoever_is_beside_it():
