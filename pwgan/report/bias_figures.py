@@ -49,7 +49,7 @@ def bias_law(curves: pd.DataFrame) -> Figure:
     draws = curves["seed"].nunique()
     head(
         figure,
-        f"Bias of the mini-batch Wasserstein distance between two draws of one law; mean and 95 % interval, {draws} pairs",
+        f"Bias of the mini-batch Wasserstein distance, two draws of one law; mean and 95 % interval over {draws} pairs",
         "B by sampler above; B, D and U of each below. Values that are zero up to rounding are not shown.",
     )
     entries = {name: SAMPLERS[name] for name in samplers}
