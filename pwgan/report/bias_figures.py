@@ -9,7 +9,7 @@ from pwgan.report.panels import GUIDE, QUANTITIES, QUANTITY_LABELS, log_lines
 from pwgan.report.statistics import intervals
 from pwgan.report.style import SAMPLERS, grid, head, legend, themed
 
-FLOOR = {"color": "black", "linestyle": (0, (1, 1)), "linewidth": 1.1}
+FLOOR = {"color": "black", "linestyle": "-", "linewidth": 0.9}
 
 
 @themed
@@ -17,7 +17,7 @@ def bias_law(curves: pd.DataFrame) -> Figure:
     """Draw the curves of ``theory.bias.bias_curves``, log-log: B_M by sampler above, B_M, D_M and U_M below.
 
     One column for each data set; mean and 95 % interval over draws. Below, one row for each sampler whose batches part
-    the points. The dotted line is the EWD between the draws: a bias above it is more than what is to be measured.
+    the points. The black line is the EWD between the draws: a bias above it is more than what is to be measured.
     """
     keys = ["dataset", "sampler", "eval_batch", "n"]
     tidy = curves.melt([*keys, "seed"], [*QUANTITIES, "ewd"], var_name="measure")
@@ -30,9 +30,8 @@ def bias_law(curves: pd.DataFrame) -> Figure:
         part = table[table["dataset"] == dataset]
         biases = part[part["measure"] == "bias"].groupby("sampler", sort=False)
         found = {str(name): line for name, line in biases}
-        log_lines(
-            axes[0, column], {name: found[name] for name in samplers}, SAMPLERS, f"{dataset}, n = {part['n'].max()}"
-        )
+        ordered = {name: found[name] for name in samplers if name in found}
+        log_lines(axes[0, column], ordered, SAMPLERS, f"{dataset}, n = {part['n'].max()}")
         for row, sampler in enumerate(parting, start=1):
             chosen = part[(part["sampler"] == sampler) & part["measure"].isin(list(QUANTITIES))]
             lines = {str(name): line for name, line in chosen.groupby("measure", sort=False)}

@@ -21,10 +21,10 @@ def stratify(points: torch.Tensor, strata: int) -> torch.Tensor:
     the places ``bounds(n, m)[j]`` up to ``bounds(n, m)[j + 1]``: floor(n/m) or ceil(n/m) points each.
 
     points: (..., n, d), float or uint8 -> (..., n) int64, a permutation of the points for each leading index.
-    Why this rule (bias of random batches over that of stratified ones, two draws of 1024 points, m = 64): 13 on a ring
-    of eight Gaussians, 5.3 on a grid of 25, 1.8 on one Gaussian, 1.3 on digits (512 points). Cutting the widest
-    coordinate gives 11, 3.1, 1.8 and 1.2. Cuts moved to the largest gap, or to least squares, and points inside
-    strata chosen in step with those of other strata change these by a tenth at most, for and against.
+    Why this rule (bias of random batches over that of stratified ones, two draws of 1024 points, m = 64): it gives 13
+    on a ring of eight Gaussians, 5.3 on a grid of 25, 1.8 on one Gaussian and 1.3 on 512 digits; cutting the widest
+    coordinate gives 11, 3.1, 1.8 and 1.2. Moving cuts to the largest gap or to least squares changes these by a tenth
+    at most, and so does choosing points of neighbouring strata in step, for better on one law and worse on another.
     Raises ValueError where there are fewer points than strata. Source: sampling by strata, Cochran 1977, chapter 5;
     cuts along principal axes, Boley 1998 (PDDP).
     """
