@@ -16,7 +16,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_
 from pwgan.data import DataSet, datasets
 from pwgan.methods import Method, methods
 from pwgan.networks import DCGAN, MLP, Network
-from pwgan.options import Options, nearest
+from pwgan.options import Options, SamplerName, nearest
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 Device = Literal["auto", "cpu", "cuda"]
@@ -34,6 +34,7 @@ class Measures(Options):
     feature_samples: Annotated[int, Field(ge=FEWEST)] = 10000
     bias_points: Annotated[int, Field(ge=FEWEST)] = 1024
     bias_partitions: PositiveInt = 2
+    bias_samplers: list[SamplerName] = Field(default=["random"], min_length=1)
     inception_weights: Path | None = None
 
 

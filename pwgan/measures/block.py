@@ -170,13 +170,13 @@ class Block:
             if subject.generator is None
             else latent_samples(subject.seeds, "pool", n, subject.latent_dim)
         )
-        partitions = self.measures.bias_partitions
-        for m, report in bias_ladder(
-            heldout, pool.to(self.device), subject.generator, subject.seeds, self.sound, partitions
+        partitions, samplers = self.measures.bias_partitions, self.measures.bias_samplers
+        for sampler, m, report in bias_ladder(
+            heldout, pool.to(self.device), subject.generator, subject.seeds, self.sound, partitions, samplers
         ):
             for i, seed in enumerate(subject.seeds):
                 row = {name: float(values[i]) for name, values in report.items()}
-                self.bias_rows.append({"seed": seed, "sampler": "random", "eval_batch": m, "n": n, **row})
+                self.bias_rows.append({"seed": seed, "sampler": sampler, "eval_batch": m, "n": n, **row})
 
 
 def _counted(values: dict[str, float], suffix: str) -> dict[str, float]:

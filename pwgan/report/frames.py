@@ -12,6 +12,8 @@ REFERENCE = "data"
 """The reserved method of real training samples measured against the held-out set."""
 
 BIAS = ["ewd", "mbwd", "bias", "deviation", "bound", "differing", "cosine_batch", "cosine_mean"]
+BIAS_PARTS = ["matching_bias", "sampling_bias"]
+"""The bias of batches that do not part the pool, taken apart; for those that do, the first is all of it."""
 
 COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from pwgan.report.frames import REFERENCE, methods
 from pwgan.report.statistics import summary
-from pwgan.report.style import band, empty, grid, head, legend, log_limits, looks, seeds_of, themed
+from pwgan.report.style import SAMPLERS, band, empty, grid, head, legend, log_limits, looks, seeds_of, themed
 from pwgan.report.tables import bias_table, cost_table
 
 # Three of Tol's muted colours: no method has one of them.
@@ -37,45 +37,70 @@ ROUNDING = 1e-6
 
 
 def bias_data(bias: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick from the bias table what is drawn: B_M at each method's largest training m; D_M and U_M of two rows."""
-    table = bias_table(bias[bias["sampler"] == "random"], runs)
+    """Pick from the bias table what is drawn, at each method's largest training m.
+
+    B_M of all, and D_M and U_M of two rows, under the first sampler of the study; B_M of those two under the others.
+    """
+    table = bias_table(bias, runs)
     largest = table.groupby(["dataset", "method"])["batch_size"].transform("max")
     table = table[(table["batch_size"] == largest) | (table["method"] == REFERENCE)]
-    detailed = table["method"].isin([REFERENCE, _shown(table)]) & table["measure"].isin(list(QUANTITIES))
-    return table[(table["measure"] == "bias") | detailed].reset_index(drop=True)
+    detailed, first = table["method"].isin([REFERENCE, _shown(table)]), table["sampler"].isin(_samplers(table)[:1])
+    wanted = (table["measure"] == "bias") & (first | detailed)
+    return table[wanted | (table["measure"].isin(list(QUANTITIES)) & first & detailed)].reset_index(drop=True)
 
 
 @themed
 def bias(frame: pd.DataFrame) -> Figure:
-    """Draw bias against evaluation m, log-log: B_M of all methods above; B_M, D_M and U_M of two of them below."""
-    datasets, shown = list(frame["dataset"].unique()), _shown(frame)
+    """Draw bias against evaluation m, log-log: B_M of all methods above; B_M, D_M and U_M of two of them below.
+
+    Where a study has several samplers, that is of the first, and below stands B_M of the two methods under each.
+    """
+    datasets, shown, samplers = list(frame["dataset"].unique()), _shown(frame), _samplers(frame)
     details = [name for name in (REFERENCE, shown) if name is not None and (frame["method"] == name).any()]
     if not datasets:
         return empty("No bias was measured in this study.")
-    figure, axes = grid(1 + len(details), len(datasets), 2.2)
+    compared = details if len(samplers) > 1 else []
+    figure, axes = grid(1 + len(details) + len(compared), len(datasets), 2.2)
     look = looks(frame["method"])
+    by_first = frame[frame["sampler"].isin(samplers[:1])]
     for column, dataset in enumerate(datasets):
-        part = frame[frame["dataset"] == dataset]
-        biases = {name: line for name, line in part[part["measure"] == "bias"].groupby("method", sort=False)}
-        ax = axes[0, column]
-        _log_lines(ax, biases, look, f"{dataset}\n{seeds_of(part)}")
+        part = by_first[by_first["dataset"] == dataset]
+        log_lines(axes[0, column], _lines_of(part, "bias", "method"), look, f"{dataset}\n{seeds_of(part)}")
         for row, name in enumerate(details, start=1):
             chosen = part[part["method"] == name]
-            trained = "" if name == REFERENCE else f"; training m = {chosen['batch_size'].max()}"
             lines = {key: line for key, line in chosen.groupby("measure", sort=False)}
-            _log_lines(axes[row, column], lines, QUANTITIES, f"{_label(name)}{trained}")
+            log_lines(axes[row, column], lines, QUANTITIES, f"{_label(name)}{_trained(chosen, name)}")
+        for row, name in enumerate(compared, start=1 + len(details)):
+            chosen = frame[(frame["dataset"] == dataset) & (frame["method"] == name)]
+            title = f"{_label(name)}{_trained(chosen, name)}"
+            log_lines(axes[row, column], _lines_of(chosen, "bias", "sampler"), SAMPLERS, title)
         axes[-1, column].set_xlabel("evaluation m")
-    for row in range(1 + len(details)):
-        axes[row, 0].set_ylabel("bias $B_M$ (distance)" if row == 0 else "distance")
+    for row in range(len(axes)):
+        axes[row, 0].set_ylabel("distance" if 0 < row <= len(details) else "bias $B_M$ (distance)")
     head(
         figure,
         "Bias of the mini-batch Wasserstein distance; mean and 95 % interval over seeds",
-        "Values that are zero up to rounding, as at m = n, are not shown on the log axis.",
+        "Values that are zero up to rounding, as at m = n, or negative are not shown on the log axis."
+        + (f" Above, batches are {samplers[0]}; below, by sampler." if compared else ""),
     )
     entries = {_label(name): look[name] for name in look if name in set(frame["method"])}
     entries |= {QUANTITY_LABELS[name]: QUANTITIES[name] for name in QUANTITIES}
+    entries |= {name: SAMPLERS[name] for name in samplers if compared}
     legend(figure, entries | {"slope $m^{-1/2}$": GUIDE}, columns=5)
     return figure
+
+
+def _lines_of(part: pd.DataFrame, measure: str, key: str) -> dict[str, pd.DataFrame]:
+    return {str(name): line for name, line in part[part["measure"] == measure].groupby(key, sort=False)}
+
+
+def _samplers(frame: pd.DataFrame) -> list[str]:
+    """Return the samplers of a study in a fixed order."""
+    return [name for name in SAMPLERS if (frame["sampler"] == name).any()]
+
+
+def _trained(chosen: pd.DataFrame, name: str) -> str:
+    return "" if name == REFERENCE else f"; training m = {chosen['batch_size'].max()}"
 
 
 def coverage_data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -172,7 +197,7 @@ def _label(method: str) -> str:
     return "real samples" if method == REFERENCE else method
 
 
-def _log_lines(ax: Axes, lines: dict, look: dict, title: str) -> None:
+def log_lines(ax: Axes, lines: dict, look: dict, title: str) -> None:
     """Draw lines over evaluation m on log axes, and a guide of slope -1/2 through the first point of the first."""
     positive = {
         name: line[line["mean"] > ROUNDING * line["mean"].max()].sort_values("eval_batch")

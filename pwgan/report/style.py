@@ -45,6 +45,12 @@ themed = matplotlib.rc_context(RC)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 LINES = ("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1)), (0, (2, 1)))
+# Of the mini-batch samplers, in colours that no method has.
+SAMPLERS: dict[str, dict[str, Any]] = {
+    "random": {"color": "#444444", "marker": "o", "linestyle": "-"},
+    "stratified": {"color": "#117733", "marker": "s", "linestyle": "--"},
+    "dpp": {"color": "#AA4499", "marker": "^", "linestyle": "-."},
+}
 REFERENCE_LOOK: dict[str, Any] = {"color": "black", "linestyle": "--", "marker": "."}
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pwgan.report.frames import BIAS, CELL, REFERENCE, ordered, read
+from pwgan.report.frames import BIAS, BIAS_PARTS, CELL, REFERENCE, ordered, read
 from pwgan.report.names import TABLES
 from pwgan.report.statistics import intervals, summary, with_diverged
 from pwgan.runtime import whole_file
@@ -23,6 +23,8 @@ HEADINGS = {
     "deviation": "deviation D",
     "bound": "bound U",
     "differing": "differing partners",
+    "matching_bias": "B of matching",
+    "sampling_bias": "B of sampling",
     "cosine_batch": "cosine, one batch",
     "cosine_mean": "cosine, mean of batches",
     "seconds_per_block": "seconds per block",
@@ -52,7 +54,8 @@ def main_table(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 def bias_table(bias: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the mini-batch bias report over the ladder of evaluation m, long: one row for each quantity."""
-    tidy = bias.melt([*BIAS_ROWS, "seed"], BIAS, var_name="measure")
+    parts = BIAS_PARTS if (bias["sampler"] == "dpp").any() else []
+    tidy = bias.melt([*BIAS_ROWS, "seed"], [*BIAS, *parts], var_name="measure")
     return ordered(
         with_diverged(intervals(tidy, [*BIAS_ROWS, "measure"]), runs).sort_values("eval_batch", kind="stable")
     )
@@ -101,7 +104,8 @@ def readable(name: str, frame: pd.DataFrame) -> Table:
     if name == "bias":
         caption = (
             f"{INTERVALS} m is the mini-batch size in training, evaluation m the one of the mini-batch distance, n the "
-            "pool that both sides share. B = MBWD - EWD; 0 <= B <= D <= U up to rounding."
+            "pool that both sides share. B = MBWD - EWD; 0 <= B <= D <= U up to rounding. Subsets of a DPP do not part "
+            "the pool: their B is that of matching small batches plus that of sampling other points than the pool's."
         )
         return Table("Bias of the mini-batch distance", caption, _blocks(frame, BIAS_ROWS))
     if name == "datasets":

@@ -105,7 +105,7 @@ def test_a_generator_is_measured_on_fresh_latents(points):
         assert value_of(values, "modes@50", seed) == 0
     latent = latent_samples(seeds, "pool", 16, 3)
     held = points.heldout_tensor(torch.arange(16))
-    for m, report in bias_ladder(held, latent, made, seeds, sound(True, True), 1):
+    for _, m, report in bias_ladder(held, latent, made, seeds, sound(True, True), 1):
         rows = bias[bias["eval_batch"] == m]
         assert rows["seed"].tolist() == [2, 3] and (rows["sampler"] == "random").all()
         for name, expected in report.items():

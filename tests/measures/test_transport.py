@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from pwgan.measures.transport import bias_ladder, ladder, pool_size
+from pwgan.measures.transport import bias_ladder, ladder, pool_size, sampler_bias
 from pwgan.networks import MLP
 from pwgan.networks.seeds import initialise
-from pwgan.transport.samplers import random_order
+from pwgan.transport.minibatch import minibatch_wasserstein
+from pwgan.transport.samplers import batches, random_order
 
 N, SEEDS, PARTITIONS = 16, range(3), 2
-FIELDS = ["ewd", "mbwd", "bias", "deviation", "bound", "differing", "cosine_batch", "cosine_mean"]
+PARTS = ["matching_bias", "sampling_bias"]
+FIELDS = ["ewd", "mbwd", "bias", "deviation", "bound", "differing", *PARTS, "cosine_batch", "cosine_mean"]
 ALL = torch.ones(len(SEEDS), dtype=torch.bool)
 
 
@@ -87,6 +89,8 @@ def expected(real, latent, generator, s, m):
                 "deviation": float(gap.abs().mean()),
                 "bound": float((y[matching] - y[full]).norm(dim=-1).mean()),
                 "differing": float((matching != full).mean()),
+                "matching_bias": float(gap.mean()),
+                "sampling_bias": 0.0,
                 "cosine_batch": float(np.mean(cosines)),
                 "cosine_mean": float(mean),
             }
@@ -105,8 +109,8 @@ def test_every_rung_parts_the_pool(limit):
 
 def test_each_rung_is_what_a_plain_loop_finds(real, latent, generator):
     rungs = bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS)
-    assert [m for m, _ in rungs] == [4, 8, 16]
-    for m, report in rungs:
+    assert [m for _, m, _ in rungs] == [4, 8, 16]
+    for _, m, report in rungs:
         assert list(report) == FIELDS
         for s in range(len(SEEDS)):
             for name, value in expected(real, latent, generator, s, m).items():
@@ -115,7 +119,7 @@ def test_each_rung_is_what_a_plain_loop_finds(real, latent, generator):
 
 
 def test_the_whole_pool_as_one_mini_batch_has_no_bias(real, latent, generator):
-    (_, small), *_, (m, whole) = bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS)
+    (_, _, small), *_, (_, m, whole) = bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS)
     assert m == N
     for name in ("bias", "deviation", "bound"):
         np.testing.assert_allclose(whole[name], 0, atol=1e-12)
@@ -128,7 +132,7 @@ def test_the_whole_pool_as_one_mini_batch_has_no_bias(real, latent, generator):
 def test_points_measured_as_they_are_have_the_same_bias_and_no_gradient(real, latent, generator):
     with torch.no_grad():
         fake = generator(latent)
-    for (m, made), (m_too, given_points) in zip(
+    for (_, m, made), (_, m_too, given_points) in zip(
         bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS),
         bias_ladder(real, fake, None, SEEDS, ALL, PARTITIONS),
         strict=True,
@@ -146,7 +150,7 @@ def test_an_unsound_seed_is_nan_and_the_others_as_without_it(real, latent, gener
         for parameter in generator.parameters():
             parameter[1] = ruined
     after = bias_ladder(real, latent, generator, SEEDS, torch.tensor([True, False, True]), PARTITIONS)
-    for (_, sound), (_, masked) in zip(before, after, strict=True):
+    for (_, _, sound), (_, _, masked) in zip(before, after, strict=True):
         for name in FIELDS:
             assert torch.equal(masked[name][[0, 2]], sound[name][[0, 2]]), name
             assert masked[name][1].isnan()
@@ -156,7 +160,7 @@ def test_a_seed_s_report_does_not_depend_on_its_neighbours(real, latent, generat
     alone, _ = MLP(width=5, depth=1, latent_dim=3).build(range(2, 3), (2,), "none")
     initialise(alone, range(2, 3), "generator")
     together = bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS)
-    for (_, all_three), (_, own) in zip(
+    for (_, _, all_three), (_, _, own) in zip(
         together, bias_ladder(real, latent[2:], alone, range(2, 3), ALL[:1], PARTITIONS), strict=True
     ):
         for name in FIELDS:
@@ -168,3 +172,40 @@ def test_measuring_leaves_no_gradient_and_changes_no_weight(real, latent, genera
     bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS)
     assert all(p.grad is None for p in generator.parameters())
     assert all(torch.equal(a, b) for a, b in zip(before, generator.parameters(), strict=True))
+
+
+def test_each_sampler_has_a_ladder_and_random_is_as_without_the_others(real, latent, generator):
+    names = ("random", "stratified", "dpp")
+    all_three = bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS, names)
+    assert [(name, m) for name, m, _ in all_three] == list(itertools.product(names, (4, 8, 16)))
+    for (_, _, beside), (_, _, alone) in zip(
+        all_three, bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS), strict=False
+    ):
+        assert all(torch.equal(beside[name], alone[name]) for name in FIELDS)
+    for name, m, report in all_three:
+        assert list(report) == FIELDS
+        torch.testing.assert_close(report["matching_bias"] + report["sampling_bias"], report["bias"])
+        assert (report["matching_bias"] > -1e-12).all()
+        unknown = name == "dpp" and m < N
+        for field in ("deviation", "bound", "differing", "cosine_batch", "cosine_mean"):
+            assert report[field].isnan().all() == unknown, (name, m, field)
+        assert ((report["sampling_bias"] != 0).any()) == unknown
+
+
+def test_the_bias_of_subsets_is_taken_apart_through_their_union(real, latent):
+    """Against scipy, over every subset and over all points drawn, each as often as it was."""
+    x, y = real.double()[None], latent[:1, :, :2].double()
+    drawn = [batches("dpp", side, 4, [("test", name)]) for name, side in (("x", x), ("y", y))]
+    whole = torch.arange(N).view(1, 1, N)
+    full = minibatch_wasserstein(x, y, whole, whole)
+    report, mini = sampler_bias(x, y, full, "dpp", *drawn)
+    assert mini is None
+    a, b = x[0].numpy(), y[0].numpy()
+    pairs = [(a[i], b[j]) for i, j in zip(*(d[0].numpy() for d in drawn), strict=True)]
+    costs = [cdist(p, q)[np.arange(4), optimal(p, q)].mean() for p, q in pairs]
+    p, q = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    union, exact = (cdist(p, q)[np.arange(N), optimal(p, q)].mean() for p, q in ((p, q), (a, b)))
+    assert float(report["mbwd"]) == pytest.approx(np.mean(costs))
+    assert float(report["matching_bias"]) == pytest.approx(np.mean(costs) - union)
+    assert float(report["sampling_bias"]) == pytest.approx(union - exact)
+    assert len(set(map(tuple, p))) < N  # a union of subsets, no partition

@@ -10,7 +10,7 @@ from PIL import Image
 from pwgan.report import curves, figures, panels, samples
 from pwgan.report.frames import read
 from pwgan.report.names import FIGURE_FORMATS, figure_names
-from pwgan.report.style import looks
+from pwgan.report.style import SAMPLERS, looks
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -220,3 +220,25 @@ def test_drawing_imports_no_torch_and_names_import_no_numpy():
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bias_by_sampler_stands_below(study):
+    results, _ = study(datasets=("ring8",), methods=("gan", "pwgan"), sizes=(16,), seeds=2)
+    bias, runs = read(results, "bias"), read(results, "runs")
+    parts = {"matching_bias": bias["bias"], "sampling_bias": 0.0}
+    others = [bias.assign(sampler=name, bias=bias["bias"] / 10, **parts) for name in ("stratified", "dpp")]
+    frame = panels.bias_data(pd.concat([bias, *others], ignore_index=True), runs)
+    assert set(frame.loc[frame["sampler"] != "random", "measure"]) == {"bias"}
+    figure = panels.bias(frame)
+    assert len(figure.axes) == 5
+    for ax, method in zip(figure.axes[3:], ("data", "pwgan"), strict=True):
+        for name, style in SAMPLERS.items():
+            ((_, y),) = lines(ax, style)
+            held = frame[(frame["method"] == method) & (frame["sampler"] == name) & (frame["measure"] == "bias")]
+            np.testing.assert_array_equal(y, held.loc[held["eval_batch"] < 1024, "mean"])
+    # The panels above are those of a study with random batches alone.
+    alone = panels.bias(panels.bias_data(bias, runs))
+    assert len(alone.axes) == 3
+    for above, same in zip(figure.axes, alone.axes, strict=False):
+        for line, other in zip(above.get_lines(), same.get_lines(), strict=True):
+            np.testing.assert_array_equal(line.get_ydata(), other.get_ydata())

@@ -64,6 +64,8 @@ TRAINING_CODE = code(
     "transport/vector.py",
     "transport/gpu_*.py",
     "transport/samplers.py",
+    "transport/stratify.py",
+    "transport/dpp.py",
     "data/store.py",
 )
 FIGURE_CODE = code(

@@ -1,0 +1,57 @@
+"""The figure of the bias between two draws of one law."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pwgan.report.panels import GUIDE, QUANTITIES, QUANTITY_LABELS, log_lines
+from pwgan.report.statistics import intervals
+from pwgan.report.style import SAMPLERS, grid, head, legend, themed
+
+FLOOR = {"color": "black", "linestyle": "-", "linewidth": 0.9}
+
+
+@themed
+def bias_law(curves: pd.DataFrame) -> Figure:
+    """Draw the curves of ``theory.bias.bias_curves``, log-log: B_M by sampler above, B_M, D_M and U_M below.
+
+    One column for each data set; mean and 95 % interval over draws. Below, one row for each sampler whose batches part
+    the points. The black line is the EWD between the draws: a bias above it is more than what is to be measured.
+    """
+    keys = ["dataset", "sampler", "eval_batch", "n"]
+    tidy = curves.melt([*keys, "seed"], [*QUANTITIES, "ewd"], var_name="measure")
+    table = intervals(tidy, [*keys, "measure"])
+    datasets = list(table["dataset"].unique())
+    samplers = [name for name in SAMPLERS if (table["sampler"] == name).any()]
+    parting = [name for name in samplers if name != "dpp"]
+    figure, axes = grid(1 + len(parting), len(datasets), 2.1)
+    for column, dataset in enumerate(datasets):
+        part = table[table["dataset"] == dataset]
+        biases = part[part["measure"] == "bias"].groupby("sampler", sort=False)
+        found = {str(name): line for name, line in biases}
+        ordered = {name: found[name] for name in samplers if name in found}
+        log_lines(axes[0, column], ordered, SAMPLERS, f"{dataset}, n = {part['n'].max()}")
+        for row, sampler in enumerate(parting, start=1):
+            chosen = part[(part["sampler"] == sampler) & part["measure"].isin(list(QUANTITIES))]
+            lines = {str(name): line for name, line in chosen.groupby("measure", sort=False)}
+            log_lines(axes[row, column], lines, QUANTITIES, sampler)
+        floor = part.loc[part["measure"] == "ewd", "mean"].mean()
+        for ax in axes[:, column]:
+            low, high = ax.get_ylim()
+            ax.set_ylim(min(low, floor / 1.3), max(high, floor * 1.3))
+            ax.axhline(floor, **FLOOR)
+        axes[-1, column].set_xlabel("mini-batch size m")
+    axes[0, 0].set_ylabel("bias $B_M$ (distance)")
+    for row in range(1, len(axes)):
+        axes[row, 0].set_ylabel("distance")
+    draws = curves["seed"].nunique()
+    head(
+        figure,
+        f"Bias of the mini-batch Wasserstein distance, two draws of one law; mean and 95 % interval over {draws} pairs",
+        "B by sampler above; B, D and U of each below. Values that are zero up to rounding are not shown.",
+    )
+    entries = {name: SAMPLERS[name] for name in samplers}
+    entries |= {QUANTITY_LABELS[name]: look for name, look in QUANTITIES.items()}
+    legend(figure, entries | {"slope $m^{-1/2}$": GUIDE, "EWD of the draws": FLOOR}, columns=4)
+    return figure

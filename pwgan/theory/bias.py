@@ -1,0 +1,148 @@
+"""The bias of mini-batch matching between two draws of one law, for every sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pwgan.data.mixtures import Grid25, Ring8
+from pwgan.measures.transport import ladder, sampler_bias
+from pwgan.options import SamplerName, nearest
+from pwgan.report.statistics import interval
+from pwgan.runtime import seed_of
+from pwgan.transport.minibatch import minibatch_wasserstein
+from pwgan.transport.samplers import batches
+
+DRAWS, PARTITIONS = 5, 4
+"""Pairs of draws, and partitions of each: twenty of both sides behind every mean."""
+DPP_SIZES = (4, 16, 64)
+"""Rungs on which k-DPP subsets are drawn: each takes an eigendecomposition."""
+FIT = 16
+"""Slopes are fitted where m <= n / FIT: nearer to n the bias falls to its zero at m = n, whatever the law."""
+
+Pair = tuple[torch.Tensor, torch.Tensor]
+
+
+def _mixture(law: type[Ring8] | type[Grid25]) -> Callable[[int], Pair]:
+    def pair(seed: int) -> Pair:
+        rng = np.random.default_rng(seed_of("bias", law.name, seed))
+        modes, weights = law.mixture()
+        places = modes[rng.choice(len(modes), size=(2, 1024), p=weights)]
+        x, y = torch.from_numpy(places + law.sigma * rng.standard_normal(places.shape))
+        return x, y
+
+    return pair
+
+
+def _halves(points: np.ndarray, n: int, *stream: object) -> Pair:
+    """Return two disjoint random sets of n rows each."""
+    chosen = points[np.random.default_rng(seed_of("bias", *stream)).permutation(len(points))[: 2 * n]]
+    return torch.from_numpy(chosen[:n]), torch.from_numpy(chosen[n:])
+
+
+def _digits(seed: int) -> Pair:
+    from sklearn.datasets import load_digits
+
+    return _halves(load_digits().data / 8 - 1, 512, "digits", seed)
+
+
+def _patches(seed: int) -> Pair:
+    """Patches of 8×8 pixels and three colours, side by side in the two photographs that scikit-learn holds."""
+    from sklearn.datasets import load_sample_images
+
+    cut = []
+    for photograph in load_sample_images().images:
+        rows, columns = photograph.shape[0] // 8, photograph.shape[1] // 8
+        whole = photograph[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8, 3)
+        cut.append(whole.swapaxes(1, 2).reshape(rows * columns, -1))
+    return _halves(np.concatenate(cut) / 127.5 - 1, 1024, "patches", seed)
+
+
+PAIRS: dict[str, Callable[[int], Pair]] = {
+    "ring8": _mixture(Ring8),
+    "grid25": _mixture(Grid25),
+    "digits": _digits,
+    "patches": _patches,
+}
+"""By data set: two draws (n, d) of its law, n = 1024 (512 digits, of which there are 1797)."""
+
+
+def bias_curves(
+    datasets: Iterable[str] = tuple(PAIRS), samplers: Iterable[SamplerName] = get_args(SamplerName)
+) -> pd.DataFrame:
+    """EWD, MBWD and the bias against m between two draws of one law, each row the mean of PARTITIONS partitions.
+
+    One row for each data set, draw (``seed``), sampler and m = 4, 8, ..., n (DPP_SIZES for ``dpp``), with the columns
+    of ``sampler_bias`` and ``n``. The ``ewd`` is the floor: what no generator can be nearer to the data than the data.
+    Raises ValueError for an unknown data set. Source: article D3-D6.
+    """
+    rows = []
+    for dataset in datasets:
+        pairs = [PAIRS[nearest(dataset, PAIRS, "data set")](seed) for seed in range(DRAWS)]
+        x, y = (torch.stack(side) for side in zip(*pairs, strict=True))
+        n = x.shape[1]
+        whole = torch.arange(n).expand(DRAWS, 1, n)
+        full = minibatch_wasserstein(x, y, whole, whole)
+        for sampler in samplers:
+            for m in [m for m in ladder(n) if sampler != "dpp" or m in DPP_SIZES]:
+                reports = []
+                for part in range(PARTITIONS if m < n else 1):
+                    x_batches, y_batches = (
+                        batches(sampler, side, m, [("law", name, seed, m, part) for seed in range(DRAWS)])
+                        for name, side in (("real", x), ("generated", y))
+                    )
+                    reports.append(sampler_bias(x, y, full, sampler, x_batches, y_batches)[0])
+                mean = {key: torch.stack([report[key] for report in reports]).mean(0) for key in reports[0]}
+                for seed in range(DRAWS):
+                    values = {key: float(value[seed]) for key, value in mean.items()}
+                    rows.append(
+                        {"dataset": dataset, "seed": seed, "sampler": sampler, "eval_batch": m, "n": n, **values}
+                    )
+    return pd.DataFrame(rows)
+
+
+def bias_slopes(curves: pd.DataFrame, measures: Iterable[str] = ("bias", "deviation", "bound")) -> pd.DataFrame:
+    """Exponent s of each quantity, B_M ~ m^s, by least squares of its logarithm on that of m <= n / FIT.
+
+    Fitted to each draw apart: ``slope`` is the mean, with its 95 % Student interval over the ``draws``; NaN where a
+    value is not positive. For two draws of one law, s = -1/2 is expected of random batches: the Wasserstein distance
+    between two samples of m from a mixture is, at a scale below the distance of its modes, the error of their
+    proportions, and that is of the order m^-1/2. Source: Sommerfeld and Munk 2018 for laws of finite support.
+    """
+    fitted = curves[(curves["eval_batch"] * FIT <= curves["n"]) & (curves["sampler"] != "dpp")]
+    rows = []
+    for (dataset, sampler), part in fitted.groupby(["dataset", "sampler"], sort=False):
+        for measure in measures:
+            slopes = [_slope(own["eval_batch"], own[measure]) for _, own in part.groupby("seed")]
+            mean, half_width, draws = interval(slopes)
+            rungs = {"m_from": part["eval_batch"].min(), "m_to": part["eval_batch"].max()}
+            key = {"dataset": dataset, "sampler": sampler, "measure": measure}
+            rows.append({**key, "slope": mean, "half_width": half_width, "draws": draws, **rungs})
+    return pd.DataFrame(rows)
+
+
+def bias_ratios(curves: pd.DataFrame, m: int = 64) -> pd.DataFrame:
+    """How many times the bias of random batches is that of the others at m: ``ratio`` of the means over draws.
+
+    Its 95 % interval is that of the ratio in each draw. One row for each data set and sampler but ``random``.
+    """
+    rung = curves[curves["eval_batch"] == m]
+    rows = []
+    for dataset, part in rung.groupby("dataset", sort=False):
+        biases = part.pivot(index="seed", columns="sampler", values="bias")
+        for sampler in biases.columns.drop("random"):
+            half_width = interval(biases["random"] / biases[sampler]).half_width
+            ratio = biases["random"].mean() / biases[sampler].mean()
+            key = {"dataset": dataset, "sampler": sampler, "eval_batch": m}
+            rows.append({**key, "ratio": ratio, "half_width": half_width, "draws": len(biases)})
+    return pd.DataFrame(rows)
+
+
+def _slope(m: pd.Series, values: pd.Series) -> float:
+    if not (values > 0).all():
+        return float("nan")
+    return float(np.polyfit(np.log(m), np.log(values), 1)[0])
