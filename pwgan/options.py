@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 T = TypeVar("T")
 
 CostName = Literal["euclidean", "sqeuclidean"]
+SamplerName = Literal["random", "stratified", "dpp"]
 
 
 class Options(BaseModel):
