@@ -140,6 +140,15 @@ FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.cells]
 REFERENCES = [f"{RESULTS}/{dataset}/data" for dataset in STUDY.datasets]
 AGGREGATES = expand(
     "<results>/{name}.parquet",
-    name=["measures", "bias", "history", "runs", "costs", "datasets"],
+    name=[
+        "measures",
+        "bias",
+        "history",
+        "ranking",
+        "mode_steps",
+        "runs",
+        "costs",
+        "datasets",
+    ],
 )
 FIGURES = figure_names(STUDY.datasets)

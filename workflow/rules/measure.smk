@@ -3,12 +3,18 @@
 # input:  the stored data set, its classifier if it has labels, the trained generators
 # output: measures.parquet  one row for each seed and measure
 #         bias.parquet      EWD, MBWD, bias, bounds and gradient cosines over a ladder of evaluation m
+#         mode_steps.parquet  samples at each mode at each evaluation of the training
 #         measures.json     seconds and memory of each group of measures
 
 
 rule measure:
     input:
         run="<block>/run.json",
+        left=expand(
+            "<block>/{file}",
+            file=["history.parquet", "ranking.parquet", "snapshots.safetensors"],
+            allow_missing=True,
+        ),
         generator="<block>/generator.safetensors",
         data=rules.data.output,
         classifier=classifier,
@@ -16,6 +22,7 @@ rule measure:
     output:
         "<block>/measures.parquet",
         "<block>/bias.parquet",
+        "<block>/mode_steps.parquet",
         "<block>/measures.json",
     log:
         "<logs>/measure/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
