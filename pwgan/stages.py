@@ -89,6 +89,18 @@ def measure(options: Namespace) -> None:
         block.write(options.input, labels)
 
 
+def signal(options: Namespace) -> None:
+    """Measure what critics tell a block's generators that stand still."""
+    from pwgan.data.store import read_data
+    from pwgan.measures.signal import block_signal
+
+    block, critics = read_training(options.cell), [read_training(text) for text in options.critics]
+    labels = {"dataset": block.dataset, "method": block.method, "batch_size": block.batch_size}
+    with claimed_device(options.device) as device:
+        rows = block_signal(options.input, block, critics, read_data(options.data), device)
+    write_table(options.input / "signal.parquet", [{**labels, **row} for row in rows])
+
+
 def reference(options: Namespace) -> None:
     """Measure real training samples."""
     from pwgan.data.store import read_data

@@ -45,14 +45,12 @@ class Trainer:
         self.critic_steps = self.method.critic_steps if isinstance(self.method, AdversarialMethod) else 0
         self.draws = Draws(cell.seed_range, device)
         self.real = torch.from_numpy(data.train).to(device)
-        real = points(to_float(self.real), 0)
-        self.sampler = build_sampler(self.method.sampler, real, cell.batch_size, cell.seed_range, device)
+        self.sampler = build_sampler(self.method.sampler, self.real, cell.batch_size, cell.seed_range, device)
         heldout = points(data.heldout_tensor(torch.arange(cell.evaluation_points), device), 0)
         self.heldout = heldout.expand(cell.seeds, -1, -1)
-        tied = len(self.real) if isinstance(self.method, TiedMethod) else 0
-        self.tied = latent_samples(cell.seed_range, "tied", tied, cell.network.latent_dim).to(device)
-        shown = SNAPSHOT[data.kind]
-        self.shown = latent_samples(cell.seed_range, "snapshot", shown, cell.network.latent_dim).to(device)
+        tied, z = len(self.real) if isinstance(self.method, TiedMethod) else 0, cell.network.latent_dim
+        self.tied = latent_samples(cell.seed_range, "tied", tied, z).to(device)
+        self.shown = latent_samples(cell.seed_range, "snapshot", SNAPSHOT[data.kind], z).to(device)
         self.state = self._fresh_state()
 
     def _fresh_state(self) -> State:
@@ -133,12 +131,7 @@ class Trainer:
         for k in range(each_iteration):
             number = state.step * each_iteration + k
             if k < self.critic_steps and isinstance(method, AdversarialMethod):
-                with torch.no_grad():
-                    batch = self._batch(number)
-                loss = method.critic_loss(nets, batch)
-                self._descend("critic", state.record(loss, CRITIC_LOSS))
-                method.after_critic_step(nets)
-                losses[0] = loss.detach()
+                losses[0] = self.critic_step(method, number)
             else:
                 # The critic's own gradients are not wanted here, and would be computed for nothing.
                 nets.critic.requires_grad_(False)
@@ -147,6 +140,15 @@ class Trainer:
                 nets.critic.requires_grad_(True)
                 losses[1] = loss.detach()
         return torch.where(state.fate == RUNNING, losses, torch.nan)
+
+    def critic_step(self, method: AdversarialMethod, number: int) -> torch.Tensor:
+        """Take one step of the critic on batch ``number`` and return its losses, (S,)."""
+        with torch.no_grad():
+            batch = self._batch(number)
+        loss = method.critic_loss(self.state.nets, batch)
+        self._descend("critic", self.state.record(loss, CRITIC_LOSS))
+        method.after_critic_step(self.state.nets)
+        return loss.detach()
 
     def _batch(self, number: int) -> Batch:
         index = self.sampler.batch(number)
