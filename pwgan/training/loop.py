@@ -231,7 +231,7 @@ class Trainer:
         fake, sound = self._generate(self.shown)
         fake = torch.where(sound[:, None, None], fake, torch.nan).unflatten(-1, self.data.train.shape[1:])
         batch = self.sampler.batch(state.step * (self.critic_steps + self.method.generator_steps)).cpu()
-        auc = torch.empty(0, self.cell.seeds, dtype=torch.float64)
+        auc = torch.empty(0, self.cell.seeds, dtype=torch.float64, device=self.device)
         taken = Snapshot(state.step, fake.to(STORED[self.data.kind]).cpu(), batch, auc)
         if self.critic_steps:
             auc = rankings(state.nets.critic.eval(), self.real, [*state.snapshots, taken])
