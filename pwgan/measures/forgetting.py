@@ -105,8 +105,8 @@ def run_measures(
 
     Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples). ``floor`` is the EWD of ``points``
     real samples, as many as the history's. ``coverage-lost``: ``coverage_lost`` of the snapshots;
-    ``ewd-above-floor``, ``ewd-trend`` and ``ewd-variance``: ``settling`` of the history; ``ranking`` and
-    ``ranking-lost``: ``ranking_lost`` of the critic, where there is one. NaN, and no counts, for what is not finite.
+    ``ewd-above-floor``, ``ewd-trend`` and ``ewd-variance``: ``settling`` of the history; ``critic-auc`` and
+    ``critic-auc-lost``: ``ranking_lost`` of the critic, where there is one. NaN, and no counts, for what is not finite.
     """
     kept = load_file(folder / "snapshots.safetensors")
     steps, snapshots = kept["steps"].numpy(), kept["samples"].transpose(0, 1).numpy()
@@ -132,7 +132,7 @@ def run_measures(
         if len(ranked["seed"]):
             own = ranked["seed"] == seed
             ranks = ranking_lost(*(ranked[name][own] for name in ("step", "earlier_step", "auc")))
-            names = (f"ranking@{samples.shape[1]}", f"ranking-lost@{samples.shape[1]}")
+            names = (f"critic-auc@{samples.shape[1]}", f"critic-auc-lost@{samples.shape[1]}")
             measured |= dict(zip(names, ranks, strict=True))
         values.append(measured)
     return _rows(values, seeds), counted

@@ -10,7 +10,16 @@ from safetensors.torch import save_file
 
 from pwgan.__main__ import main
 from pwgan.data.store import read_data
-from pwgan.measures.forgetting import coverage_lost, label_counts, mode_counts, ranking_lost, run_measures, settling
+from pwgan.measures.classifier import Classifier
+from pwgan.measures.forgetting import (
+    coverage_lost,
+    label_counts,
+    mode_counts,
+    ranking_lost,
+    run_measures,
+    settling,
+    step_counts,
+)
 
 MODES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
 
@@ -89,7 +98,7 @@ def test_a_run_is_measured_by_what_it_left(ring8, tmp_path):
     found = {(row["seed"], row["measure"]): row["value"] for row in values}
     assert found[0, "coverage-lost@16"] == 3 and np.isnan(found[1, "coverage-lost@16"])
     assert found[0, "ewd-above-floor@32"] == pytest.approx(0.3) and np.isnan(found[1, "ewd-above-floor@32"])
-    assert found[0, "ranking@16"] == pytest.approx(0.75) and found[0, "ranking-lost@16"] == pytest.approx(0.15)
+    assert found[0, "critic-auc@16"] == pytest.approx(0.75) and found[0, "critic-auc-lost@16"] == pytest.approx(0.15)
     frame = pd.DataFrame(counts)
     assert frame.groupby("seed")["step"].unique().map(list).tolist() == [[0, 10, 20], [0, 10]]
     last = frame.query("seed == 0 and step == 20")
@@ -115,7 +124,7 @@ def test_measuring_a_trained_block_writes_them(ring8, tiny, tmp_path):
     assert main(["measure", cell.model_dump_json(), *common, "--input", str(tmp_path)]) == 0
     measures, counts = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("measures", "mode_steps"))
     own = {"coverage-lost@256", *(f"ewd-{what}@32" for what in ("above-floor", "trend", "variance"))}
-    own |= {"ranking@256", "ranking-lost@256"}
+    own |= {"critic-auc@256", "critic-auc-lost@256"}
     assert own <= set(measures["measure"])
     assert measures.loc[measures["measure"].isin(own), "value"].notna().all()
     assert len(counts) == 2 * 5 * 8 and (counts["method"] == "wgan").all()
@@ -124,3 +133,19 @@ def test_measuring_a_trained_block_writes_them(ring8, tiny, tmp_path):
     above = measures[measures["measure"] == "ewd-above-floor@32"].set_index("seed")["value"]
     floors = (final - above).tolist()
     assert floors[0] == pytest.approx(floors[1]) and 0.05 < floors[0] < 1
+
+
+def test_pictures_are_counted_by_their_predicted_class(ring8):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        classifier = Classifier(1, 3)
+    rng = np.random.default_rng(0)
+    pictures = rng.uniform(-2, 2, (2, 40, 1, 8, 8)).astype(np.float16)
+    data = read_data(ring8)
+    unknown = type(data)(train=data.train, heldout=data.heldout, name="pictures", about={})
+    counts, suffix = step_counts(pictures, unknown, classifier)
+    assert suffix == "-classifier@40" and counts.shape == (2, 3)
+    for t in range(2):
+        labels = classifier.predict(torch.from_numpy(pictures[t].astype(np.float32).clip(-1, 1)))
+        assert counts[t].tolist() == [(labels == k).sum().item() for k in range(3)]
+    assert step_counts(pictures, unknown, None) is None
