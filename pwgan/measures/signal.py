@@ -19,7 +19,7 @@ from pwgan.training.samples import latent_samples
 Weights = dict[str, torch.Tensor]
 Rows = list[dict[str, Any]]
 POOL = 256  # samples that the generator's gradient is taken on, the same at every step
-STEPS = 1024
+STEPS = 512
 SIGNAL = ("critic_loss", "parameter_gradient", "sample_gradient")
 
 
