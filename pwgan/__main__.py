@@ -66,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--input", type=Path, required=True, help="the folder of the block")
     measure.add_argument("--classifier", type=Path)
 
+    signal = cell("signal", "Train critics against one block's generators that stand still; measure what they tell.")
+    signal.add_argument("--input", type=Path, required=True, help="the folder of the block")
+    signal.add_argument("--critics", nargs="+", required=True, help="cells whose methods have critics, as CELL")
+
     reference = verb("reference", "Measure real training samples as if they were generated: the floor of each measure.")
     reference.add_argument("cell", help="what to measure, as JSON")
     reference.add_argument("--data", type=Path, required=True)

@@ -54,13 +54,17 @@ def write_json(path: str | Path, content: Any) -> None:
         aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
-def write_table(path: str | Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows as parquet, whole or not at all; without pandas, whose import every job would wait for."""
+def write_table(path: str | Path, rows: list[dict[str, Any]], types: dict[str, str] | None = None) -> None:
+    """Write rows as parquet, whole or not at all; without pandas, whose import every job would wait for.
+
+    ``types`` names columns and their types for tables that may have no rows to tell them by.
+    """
     import pyarrow
     from pyarrow import parquet
 
     with whole_file(path) as aside:
-        parquet.write_table(pyarrow.Table.from_pylist(rows), aside)
+        schema = None if types is None else pyarrow.schema(list(types.items()))
+        parquet.write_table(pyarrow.Table.from_pylist(rows, schema), aside)
 
 
 def visible_gpus() -> list[str]:

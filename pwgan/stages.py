@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pwgan.runtime import claimed_device, exclusive
+from pwgan.runtime import claimed_device, exclusive, write_table
 from pwgan.study import DATA, read_cell, read_data_cell, read_reference, read_study, read_training
 
 
@@ -71,6 +71,7 @@ def measure(options: Namespace) -> None:
 
     from pwgan.data.store import read_data
     from pwgan.measures.block import Block, generated
+    from pwgan.measures.forgetting import MODE_STEPS
     from pwgan.training.run import load_generator
 
     cell = read_cell(options.cell)
@@ -82,8 +83,22 @@ def measure(options: Namespace) -> None:
         subject = generated(generator, training.seed_range, training.network.latent_dim, sound)
         block = Block(subject, read_data(options.data), cell.measures, cell.features, options.classifier, device)
         block.run()
+        counts = block.along_training(options.input, training.evaluation_points)
         labels = {"dataset": training.dataset, "method": training.method, "batch_size": training.batch_size}
+        write_table(options.input / "mode_steps.parquet", [{**labels, **row} for row in counts], MODE_STEPS)
         block.write(options.input, labels)
+
+
+def signal(options: Namespace) -> None:
+    """Measure what critics tell a block's generators that stand still."""
+    from pwgan.data.store import read_data
+    from pwgan.measures.signal import block_signal
+
+    block, critics = read_training(options.cell), [read_training(text) for text in options.critics]
+    labels = {"dataset": block.dataset, "method": block.method, "batch_size": block.batch_size}
+    with claimed_device(options.device) as device:
+        rows = block_signal(options.input, block, critics, read_data(options.data), device)
+    write_table(options.input / "signal.parquet", [{**labels, **row} for row in rows])
 
 
 def reference(options: Namespace) -> None:

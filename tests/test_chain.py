@@ -17,7 +17,7 @@ from pwgan.report.names import TABLES, figure_names
 from pwgan.study import read_study
 
 DIVERGED = "wild"
-FRAMES = ["measures", "bias", "history", "runs", "costs", "datasets"]
+FRAMES = ["measures", "bias", "history", "ranking", "mode_steps", "runs", "costs", "datasets"]
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def test_help_names_every_verb(capsys):
         main(["--help"])
     assert end.value.code == 0
     told = capsys.readouterr().out
-    for verb in ("cells", "schema", "data", "classifier", "train", "measure", "reference", "aggregate", "tables"):
+    for verb in ("cells", "schema", "data", "classifier", "train", "measure", "signal", "reference", "aggregate"):
         assert verb in told
 
 

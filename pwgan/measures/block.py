@@ -14,6 +14,7 @@ import torch
 from pwgan.data.store import StoredData
 from pwgan.measures.classifier import Classifier, load_classifier
 from pwgan.measures.features import extractor
+from pwgan.measures.forgetting import Rows, run_measures
 from pwgan.measures.frechet import feature_measures
 from pwgan.measures.modes import label_coverage, mode_coverage
 from pwgan.measures.transport import bias_ladder, pool_size
@@ -91,6 +92,18 @@ class Block:
             if len(self.values) + len(self.bias_rows) > before:
                 self.costs[name] = cost
                 log.info("%s: %.1f s, %.0f MB", name, cost.seconds, cost.peak_memory_mb)
+
+    def along_training(self, folder: Path, evaluation_points: int) -> Rows:
+        """Add what the run in ``folder`` left along training, and return its counts of each mode at each step."""
+        with measured_cost(self.device) as cost:
+            seeds = self.subject.seeds
+            floor = Block(real(self.data, len(seeds)), self.data, self.measures, "none", None, self.device)
+            floor.ewd_at(evaluation_points)
+            mean = float(np.mean([row["value"] for row in floor.values]))
+            values, counts = run_measures(folder, self.data, self.classifier, seeds, mean, evaluation_points)
+            self.values += values
+        self.costs["training"] = cost
+        return counts
 
     def write(self, folder: Path, labels: dict[str, Any]) -> None:
         """Write measures.parquet, bias.parquet and measures.json; ``labels`` are the columns that name the block."""

@@ -41,9 +41,7 @@ def mode_coverage(
         raise ValueError("modes must be distinct; merge those in one place and add up their weights")
     weights = _weights(weights, len(modes))
 
-    # By torch, which is loaded anyway: scipy.spatial takes longer to import than all of this to compute.
-    apart = torch.cdist(torch.from_numpy(samples), torch.from_numpy(modes), compute_mode="donot_use_mm_for_euclid_dist")
-    distance, nearest = (part.numpy() for part in apart.min(1))
+    distance, nearest = nearest_mode(samples, modes)
     good = distance <= RADIUS * sigma
     centred, nearest = (samples - modes[nearest])[good], nearest[good]
     counts = np.bincount(nearest, minlength=len(modes))
@@ -53,6 +51,14 @@ def mode_coverage(
         "kl": _kl(counts, weights),
         "std-ratio": _mean_std(centred, nearest, counts) / sigma,
     }
+
+
+def nearest_mode(samples: np.ndarray, modes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distance to the nearest mode and its number, (n,) each: samples (n, d), modes (k, d), one dtype."""
+    # By torch, which is loaded anyway: scipy.spatial takes longer to import than all of this to compute.
+    apart = torch.cdist(torch.from_numpy(samples), torch.from_numpy(modes), compute_mode="donot_use_mm_for_euclid_dist")
+    distance, nearest = apart.min(1)
+    return distance.numpy(), nearest.numpy()
 
 
 def label_coverage(labels: np.ndarray, classes: int, weights: np.ndarray | None = None) -> dict[str, float]:

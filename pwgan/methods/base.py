@@ -10,7 +10,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from pwgan.lazy import torch
 from pwgan.networks import CriticNorm
-from pwgan.options import Options
+from pwgan.options import Options, SamplerName
 
 if TYPE_CHECKING:
     from pwgan.transport.wasserstein import Transport
@@ -45,7 +45,8 @@ class Batch:
     """One mini-batch of every seed.
 
     ``real`` (S, m, *sample) are the training samples number ``index`` (S, m); ``latent`` (S, m, z) are standard normal,
-    drawn afresh or, for a ``TiedMethod``, those tied to ``real``;
+    drawn afresh (and chosen among, where the method's sampler is not random) or, for a ``TiedMethod``, those tied to
+    ``real``;
     ``fake`` (S, m, *sample) = generator(latent), with its graph in a generator step and without in a critic step.
     ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape), each seed's from its own generator.
     """
@@ -62,10 +63,14 @@ class Method(Options):
 
     One iteration takes ``generator_steps`` steps of Adam, each on a fresh mini-batch. Losses are (S,), one for each
     seed. A method knows no data set, no file and no workflow.
+
+    ``sampler`` says which samples meet in a mini-batch, real ones and generated ones (pwgan/transport/samplers.py);
+    other than random, it chooses m latents by the samples that the generator makes of more. Source: article D6.
     """
 
     name: ClassVar[str]
 
+    sampler: SamplerName = "random"
     generator_steps: PositiveInt = 1
     generator_lr: PositiveFloat = 2e-4
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
@@ -106,7 +111,8 @@ class TiedMethod(Method):
     ``tie`` says which belongs to which before iterations 0, ``rematch_every``, 2 ``rematch_every``, ..., from the
     generator as it then is, in eval mode; until the next time, the latents of every mini-batch are those of its
     samples. Matching and potentials are part of each checkpoint. After the last iteration ``tie`` is asked once more:
-    its value, the EWD on tied latents, is recorded beside that on fresh ones.
+    its value, the EWD on tied latents, is recorded beside that on fresh ones. The sampler chooses samples; their
+    latents follow.
     """
 
     rematch_every: PositiveInt = 100

@@ -19,7 +19,7 @@ Rows = list[dict[str, Any]]
 
 
 def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -> None:
-    """Write measures, bias, history, runs, costs and datasets as parquet.
+    """Write measures, bias, history, ranking, mode_steps, runs, costs and datasets as parquet.
 
     ``folders`` are those of blocks and of references; one without run.json is that of a reference, the real samples.
     ``data`` are stored data sets and classifiers.
@@ -29,7 +29,9 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -
     frames = {
         name: [pd.read_parquet(folder / f"{name}.parquet") for folder in folders] for name in ("measures", "bias")
     }
-    frames["history"] = [_history(folder) for folder in blocks]
+    for name in ("history", "ranking"):
+        frames[name] = [_named(folder, name) for folder in blocks]
+    frames["mode_steps"] = [pd.read_parquet(folder / "mode_steps.parquet") for folder in blocks]
     rows: dict[str, Rows] = {"runs": [], "costs": []}
     for folder in blocks:
         run, cell = _read(folder / "run.json"), _cell(folder)
@@ -107,11 +109,13 @@ def _modes(stored: StoredData) -> int | None:
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Join frames, with the one type of batch_size that holds the references' missing values."""
-    return pd.concat([part.astype({"batch_size": "Int64"}) for part in parts if len(part)], ignore_index=True)
+    filled = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat([part.astype({"batch_size": "Int64"}) for part in filled], ignore_index=True)
 
 
-def _history(folder: Path) -> pd.DataFrame:
-    frame = pd.read_parquet(folder / "history.parquet")
+def _named(folder: Path, table: str) -> pd.DataFrame:
+    """Read a table that training left, with the columns that name the cell."""
+    frame = pd.read_parquet(folder / f"{table}.parquet")
     return frame.assign(**_cell(folder))[[*_cell(folder), *frame.columns]]
 
 

@@ -19,6 +19,8 @@ COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
     "bias": [*CELL, "seed", "sampler", "eval_batch", "n", *BIAS],
     "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd"],
+    "ranking": [*CELL, "seed", "step", "earlier_step", "auc"],
+    "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples"],
     "runs": [*CELL, "seed", "status", "history_points"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
 }

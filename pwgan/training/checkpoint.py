@@ -18,6 +18,7 @@ from pwgan.methods import Nets
 from pwgan.methods.base import Optimiser
 from pwgan.runtime import whole_file
 from pwgan.study import Training
+from pwgan.training.watch import Snapshot
 
 log = logging.getLogger("pwgan")
 TIE = ("matching", "row_potential", "column_potential")  # what is kept of the transport that ties latents to samples
@@ -35,9 +36,10 @@ class State:
     """Everything that changes while a block of S seeds trains.
 
     ``fate`` (S,) is RUNNING or why a seed diverged, ``diverged_at`` (S,) the step at which, or -1. ``history`` holds
-    (step, (4, S)) with critic loss, generator loss, EWD and EWD on tied latents. ``tie`` are the ``TIE`` of a method
-    that ties latents, (S, n) each, and empty for others. Random draws and batches are functions of the step, tied
-    latents of the seed. ``origin`` tells the data, code and device that the run began with.
+    (step, (7, S)) with critic loss, generator loss, EWD, EWD on tied latents, and the critic's dual, largest and mean
+    slope; ``snapshots`` one for each evaluation that is done with. ``tie`` are the ``TIE`` of a method that ties
+    latents, (S, n) each, and empty for others. Random draws and batches are functions of the step, tied latents of the
+    seed. ``origin`` tells the data, code and device that the run began with.
     """
 
     nets: Nets
@@ -50,6 +52,7 @@ class State:
     seconds: float = 0.0
     evaluation_seconds: float = 0.0
     history: list[tuple[int, torch.Tensor]] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
 
     def record(self, losses: torch.Tensor, reason: int) -> torch.Tensor:
         """Note which seeds' losses (S,) are not finite, and return the losses with those of diverged seeds as 0."""
@@ -91,6 +94,7 @@ def save_checkpoint(path: Path, cell: Training, state: State) -> None:
         "seconds": state.seconds,
         "evaluation_seconds": state.evaluation_seconds,
         "history": state.history,
+        "snapshots": [tuple(snapshot) for snapshot in state.snapshots],
     }
     with whole_file(path) as aside:
         torch.save(content, aside)
@@ -117,4 +121,5 @@ def load_checkpoint(path: Path, cell: Training, state: State, device: torch.devi
     state.step, state.seconds = content["step"], content["seconds"]
     state.evaluation_seconds = content["evaluation_seconds"]
     state.history = [(int(step), row) for step, row in content["history"]]
+    state.snapshots = [Snapshot(step, *(part.cpu() for part in parts)) for step, *parts in content["snapshots"]]
     return True

@@ -28,8 +28,9 @@ from pwgan.training.checkpoint import (
 )
 from pwgan.training.draws import Draws
 from pwgan.training.samples import generate, latent_samples
+from pwgan.training.watch import SNAPSHOT, STORED, Snapshot, duality, rankings
 from pwgan.transport.cost import points
-from pwgan.transport.samplers import RandomSampler
+from pwgan.transport.samplers import OVERSAMPLE, build_sampler, choose
 from pwgan.transport.wasserstein import ewd
 
 log = logging.getLogger("pwgan")
@@ -41,13 +42,15 @@ class Trainer:
     def __init__(self, cell: Training, data: StoredData, device: torch.device) -> None:
         self.cell, self.data, self.device = cell, data, device
         self.method = cell.build_method()
+        self.critic_steps = self.method.critic_steps if isinstance(self.method, AdversarialMethod) else 0
         self.draws = Draws(cell.seed_range, device)
         self.real = torch.from_numpy(data.train).to(device)
-        self.sampler = RandomSampler(len(data.train), cell.batch_size, cell.seed_range, device)
+        self.sampler = build_sampler(self.method.sampler, self.real, cell.batch_size, cell.seed_range, device)
         heldout = points(data.heldout_tensor(torch.arange(cell.evaluation_points), device), 0)
         self.heldout = heldout.expand(cell.seeds, -1, -1)
-        tied = len(self.real) if isinstance(self.method, TiedMethod) else 0
-        self.tied = latent_samples(cell.seed_range, "tied", tied, cell.network.latent_dim).to(device)
+        tied, z = len(self.real) if isinstance(self.method, TiedMethod) else 0, cell.network.latent_dim
+        self.tied = latent_samples(cell.seed_range, "tied", tied, z).to(device)
+        self.shown = latent_samples(cell.seed_range, "snapshot", SNAPSHOT[data.kind], z).to(device)
         self.state = self._fresh_state()
 
     def _fresh_state(self) -> State:
@@ -87,19 +90,20 @@ class Trainer:
         with tqdm(total=cell.steps, initial=state.step, disable=not sys.stderr.isatty(), unit="step") as bar:
             while not done:
                 # The state is measured and kept before each step, so that step 0 shows the untrained generator.
-                losses, distance = self._nothing(2), self._nothing(1)
+                losses, watched, taken = self._nothing(2), self._nothing(4), list[Snapshot]()
                 done = state.step == cell.steps
                 evaluates = done or state.step % cell.evaluate_every == 0
                 if evaluates:
                     paused = time.perf_counter()
-                    distance = self._evaluate()
+                    watched = self._evaluate()
+                    taken = [self._snapshot()]
                     done = done or bool((state.fate != RUNNING).all())
                     # What a method costs is told apart from what watching it costs.
                     state.seconds += paused - mark
                     mark = time.perf_counter()
                     state.evaluation_seconds += mark - paused
                     save_checkpoint(checkpoint, cell, state)
-                    self._report(distance, bar)
+                    self._report(watched[0], bar)
                 # After the checkpoint, so that what goes on from it solves the same problem from the same potentials.
                 tied = self._tie(done)
                 if done:
@@ -108,8 +112,9 @@ class Trainer:
                 else:
                     losses = self._iterate()
                 if evaluates or tied is not None or state.step % record_every == 0:
-                    row = [losses, distance, self._nothing(1) if tied is None else tied]
+                    row = [losses, watched[:1], self._nothing(1) if tied is None else tied, watched[1:]]
                     state.history.append((state.step, torch.cat(row).cpu()))
+                state.snapshots += taken
                 if not done:
                     state.step += 1
                     bar.update()
@@ -122,17 +127,11 @@ class Trainer:
         """Take the critic's steps, then the generator's; return the last loss of each, (2, S), NaN once diverged."""
         method, nets, state = self.method, self.state.nets, self.state
         losses = self._nothing(2)
-        critic_steps = method.critic_steps if isinstance(method, AdversarialMethod) else 0
-        each_iteration = critic_steps + method.generator_steps
+        each_iteration = self.critic_steps + method.generator_steps
         for k in range(each_iteration):
             number = state.step * each_iteration + k
-            if k < critic_steps and isinstance(method, AdversarialMethod):
-                with torch.no_grad():
-                    batch = self._batch(number)
-                loss = method.critic_loss(nets, batch)
-                self._descend("critic", state.record(loss, CRITIC_LOSS))
-                method.after_critic_step(nets)
-                losses[0] = loss.detach()
+            if k < self.critic_steps and isinstance(method, AdversarialMethod):
+                losses[0] = self.critic_step(method, number)
             else:
                 # The critic's own gradients are not wanted here, and would be computed for nothing.
                 nets.critic.requires_grad_(False)
@@ -142,6 +141,15 @@ class Trainer:
                 losses[1] = loss.detach()
         return torch.where(state.fate == RUNNING, losses, torch.nan)
 
+    def critic_step(self, method: AdversarialMethod, number: int) -> torch.Tensor:
+        """Take one step of the critic on batch ``number`` and return its losses, (S,)."""
+        with torch.no_grad():
+            batch = self._batch(number)
+        loss = method.critic_loss(self.state.nets, batch)
+        self._descend("critic", self.state.record(loss, CRITIC_LOSS))
+        method.after_critic_step(self.state.nets)
+        return loss.detach()
+
     def _batch(self, number: int) -> Batch:
         index = self.sampler.batch(number)
         real = to_float(self.real[index])
@@ -149,9 +157,23 @@ class Trainer:
             partner = self.state.tie["matching"].gather(1, index)
             latent = self.tied.gather(1, partner.unsqueeze(-1).expand(-1, -1, self.tied.shape[-1]))
         else:
-            latent = self.draws.draw("latent", number, (self.cell.batch_size, self.cell.network.latent_dim))
+            latent = self._latents(number)
         fake = self.state.nets.generator(latent)
         return Batch(real, index, latent, fake, self.draws.uniforms("uniform", number))
+
+    def _latents(self, number: int) -> torch.Tensor:
+        """Draw the latents (S, m, z) of a batch, or let the sampler choose them among more by what becomes of them."""
+        m, z, name = self.cell.batch_size, self.cell.network.latent_dim, self.method.sampler
+        if name == "random":
+            return self.draws.draw("latent", number, (m, z))
+        generator = self.state.nets.generator
+        latent = self.draws.draw("latent", number, (OVERSAMPLE * m, z))
+        fake = points(generate(generator, latent), 1)
+        generator.train()
+        # A diverged seed gets any choice: its loss tells, and its neighbours are chosen for.
+        finite = fake.isfinite().all(-1).all(-1)[:, None, None]
+        chosen = choose(name, torch.where(finite, fake, 0), m, self.draws.uniforms("choice", number))
+        return latent.gather(1, chosen.unsqueeze(-1).expand(-1, -1, z))
 
     def _descend(self, network: str, losses: torch.Tensor) -> None:
         """One optimiser step for all seeds: the sum of their losses has each seed's own gradient in its own slice."""
@@ -187,13 +209,34 @@ class Trainer:
         return fake, self.state.fate == RUNNING
 
     def _evaluate(self) -> torch.Tensor:
-        """EWD between the fixed held-out samples and as many generated from fixed latents, (1, S), NaN if diverged."""
+        """Compare the fixed held-out samples with as many generated from fixed latents: (4, S), NaN if diverged.
+
+        EWD, the critic's dual, its largest and its mean slope between them; NaN without a critic.
+        """
         latent = self.draws.draw("evaluation", 0, (self.cell.evaluation_points, self.cell.network.latent_dim))
         fake, sound = self._generate(latent)
-        values = self._nothing(1)
+        values = self._nothing(4)
         if sound.any():
             values[0, sound] = ewd(self.heldout[sound], fake[sound]).to(values.dtype)
+        if self.critic_steps:
+            critic, share = self.state.nets.critic.eval(), self.draws.uniforms("slope", 0)(fake.shape[1])
+            real, made = (side.unflatten(-1, self.data.train.shape[1:]) for side in (self.heldout, fake))
+            values[1:] = torch.where(sound, duality(critic, real, made, share), torch.nan)
+            critic.train()
         return values
+
+    def _snapshot(self) -> Snapshot:
+        """Take a snapshot, and let the critic rank it and those before it against the mini-batches of their steps."""
+        state = self.state
+        fake, sound = self._generate(self.shown)
+        fake = torch.where(sound[:, None, None], fake, torch.nan).unflatten(-1, self.data.train.shape[1:])
+        batch = self.sampler.batch(state.step * (self.critic_steps + self.method.generator_steps)).cpu()
+        auc = torch.empty(0, self.cell.seeds, dtype=torch.float64, device=self.device)
+        taken = Snapshot(state.step, fake.to(STORED[self.data.kind]).cpu(), batch, auc)
+        if self.critic_steps:
+            auc = rankings(state.nets.critic.eval(), self.real, [*state.snapshots, taken])
+            state.nets.critic.train()
+        return taken._replace(auc=torch.where(sound, auc, torch.nan).cpu())
 
     def _report(self, distance: torch.Tensor, bar: tqdm) -> None:
         running = int((self.state.fate == RUNNING).sum())

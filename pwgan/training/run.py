@@ -21,11 +21,12 @@ from pwgan.training.samples import generate, latent_samples
 
 log = logging.getLogger("pwgan")
 FORMAT = "pwgan generator 1"  # the one key of the metadata: with several, their order and so the bytes would vary
+HISTORY = ("critic_loss", "generator_loss", "ewd", "tied_ewd", "critic_dual", "critic_slope", "critic_slope_mean")
 SHOWN = {"points": 1000, "images": 64}  # samples kept to look at
 
 
 def train(cell: Training, data: StoredData, folder: Path, device: torch.device) -> None:
-    """Train a block and write run.json, history.parquet, generator.safetensors and samples.npy to its folder.
+    """Train a block and write its files to its folder: run.json last, when all others are there.
 
     The checkpoint beside them is removed when all are there. Raises RuntimeError if another process is at it.
     """
@@ -39,6 +40,15 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device) 
         # A run that was stopped and went on has taken the seconds of all its parts.
         cost.seconds = round(state.seconds, 3)
         write_history(folder / "history.parquet", cell, state)
+        write_ranking(folder / "ranking.parquet", cell, state)
+        with whole_file(folder / "snapshots.safetensors") as aside:
+            save_file(
+                {
+                    "steps": torch.tensor([snapshot.step for snapshot in state.snapshots]),
+                    "samples": torch.stack([snapshot.samples for snapshot in state.snapshots]),
+                },
+                aside,
+            )
         about = {**_identity(cell), "shape": data.train.shape[1:]}
         with whole_file(folder / "generator.safetensors") as aside:
             save_file(state.nets.generator.state_dict(), aside, {FORMAT: json.dumps(about, sort_keys=True)})
@@ -75,13 +85,25 @@ def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> 
 
 
 def write_history(path: Path, cell: Training, state: State) -> None:
-    """Write losses and EWDs as a tidy table: one row for each seed and recorded step."""
+    """Write losses, EWDs and what was seen of the critic as a tidy table: one row for each seed and recorded step."""
     rows = [
-        {"seed": seed, "step": step, "critic_loss": c, "generator_loss": g, "ewd": w, "tied_ewd": t}
+        {"seed": seed, "step": step, **dict(zip(HISTORY, row, strict=True))}
         for step, values in state.history
-        for seed, (c, g, w, t) in zip(cell.seed_range, values.T.tolist(), strict=True)
+        for seed, row in zip(cell.seed_range, values.T.tolist(), strict=True)
     ]
     write_table(path, rows)
+
+
+def write_ranking(path: Path, cell: Training, state: State) -> None:
+    """Write how the critic of each evaluation ranks each earlier one: no rows for a method without critic."""
+    steps = [snapshot.step for snapshot in state.snapshots]
+    rows = [
+        {"seed": seed, "step": snapshot.step, "earlier_step": earlier, "auc": auc}
+        for snapshot in state.snapshots
+        for earlier, row in zip(steps, snapshot.auc.tolist(), strict=False)  # those so far, of all
+        for seed, auc in zip(cell.seed_range, row, strict=True)
+    ]
+    write_table(path, rows, {"seed": "int64", "step": "int64", "earlier_step": "int64", "auc": "double"})
 
 
 def load_generator(path: Path, cell: Training, device: torch.device) -> torch.nn.Module:

@@ -19,7 +19,7 @@ from pwgan.data.store import StoredData, read_data, write_data
 from pwgan.study import Cell, parse_study
 from pwgan.training.run import train
 
-RESULTS = ("generator.safetensors", "history.parquet", "samples.npy")
+RESULTS = ("generator.safetensors", "history.parquet", "ranking.parquet", "samples.npy", "snapshots.safetensors")
 
 
 @dataclass(frozen=True)

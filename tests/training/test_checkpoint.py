@@ -90,6 +90,7 @@ def content(state):
         "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
         "tie": state.tie,
         "rest": [state.fate, state.diverged_at, state.step, state.seconds, state.history],
+        "snapshots": [tuple(snapshot) for snapshot in state.snapshots],
     }
 
 

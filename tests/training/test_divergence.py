@@ -151,7 +151,9 @@ def test_a_diverged_seed_has_every_measure_and_each_is_nan(trained, ruin, ring8)
     for frame in (measures, none_left):
         names = frame.groupby("seed")["measure"].agg(list)
         assert names[0] == names[1] == names[2]
-        assert set(names[0]) == {f"{name}@50" for name in ("modes", "high-quality", "kl", "std-ratio")} | {"ewd@32"}
+        along = {"coverage-lost@256", *(f"ewd-{name}@32" for name in ("above-floor", "trend", "variance"))}
+        final = {f"{name}@50" for name in ("modes", "high-quality", "kl", "std-ratio")}
+        assert set(names[0]) == final | along | {"ewd@32"}
         assert frame.loc[frame["seed"] == 1, "value"].isna().all()
     assert measures.loc[measures["measure"] == "ewd@32", "value"].notna().tolist() == [True, False, True]
     assert none_left["value"].isna().all()

@@ -11,7 +11,7 @@ import yaml
 from pwgan.__main__ import main
 from pwgan.study import parse_study
 
-RESULTS = ("generator.safetensors", "history.parquet", "samples.npy")
+RESULTS = ("generator.safetensors", "history.parquet", "ranking.parquet", "samples.npy", "snapshots.safetensors")
 DIGITS = {"digits": {"features": "none", "network": {"name": "dcgan", "width": 4, "latent_dim": 4}}}
 
 

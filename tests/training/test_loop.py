@@ -70,6 +70,7 @@ def test_each_step_moves_one_network_and_only_the_generator_s_has_a_graph(traine
 
 def test_images_reach_the_method_as_floats_between_minus_one_and_one(block, data):
     class Pixels:
+        kind = "images"
         train = heldout = np.random.default_rng(0).integers(0, 256, (256, 1, 8, 8), dtype=np.uint8)
 
         def heldout_tensor(self, indices, device):
@@ -85,7 +86,8 @@ def test_images_reach_the_method_as_floats_between_minus_one_and_one(block, data
 def test_history_starts_with_the_untrained_generator_and_has_ewd_at_evaluations(trained):
     run = trained(steps=45, evaluate_every=20)
     history = run.history
-    assert list(history.columns) == ["seed", "step", "critic_loss", "generator_loss", "ewd", "tied_ewd"]
+    columns = ["critic_loss", "generator_loss", "ewd", "tied_ewd", "critic_dual", "critic_slope", "critic_slope_mean"]
+    assert list(history.columns) == ["seed", "step", *columns]
     evaluated = history.loc[history["ewd"].notna(), "step"].unique().tolist()
     assert evaluated == [0, 20, 40, 45]
     assert history["step"].unique().tolist() == [*range(0, 45, 2), 45]
@@ -210,7 +212,8 @@ def test_run_json_says_how_the_block_was_trained(trained):
     assert (told["steps"], told["device"], told["packages"]["torch"]) == (20, "cpu", version("torch"))
     assert told["seconds"] > 0 and told["peak_memory_mb"] > 0
     left = {path.name for path in run.folder.iterdir()}
-    assert left == {"run.json", "history.parquet", "generator.safetensors", "samples.npy", ".lock"}
+    kept = {"generator.safetensors", "samples.npy", "snapshots.safetensors"}
+    assert left == {"run.json", "history.parquet", "ranking.parquet", *kept, ".lock"}
 
 
 def test_the_generators_of_another_cell_are_refused(trained):

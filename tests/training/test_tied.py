@@ -260,6 +260,7 @@ def test_batch_normalised_samples_are_tied_in_eval_mode_and_trained_in_train_mod
 
 def test_pixels_are_tied_as_floats(block, noted):
     class Pixels:
+        kind = "images"
         train = heldout = np.random.default_rng(0).integers(0, 64, (64, 1, 8, 8), dtype=np.uint8)
 
         def heldout_tensor(self, indices, device):

@@ -124,7 +124,8 @@ def test_run_makes_everything(finished: Path) -> None:
     expected += ["data/ring8.safetensors", "data/digits.safetensors", "data/digits-classifier.safetensors"]
     measured = ("measures.parquet", "bias.parquet", "measures.json")
     trained = ("run.json", "history.parquet", "generator.safetensors", "samples.npy")
-    expected += [f"{cell}/{name}" for cell in study.cells for name in (*measured, *trained)]
+    along = ("ranking.parquet", "snapshots.safetensors", "mode_steps.parquet")
+    expected += [f"{cell}/{name}" for cell in study.cells for name in (*measured, *trained, *along)]
     expected += [f"{data}/data/{name}" for data in DATA for name in measured]
     expected += [f"logs/{rule}/{cell}.log" for cell in study.cells for rule in ("train", "measure")]
     expected += [f"benchmarks/{rule}/{cell}.tsv" for cell in study.cells for rule in ("train", "measure")]

@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from pwgan.data import datasets
-from pwgan.methods import methods
+from pwgan.methods import AdversarialMethod, methods
 from pwgan.report.names import TABLES, figure_names
 from pwgan.runtime import resolve_device
 from pwgan.study import parse_study
@@ -117,6 +117,20 @@ def measuring(wildcards):
     return cell(wildcards).model_dump_json()
 
 
+def critics(wildcards):
+    """Every method with a critic, trained as the block is: same data, mini-batch size and seeds."""
+    own = cell(wildcards).training
+    return [
+        other.training.model_dump_json()
+        for other in STUDY.cells.values()
+        if issubclass(methods()[other.training.algorithm], AdversarialMethod)
+        and all(
+            getattr(other.training, name) == getattr(own, name)
+            for name in ["dataset", "batch_size", "first_seed"]
+        )
+    ]
+
+
 def reference(wildcards):
     return STUDY.reference(wildcards.dataset).model_dump_json()
 
@@ -142,6 +156,15 @@ FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.cells]
 REFERENCES = [f"{RESULTS}/{dataset}/data" for dataset in STUDY.datasets]
 AGGREGATES = expand(
     "<results>/{name}.parquet",
-    name=["measures", "bias", "history", "runs", "costs", "datasets"],
+    name=[
+        "measures",
+        "bias",
+        "history",
+        "ranking",
+        "mode_steps",
+        "runs",
+        "costs",
+        "datasets",
+    ],
 )
 FIGURES = figure_names(STUDY.datasets)

@@ -3,12 +3,19 @@
 # input:  the stored data set, its classifier if it has labels, the trained generators
 # output: measures.parquet  one row for each seed and measure
 #         bias.parquet      EWD, MBWD, bias, bounds and gradient cosines over a ladder of evaluation m
+#         mode_steps.parquet  samples at each mode at each evaluation of the training
 #         measures.json     seconds and memory of each group of measures
+#         signal.parquet    the generator's gradient while critics are trained to their optimum (where asked for)
 
 
 rule measure:
     input:
         run="<block>/run.json",
+        left=expand(
+            "<block>/{file}",
+            file=["history.parquet", "ranking.parquet", "snapshots.safetensors"],
+            allow_missing=True,
+        ),
         generator="<block>/generator.safetensors",
         data=rules.data.output,
         classifier=classifier,
@@ -16,6 +23,7 @@ rule measure:
     output:
         "<block>/measures.parquet",
         "<block>/bias.parquet",
+        "<block>/mode_steps.parquet",
         "<block>/measures.json",
     log:
         "<logs>/measure/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
@@ -62,3 +70,31 @@ rule reference:
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan reference {params.cell:q} --data {input.data:q} {params.classifier}"
         " --device {resources.device} --output {params.folder:q} 2> {log:q}"
+
+
+# Asked for by name: snakemake results/{study}/{dataset}/{method}/m{batch_size}/seeds{seeds}/signal.parquet
+rule signal:
+    input:
+        run="<block>/run.json",
+        generator="<block>/generator.safetensors",
+        data=rules.data.output,
+        code=TRAINING_CODE + code("measures/signal.py", "methods/*.py"),
+    output:
+        "<block>/signal.parquet",
+    log:
+        "<logs>/signal/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
+    benchmark:
+        "<benchmarks>/signal/{dataset}/{method}/m{batch_size}/seeds{seeds}.tsv"
+    conda:
+        "../../envs/pwgan.yaml"
+    threads: STUDY.threads
+    resources:
+        gpu=int(DEVICE == "cuda"),
+        device=DEVICE,
+    params:
+        cell=training,
+        critics=critics,
+        folder=subpath(input.run, parent=True),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m pwgan signal {params.cell:q} --data {input.data:q}"
+        " --device {resources.device} --input {params.folder:q} --critics {params.critics:q} 2> {log:q}"

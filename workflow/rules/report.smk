@@ -14,6 +14,8 @@ rule aggregate:
             file=[
                 "run.json",
                 "history.parquet",
+                "ranking.parquet",
+                "mode_steps.parquet",
                 "measures.parquet",
                 "bias.parquet",
                 "measures.json",

@@ -2,7 +2,9 @@
 #
 # input:  the stored data set
 # output: run.json             resolved hyper-parameters, versions, device, status of each seed, seconds, peak memory
-#         history.parquet      losses and EWD over training
+#         history.parquet      losses, EWD, and the critic's dual and slope over training
+#         ranking.parquet      how the critic of each evaluation ranks what earlier ones were to tell apart
+#         snapshots.safetensors  samples of the same latents at each evaluation
 #         generator.safetensors, samples.npy
 # steps:  go on from the block's checkpoint if a stopped job left one (it is not an output, so it survives), else begin
 
@@ -17,6 +19,8 @@ rule train:
         "<block>/history.parquet",
         "<block>/generator.safetensors",
         "<block>/samples.npy",
+        "<block>/snapshots.safetensors",
+        "<block>/ranking.parquet",
     log:
         "<logs>/train/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
     benchmark:

@@ -1,0 +1,111 @@
+"""What a generator would learn from a critic that is trained and trained while the generator stands still."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pwgan.data.store import StoredData, to_float
+from pwgan.methods import AdversarialMethod, Batch
+from pwgan.study import Training
+from pwgan.training.checkpoint import RUNNING
+from pwgan.training.loop import Trainer
+from pwgan.training.run import load_generator
+from pwgan.training.samples import latent_samples
+
+Weights = dict[str, torch.Tensor]
+Rows = list[dict[str, Any]]
+POOL = 256  # samples that the generator's gradient is taken on, the same at every step
+STEPS = 512
+SIGNAL = ("critic_loss", "parameter_gradient", "sample_gradient")
+
+
+def rungs(steps: int) -> list[int]:
+    """Steps after which the signal is recorded: 1, 2, 4, ... up to ``steps``."""
+    return [1 << k for k in range(steps.bit_length())]
+
+
+def critic_signal(
+    cell: Training,
+    data: StoredData,
+    weights: Weights | None,
+    device: torch.device,
+    steps: int = STEPS,
+) -> Rows:
+    """Train fresh critics of one method against fixed generators and record the gradient that these would descend.
+
+    The generators hold ``weights``, a state of the cell's network for each of its S seeds, or, with None, their initial
+    ones. Each row has seed, step and: ``critic_loss``, of the critic's last mini-batch; ``parameter_gradient``,
+    ||dL/dtheta|| with L the method's generator loss on a fixed pool of POOL latents; ``sample_gradient``, the mean over
+    the pool of ||d l_j / d y_j||, l_j the loss of sample y_j alone, L their mean. Generators are in eval mode, critics
+    as in training. All is NaN once a seed's critic has diverged. Source: article B4 (vanishing gradients) and C2.
+
+    Raises ValueError where the cell's method has no critic.
+    """
+    trainer = Trainer(cell, data, device)
+    method, nets, state = trainer.method, trainer.state.nets, trainer.state
+    if not isinstance(method, AdversarialMethod):
+        raise ValueError(f"{cell.method} ({cell.algorithm}) has no critic whose signal could be measured")
+    if weights is not None:
+        nets.generator.load_state_dict(weights)
+    latent = latent_samples(cell.seed_range, "signal", POOL, cell.network.latent_dim).to(device)
+    rows: Rows = []
+    for step in range(1, max(rungs(steps)) + 1):
+        # Held fixed to the statistics of its batch normalisation, which training mode would change.
+        nets.generator.eval()
+        loss = trainer.critic_step(method, step - 1)
+        if step not in rungs(steps):
+            continue
+        found = torch.stack([loss, *_gradients(trainer, method, latent)])
+        found = torch.where(state.fate == RUNNING, found, torch.nan)
+        rows += [
+            {"seed": seed, "step": step, **dict(zip(SIGNAL, row, strict=True))}
+            for seed, row in zip(cell.seed_range, found.T.tolist(), strict=True)
+        ]
+    return rows
+
+
+def _gradients(trainer: Trainer, method: AdversarialMethod, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the norms of the generator's gradient by parameters and by samples, (S,) each."""
+    nets = trainer.state.nets
+    nets.generator.eval()
+    fake = nets.generator(latent)
+    index = (torch.arange(POOL, device=latent.device) % len(trainer.real)).expand(len(latent), -1)
+    batch = Batch(to_float(trainer.real[index]), index, latent, fake, trainer.draws.uniforms("signal", 0))
+    parameters = list(nets.generator.parameters())
+    *by_parameters, by_samples = torch.autograd.grad(method.generator_loss(nets, batch).sum(), [*parameters, fake])
+    whole = torch.cat([gradient.flatten(1) for gradient in by_parameters], 1).norm(dim=1)
+    return whole, POOL * by_samples.flatten(2).norm(dim=-1).mean(1)
+
+
+def block_signal(
+    folder: Path, block: Training, critics: list[Training], data: StoredData, device: torch.device, steps: int = STEPS
+) -> Rows:
+    """Measure the signal of every method in ``critics`` to the initial and to the trained generators of a block.
+
+    The rows of ``critic_signal``, with ``generator`` (initial or trained) and ``critic``, the method's name; NaN for a
+    trained generator that diverged. Raises ValueError where a critic is of other data, networks or seeds.
+    """
+    for critic in critics:
+        for name in ("dataset", "network", "first_seed", "seeds"):
+            given, wanted = getattr(critic, name), getattr(block, name)
+            if given != wanted:
+                raise ValueError(f"the critic of {critic.method} has {name} {given!r}, and the block {wanted!r}")
+    fates = json.loads((folder / "run.json").read_text())["seeds"]
+    lost = {fate["seed"] for fate in fates if fate["status"] != "ok"}
+    trained = load_generator(folder / "generator.safetensors", block, device).state_dict()
+    rows: Rows = []
+    for critic in critics:
+        rows += [
+            {"generator": "initial", "critic": critic.method, **row}
+            for row in critic_signal(critic, data, None, device, steps)
+        ]
+        rows += [
+            {"generator": "trained", "critic": critic.method, **row}
+            | (dict.fromkeys(SIGNAL, float("nan")) if row["seed"] in lost else {})
+            for row in critic_signal(critic, data, trained, device, steps)
+        ]
+    return rows

@@ -1,0 +1,151 @@
+"""What a run forgets and how it settles, against hand-made runs of which the answer is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from pwgan.__main__ import main
+from pwgan.data.store import read_data
+from pwgan.measures.classifier import Classifier
+from pwgan.measures.forgetting import (
+    coverage_lost,
+    label_counts,
+    mode_counts,
+    ranking_lost,
+    run_measures,
+    settling,
+    step_counts,
+)
+
+MODES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+
+
+def test_samples_are_counted_at_the_nearest_mode_if_close_enough():
+    near, edge, far = [0.1, 0.0], [4.0, 2.9], [2.0, 2.0]
+    samples = np.array([[near, near, far], [edge, [4.0, 3.1], [0.0, 4.0]]])
+    assert mode_counts(samples, MODES, 1.0).tolist() == [[3, 0, 0], [0, 1, 1]]  # far lies 2.83 from all, the first wins
+    assert mode_counts(samples, MODES, 0.9).tolist() == [[2, 0, 0], [0, 0, 1]]
+
+
+def test_counts_are_those_of_numpy():
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=(4, 50, 2)) * 3
+    apart = np.linalg.norm(samples[:, :, None] - MODES, axis=-1)
+    nearest, good = apart.argmin(-1), apart.min(-1) <= 1.5
+    expected = [[(nearest[t][good[t]] == mode).sum() for mode in range(3)] for t in range(4)]
+    assert mode_counts(samples.astype(np.float32), MODES, 0.5).tolist() == expected
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=5, max_size=5), min_size=1, max_size=5))
+def test_labels_are_counted_step_by_step(labels):
+    assert label_counts(np.array(labels), 4).tolist() == [[row.count(k) for k in range(4)] for row in labels]
+
+
+def test_coverage_lost_is_from_the_best_step_to_the_last():
+    assert coverage_lost(np.array([[1, 0, 0], [1, 2, 3], [0, 1, 5]])) == 1
+    assert coverage_lost(np.array([[1, 1, 1], [0, 0, 0]])) == 3
+    assert coverage_lost(np.array([[0, 0, 0], [9, 1, 1]])) == 0
+
+
+def test_settling_looks_at_the_last_third():
+    steps = np.arange(0, 100, 10)
+    values = np.where(steps < 60, 50.0, 2.0 - 0.01 * steps)
+    found = settling(steps, values)
+    assert found["last"] == pytest.approx(1.1)
+    assert found["trend"] == pytest.approx(-0.01)
+    assert found["variance"] == pytest.approx(np.var(values[6:], ddof=1))  # 60 = 2/3 of 90 is the first of them
+    rng = np.random.default_rng(0).normal(size=10)
+    assert settling(steps, rng)["trend"] == pytest.approx(np.polyfit(steps[6:], rng[6:], 1)[0])
+    lone = settling(np.array([0]), np.array([3.0]))
+    assert lone["last"] == 3 and np.isnan(lone["trend"]) and np.isnan(lone["variance"])
+
+
+def test_ranking_lost_compares_the_last_critic_with_each_of_its_time():
+    steps, earlier = np.array([0, 5, 5, 9, 9, 9]), np.array([0, 0, 5, 0, 5, 9])
+    auc = np.array([0.9, 0.8, 0.7, 0.4, 0.5, 0.6])
+    assert ranking_lost(steps, earlier, auc) == pytest.approx((0.45, (0.5 + 0.2) / 2))
+    assert np.isnan(ranking_lost(steps[:1], earlier[:1], auc[:1])).all()
+
+
+def left(folder, snapshots, ewd, ranking=()):
+    """Write what a run of (seeds, steps, samples, 2) snapshots would leave at steps 0, 10, 20, ..."""
+    seeds, count = snapshots.shape[:2]
+    steps = [10 * t for t in range(count)]
+    kept = torch.from_numpy(snapshots.astype(np.float32)).transpose(0, 1).contiguous()
+    save_file({"steps": torch.tensor(steps), "samples": kept}, folder / "snapshots.safetensors")
+    # A row between the evaluations, where no distance is measured.
+    history = [{"seed": s, "step": t, "ewd": ewd[s][i]} for i, t in enumerate(steps) for s in range(seeds)]
+    history += [{"seed": s, "step": 15, "ewd": np.nan} for s in range(seeds)]
+    pd.DataFrame(history).to_parquet(folder / "history.parquet")
+    columns = ["seed", "step", "earlier_step", "auc"]
+    pd.DataFrame(ranking, columns=columns).to_parquet(folder / "ranking.parquet")
+
+
+def test_a_run_is_measured_by_what_it_left(ring8, tmp_path):
+    data = read_data(ring8)
+    at = {t: np.repeat(data.modes[:t], 2, axis=0) for t in (1, 8, 5)}
+    fill = lambda points: np.vstack([points, np.full((16 - len(points), 2), 7.0)])  # noqa: E731
+    forgets = np.stack([fill(at[t]) for t in (1, 8, 5)])
+    diverges = forgets.copy()
+    diverges[2] = np.nan
+    ranks = [(s, t, e, 0.9 - 0.01 * (t - e)) for t in (0, 10, 20) for e in (0, 10, 20) if e <= t for s in range(2)]
+    left(tmp_path, np.stack([forgets, diverges]), [[3.0, 2.0, 0.5], [3.0, 2.0, np.nan]], ranks)
+    values, counts = run_measures(tmp_path, data, None, range(2), 0.2, 32)
+    found = {(row["seed"], row["measure"]): row["value"] for row in values}
+    assert found[0, "coverage-lost@16"] == 3 and np.isnan(found[1, "coverage-lost@16"])
+    assert found[0, "ewd-above-floor@32"] == pytest.approx(0.3) and np.isnan(found[1, "ewd-above-floor@32"])
+    assert found[0, "critic-auc@16"] == pytest.approx(0.75) and found[0, "critic-auc-lost@16"] == pytest.approx(0.15)
+    frame = pd.DataFrame(counts)
+    assert frame.groupby("seed")["step"].unique().map(list).tolist() == [[0, 10, 20], [0, 10]]
+    last = frame.query("seed == 0 and step == 20")
+    assert last["count"].tolist() == [2] * 5 + [0] * 3 and (last["samples"] == 16).all()
+    assert last["mode"].tolist() == list(range(8))
+
+
+def test_without_modes_or_critic_there_is_less_to_say(ring8, tmp_path):
+    data = read_data(ring8)
+    left(tmp_path, np.zeros((1, 2, 4, 2)), [[1.0, 2.0]])
+    unknown = type(data)(train=data.train, heldout=data.heldout, name="cloud", about={})
+    values, counts = run_measures(tmp_path, unknown, None, range(1), 0.0, 32)
+    assert [row["measure"] for row in values] == ["ewd-above-floor@32", "ewd-trend@32", "ewd-variance@32"]
+    assert counts == []
+
+
+def test_measuring_a_trained_block_writes_them(ring8, tiny, tmp_path):
+    from pwgan.study import parse_study
+
+    (cell,) = parse_study(tiny(methods={"wgan": {}})).cells.values()
+    common = ["--data", str(ring8), "--device", "cpu"]
+    assert main(["train", cell.training.model_dump_json(), *common, "--output", str(tmp_path)]) == 0
+    assert main(["measure", cell.model_dump_json(), *common, "--input", str(tmp_path)]) == 0
+    measures, counts = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("measures", "mode_steps"))
+    own = {"coverage-lost@256", *(f"ewd-{what}@32" for what in ("above-floor", "trend", "variance"))}
+    own |= {"critic-auc@256", "critic-auc-lost@256"}
+    assert own <= set(measures["measure"])
+    assert measures.loc[measures["measure"].isin(own), "value"].notna().all()
+    assert len(counts) == 2 * 5 * 8 and (counts["method"] == "wgan").all()
+    history = pd.read_parquet(tmp_path / "history.parquet")
+    final = history.query("step == 20").set_index("seed")["ewd"]
+    above = measures[measures["measure"] == "ewd-above-floor@32"].set_index("seed")["value"]
+    floors = (final - above).tolist()
+    assert floors[0] == pytest.approx(floors[1]) and 0.05 < floors[0] < 1
+
+
+def test_pictures_are_counted_by_their_predicted_class(ring8):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        classifier = Classifier(1, 3)
+    rng = np.random.default_rng(0)
+    pictures = rng.uniform(-2, 2, (2, 40, 1, 8, 8)).astype(np.float16)
+    data = read_data(ring8)
+    unknown = type(data)(train=data.train, heldout=data.heldout, name="pictures", about={})
+    counts, suffix = step_counts(pictures, unknown, classifier)
+    assert suffix == "-classifier@40" and counts.shape == (2, 3)
+    for t in range(2):
+        labels = classifier.predict(torch.from_numpy(pictures[t].astype(np.float32).clip(-1, 1)))
+        assert counts[t].tolist() == [(labels == k).sum().item() for k in range(3)]
+    assert step_counts(pictures, unknown, None) is None

@@ -1,0 +1,161 @@
+"""The diversity loss against numpy, its gradient against differences, and what it does where spectra degenerate."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pwgan.methods import Batch, Nets
+from pwgan.methods import gdpp as module
+from pwgan.methods.gdpp import GDPP, GDPPWGANGP, diversity
+from pwgan.methods.nsgan import NonSaturatingGAN
+from pwgan.methods.wgan_gp import WGANGP
+from pwgan.networks import MLP
+from pwgan.networks.seeds import initialise
+
+
+def features(m, d, seed, seeds=2):
+    return torch.randn(seeds, m, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def by_numpy(real, fake):
+    """Both terms of one seed from singular values, not from the kernel."""
+    spectra = []
+    for phi in (real, fake):
+        vectors, values, _ = np.linalg.svd(phi / np.linalg.norm(phi, axis=1, keepdims=True), full_matrices=False)
+        spectra.append((values**2, vectors))
+    (real_values, real_vectors), (fake_values, fake_vectors) = spectra
+    shares = (real_values - real_values.min()) / (real_values.max() - real_values.min())
+    cosines = np.abs((real_vectors * fake_vectors).sum(0))
+    return -(shares * cosines).sum(), ((real_values - fake_values) ** 2).mean()
+
+
+@pytest.mark.parametrize(("m", "d"), [(5, 9), (9, 5), (6, 6)])
+def test_both_terms_are_those_of_numpy(m, d):
+    real, fake = features(m, d, 0), features(m, d, 1)
+    found = diversity(real, fake)
+    expected = np.transpose([by_numpy(x, y) for x, y in zip(real.numpy(), fake.numpy(), strict=True)])
+    np.testing.assert_allclose(torch.stack(found), expected, rtol=1e-8)
+
+
+def test_equal_batches_are_as_alike_as_they_can_be():
+    real = features(6, 4, 0)
+    structure, magnitude = diversity(real, real)
+    values = np.linalg.svd(torch.nn.functional.normalize(real, dim=-1), compute_uv=False) ** 2
+    shares = (values - values.min(1, keepdims=True)) / (values.max(1) - values.min(1))[:, None]
+    np.testing.assert_allclose(structure, -shares.sum(1))
+    np.testing.assert_allclose(magnitude, 0, atol=1e-20)
+
+
+@pytest.mark.parametrize(("m", "d"), [(5, 4), (5, 5), (4, 7)])
+def test_the_gradient_is_exact_where_eigenvalues_are_apart(m, d, monkeypatch):
+    monkeypatch.setattr(module, "BROADENING", 1e-9)
+    real, fake = features(m, d, 0), features(m, d, 1).requires_grad_()
+    assert torch.autograd.gradcheck(lambda y: diversity(real, y), (fake,))
+
+
+def test_broadening_changes_little_where_eigenvalues_are_apart(monkeypatch):
+    real, fake = features(5, 8, 0), features(5, 8, 1).requires_grad_()
+    (broad,) = torch.autograd.grad(diversity(real, fake)[0].sum(), fake)
+    monkeypatch.setattr(module, "BROADENING", 1e-9)
+    (exact,) = torch.autograd.grad(diversity(real, fake)[0].sum(), fake)
+    torch.testing.assert_close(broad, exact, rtol=1e-3, atol=1e-5)
+
+
+def collapsed(m, d):
+    return torch.ones(2, m, d, dtype=torch.float64)
+
+
+def repeated(m, d):
+    """Orthonormal rows as far as there are any: every eigenvalue is 1 or as often met."""
+    return torch.eye(d, dtype=torch.float64)[torch.arange(m) % d].expand(2, -1, -1).clone()
+
+
+@pytest.mark.parametrize("make", [collapsed, repeated])
+@pytest.mark.parametrize(("m", "d"), [(4, 8), (8, 8), (12, 5), (1, 3), (3, 1)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_are_finite_where_eigenvalues_repeat(make, m, d, dtype):
+    for real in (features(m, d, 0), make(m, d)):
+        fake = make(m, d).to(dtype).requires_grad_()
+        structure, magnitude = diversity(real.to(dtype), fake)
+        (gradient,) = torch.autograd.grad((structure + magnitude).sum(), fake)
+        assert structure.isfinite().all() and magnitude.isfinite().all() and gradient.isfinite().all()
+
+
+def test_the_real_side_is_held_fixed():
+    real, fake = features(4, 6, 0).requires_grad_(), features(4, 6, 1).requires_grad_()
+    sum(diversity(real, fake)).sum().backward()
+    assert real.grad is None and fake.grad.norm() > 0
+
+
+def test_a_seed_without_finite_features_is_nan_and_its_neighbour_exact():
+    real, fake = features(4, 6, 0), features(4, 6, 1)
+    alone = diversity(real[1:], fake[1:])
+    for bad in (torch.nan, torch.inf):
+        for side in (real, fake):
+            spoilt = side.clone()
+            spoilt[0, 2, 3] = bad
+            pair = (spoilt, fake) if side is real else (real, spoilt)
+            for found, expected in zip(diversity(*pair), alone, strict=True):
+                assert found[0].isnan() and torch.equal(found[1:], expected)
+
+
+@pytest.fixture
+def made():
+    """Return networks of three seeds and a batch."""
+    network = MLP(width=6, depth=2, latent_dim=3)
+    seeds = range(3)
+    generator, critic = network.build(seeds, (2,), "none")
+    for role, net in (("generator", generator), ("critic", critic)):
+        initialise(net, seeds, role)
+    rng = torch.Generator().manual_seed(0)
+    real, latent = torch.randn(3, 9, 2, generator=rng), torch.randn(3, 9, 3, generator=rng)
+
+    def batch(rows=slice(None)):
+        index = torch.arange(9).expand(3, -1)
+        share = torch.full((3, 9), 0.5)[rows]
+        return Batch(real[rows], index[rows], latent[rows], generator(latent)[rows], lambda *shape: share)
+
+    return Nets(generator, critic), batch
+
+
+@pytest.mark.parametrize(("method", "base"), [(GDPP, NonSaturatingGAN), (GDPPWGANGP, WGANGP)])
+def test_it_is_added_to_the_generator_s_loss_alone(made, method, base):
+    nets, batch = made
+    own = method(structure=0.5, magnitude=0.25)
+    given = batch()
+    assert torch.equal(own.critic_loss(nets, given), base().critic_loss(nets, given))
+    structure, magnitude = diversity(nets.critic.features(given.real), nets.critic.features(given.fake))
+    expected = base().generator_loss(nets, given) + 0.5 * structure + 0.25 * magnitude
+    torch.testing.assert_close(own.generator_loss(nets, given), expected)
+    without = method(structure=0, magnitude=0).generator_loss(nets, given)
+    torch.testing.assert_close(without, base().generator_loss(nets, given))
+
+
+class One(nn.Module):
+    """One seed's critic of several."""
+
+    def __init__(self, critic, seed):
+        super().__init__()
+        self.critic, self.seed = critic, seed
+
+    def features(self, x):
+        return self.critic.features(x.expand(3, *x.shape[1:]))[self.seed : self.seed + 1]
+
+    def forward(self, x):
+        return self.critic(x.expand(3, *x.shape[1:]))[self.seed : self.seed + 1]
+
+
+@pytest.mark.parametrize("method", [GDPP(), GDPPWGANGP()])
+def test_seeds_together_are_each_alone(made, method):
+    nets, batch = made
+    together = method.generator_loss(nets, batch())
+    whole = torch.autograd.grad(together.sum(), list(nets.generator.parameters()))
+    for seed in range(3):
+        rows = slice(seed, seed + 1)
+        loss = method.generator_loss(Nets(nets.generator, One(nets.critic, seed)), batch(rows))
+        torch.testing.assert_close(loss, together[rows])
+        alone = torch.autograd.grad(loss.sum(), list(nets.generator.parameters()))
+        for a, b in zip(whole, alone, strict=True):
+            torch.testing.assert_close(a[seed], b[seed], rtol=1e-4, atol=1e-6)
+            assert not b[[s for s in range(3) if s != seed]].any()

@@ -1,0 +1,100 @@
+"""The sampler of a method, as the loop uses it: which samples meet, on both sides, and that it goes on after a stop."""
+
+import pytest
+import torch
+
+from pwgan.methods import AdversarialMethod, methods
+from pwgan.training.draws import Draws
+from pwgan.training.loop import Trainer
+from pwgan.training.run import generate
+from pwgan.transport.samplers import OVERSAMPLE, build_sampler, choose
+
+CPU = torch.device("cpu")
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a job."""
+
+
+@pytest.mark.parametrize("name", ["stratified", "dpp"])
+def test_real_and_generated_samples_are_those_of_the_sampler(block, data, name):
+    trainer = Trainer(block("nsgan", {"sampler": name}).training, data, CPU)
+    real = torch.from_numpy(data.train)
+    sampler = build_sampler(name, real, 8, range(2), CPU)
+    for number in (0, 5, 40):
+        batch = trainer._batch(number)
+        assert batch.fake.requires_grad and trainer.state.nets.generator.training
+        assert torch.equal(batch.index, sampler.batch(number))
+        assert torch.equal(batch.real, real[batch.index])
+        many = Draws(range(2), CPU).draw("latent", number, (OVERSAMPLE * 8, 3))
+        fake = generate(trainer.state.nets.generator, many)
+        chosen = choose(name, fake, 8, Draws(range(2), CPU).uniforms("choice", number))
+        for seed in range(2):
+            assert torch.equal(batch.latent[seed], many[seed, chosen[seed]])
+            torch.testing.assert_close(batch.fake[seed], fake[seed, chosen[seed]])
+
+
+def test_random_draws_no_more_than_it_takes(block, data):
+    trainer = Trainer(block("nsgan").training, data, CPU)
+    assert torch.equal(trainer._batch(3).latent, Draws(range(2), CPU).draw("latent", 3, (8, 3)))
+
+
+def test_tied_latents_follow_the_samples_that_are_chosen(block, data):
+    trainer = Trainer(block("pwgan_full", {"sampler": "stratified"}).training, data, CPU)
+    trainer._tie(False)
+    batch = trainer._batch(4)
+    assert torch.equal(batch.index, build_sampler("stratified", trainer.real, 8, range(2), CPU).batch(4))
+    for seed in range(2):
+        partner = trainer.state.tie["matching"][seed, batch.index[seed]]
+        assert torch.equal(batch.latent[seed], trainer.tied[seed, partner])
+
+
+@pytest.mark.parametrize("method", ["pwgan", "wgan", "pwgan_full"])
+def test_a_stopped_run_ends_in_the_bits_of_one_that_never_stopped(trained, monkeypatch, method):
+    options, descend = {"sampler": "stratified"}, Trainer._descend
+    whole = trained("whole", method, options)
+    assert whole.bytes != trained("random", method).bytes
+
+    def stopping(self, network, losses):
+        if network == "generator" and self.state.step == 13:
+            raise Stopped
+        descend(self, network, losses)
+
+    monkeypatch.setattr(Trainer, "_descend", stopping)
+    with pytest.raises(Stopped):
+        trained("stopped", method, options)
+    monkeypatch.undo()
+    assert trained("stopped", method, options).bytes == whole.bytes
+
+
+@pytest.mark.parametrize("method", sorted(set(methods()) - {"pwgan_full"}))
+def test_what_is_chosen_does_not_depend_on_who_trains_beside(block, data, method):
+    cell = block(method, {"sampler": "stratified"}, seeds=4).training
+    whole = Trainer(cell, data, CPU)
+    second = Trainer(cell.model_copy(update={"first_seed": 2, "seeds": 2}), data, CPU)
+    a, b = whole._batch(5), second._batch(5)
+    assert torch.equal(a.index[2:], b.index) and torch.equal(a.latent[2:], b.latent)
+
+
+def test_a_diverged_seed_is_chosen_for_and_harms_no_neighbour(block, data, tmp_path):
+    cell = block("pwgan", {"sampler": "stratified"}).training
+    sound = Trainer(cell, data, CPU).run(tmp_path / "sound.pt")
+    trainer = Trainer(cell, data, CPU)
+    with torch.no_grad():
+        trainer.state.nets.generator.layers[0].bias[1] = torch.nan
+    lost = trainer.run(tmp_path / "lost.pt")
+    assert (lost.fate != 0).tolist() == [False, True]
+    for own, other in zip(sound.nets.generator.parameters(), lost.nets.generator.parameters(), strict=True):
+        assert torch.equal(own[0], other[0])
+
+
+def test_an_unknown_sampler_is_refused_with_the_nearest(block):
+    with pytest.raises(ValueError, match="stratified"):
+        block("gan", {"sampler": "stratifed"})
+
+
+def test_every_method_takes_a_sampler(block):
+    for name, cls in methods().items():
+        options = block(name, {"sampler": "dpp"}).training.options
+        assert options["sampler"] == "dpp" and cls().sampler == "random"
+        assert issubclass(cls, AdversarialMethod) == ("critic_steps" in options)
