@@ -34,6 +34,7 @@ class Measures(Options):
     feature_samples: Annotated[int, Field(ge=FEWEST)] = 10000
     bias_points: Annotated[int, Field(ge=FEWEST)] = 1024
     bias_partitions: PositiveInt = 2
+    neighbour_samples: Annotated[int, Field(ge=FEWEST)] = 1000
     inception_weights: Path | None = None
 
 

@@ -16,6 +16,7 @@ BIAS = ["ewd", "mbwd", "bias", "deviation", "bound", "differing", "cosine_batch"
 COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
     "bias": [*CELL, "seed", "sampler", "eval_batch", "n", *BIAS],
+    "interpolation": [*CELL, "seed", "path", "t", "nn_train", "nn_ratio"],
     "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd"],
     "runs": [*CELL, "seed", "status", "history_points"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],

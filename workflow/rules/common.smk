@@ -69,7 +69,7 @@ TRAINING_CODE = code(
 FIGURE_CODE = code(
     *(
         f"report/{name}.py"
-        for name in "figures panels curves samples style frames statistics tables names".split()
+        for name in "figures panels curves samples generalisation interpolation style frames statistics tables names".split()
     )
 )
 MEASURING_CODE = code(
@@ -140,6 +140,14 @@ FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.cells]
 REFERENCES = [f"{RESULTS}/{dataset}/data" for dataset in STUDY.datasets]
 AGGREGATES = expand(
     "<results>/{name}.parquet",
-    name=["measures", "bias", "history", "runs", "costs", "datasets"],
+    name=[
+        "measures",
+        "bias",
+        "interpolation",
+        "history",
+        "runs",
+        "costs",
+        "datasets",
+    ],
 )
 FIGURES = figure_names(STUDY.datasets)

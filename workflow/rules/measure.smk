@@ -3,6 +3,8 @@
 # input:  the stored data set, its classifier if it has labels, the trained generators
 # output: measures.parquet  one row for each seed and measure
 #         bias.parquet      EWD, MBWD, bias, bounds and gradient cosines over a ladder of evaluation m
+#         interpolation.parquet, interpolation.npy
+#                           distance to the training set along paths between latents, and the samples of a few paths
 #         measures.json     seconds and memory of each group of measures
 
 
@@ -16,6 +18,8 @@ rule measure:
     output:
         "<block>/measures.parquet",
         "<block>/bias.parquet",
+        "<block>/interpolation.parquet",
+        "<block>/interpolation.npy",
         "<block>/measures.json",
     log:
         "<logs>/measure/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
@@ -44,6 +48,8 @@ rule reference:
     output:
         "<results>/{dataset}/data/measures.parquet",
         "<results>/{dataset}/data/bias.parquet",
+        "<results>/{dataset}/data/interpolation.parquet",
+        "<results>/{dataset}/data/interpolation.npy",
         "<results>/{dataset}/data/measures.json",
     log:
         "<logs>/reference/{dataset}.log",
