@@ -203,8 +203,8 @@ class Block:
             own, heldout = self._samples(count), data.heldout_tensor(torch.arange(count)).unsqueeze(0)
         self._add_each(neighbour_measures(data, own, heldout, self.device))
         if self._find is not None:
-            limit = self.measures.feature_samples
-            self._add_each(feature_neighbours(data, own, heldout, self._find, self.features, limit))
+            what = self._find, self.features, self.measures.feature_samples
+            self._add_each(feature_neighbours(data, own, heldout, self.device, *what))
 
     def _interpolation(self) -> None:
         data, subject = self.data, self.subject

@@ -37,12 +37,21 @@ def neighbour_measures(data: StoredData, own: Tensor, heldout: Tensor, device: t
 
 
 def feature_neighbours(
-    data: StoredData, own: Tensor, heldout: Tensor, find: Callable[[Tensor], Tensor], extractor: str, limit: int
+    data: StoredData,
+    own: Tensor,
+    heldout: Tensor,
+    device: torch.device,
+    find: Callable[[Tensor], Tensor],
+    extractor: str,
+    limit: int,
 ) -> Found:
-    """Measure each seed's samples in the space of features, against the first ``limit`` training samples."""
+    """Measure each seed's images in the space of features (n, *sample) -> (n, d) that ``extractor`` names.
+
+    own (S, n, *sample), heldout (S or 1, n, *sample); the training set is its first ``limit`` images, or n.
+    """
     # Not against all of them: Inception would need half an hour for 50,000 images on a CPU, in every cell.
     some = torch.arange(min(max(limit, own.shape[1]), len(data.train)))
-    mine, theirs = (torch.stack([find(images) for images in side]) for side in (own, heldout))
+    mine, theirs = (torch.stack([find(images) for images in side]).to(device) for side in (own, heldout))
     measured = memorization_measures(mine, theirs, find(data.train_tensor(some)))
     return [_named(found, f"-{extractor}@{own.shape[1]}") for found in measured]
 
