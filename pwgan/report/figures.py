@@ -59,7 +59,7 @@ def write_figures(
         save(samples(written(frame, out / f"samples-{dataset}.csv"), data), out / f"samples-{dataset}.png")
         strips = [Sample(dataset, REFERENCE, None, results / dataset / REFERENCE / STRIPS)]
         strips += [cell._replace(path=Path(cell.path).with_name(STRIPS)) for cell in own]
-        frame = interpolation_data(paths[paths["dataset"] == dataset], strips, runs)
+        frame = interpolation_data(paths[paths["dataset"] == dataset], strips)
         stem = f"interpolation-{dataset}"
         save(interpolation(written(frame, out / f"{stem}.csv"), data), out / f"{stem}.png")
 

@@ -19,7 +19,7 @@ from pwgan.report.style import WIDTH, band, empty, head, log_limits, looks, seed
 EDGE = ((0, 1), (0, 1), (0, 0))  # a white pixel below and beside each image of a sheet
 
 
-def interpolation_data(frame: pd.DataFrame, strips: Iterable[Sample], runs: pd.DataFrame) -> pd.DataFrame:
+def interpolation_data(frame: pd.DataFrame, strips: Iterable[Sample]) -> pd.DataFrame:
     """Return what is drawn of one data set: of each method at its largest m, a curve over t and the paths of seed 0.
 
     Rows with ``mean``, ``half_width``, ``seeds`` and ``diverged`` are the curve: the median of nn_ratio over paths,

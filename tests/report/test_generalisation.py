@@ -92,13 +92,13 @@ def test_neighbours_draws_means_floor_and_lost_cells(study, tmp_path):
 
 def test_paths_are_drawn_at_the_largest_m_with_their_median(study, tmp_path):
     results, cells = study(datasets=("ring8", "digits"), methods=("gan", "pwgan"), diverged={("digits", "gan", 64): 1})
-    runs, paths = read(results, "runs"), read(results, "interpolation")
+    paths = read(results, "interpolation")
     paths.loc[paths["path"] == 1, "nn_ratio"] *= 3
     for dataset in ("ring8", "digits"):
         strips = [Sample(dataset, "data", None, results / dataset / "data" / "interpolation.npy")]
         strips += [Sample(*cell[:3], cell[3].with_name("interpolation.npy")) for cell in cells if cell[0] == dataset]
         data = read_data(results / "data" / f"{dataset}.safetensors")
-        frame = interpolation_data(paths[paths["dataset"] == dataset], strips, runs)
+        frame = interpolation_data(paths[paths["dataset"] == dataset], strips)
         frame = written(frame, tmp_path / f"{dataset}.csv")
         assert set(frame["batch_size"].dropna()) == {64}
         curve = frame[(frame["method"] == "pwgan") & frame["mean"].notna()]
