@@ -14,7 +14,7 @@ from pwgan.data.base import Split
 from pwgan.report.frames import CELL, REFERENCE, methods, ordered
 from pwgan.report.samples import SEED, Sample, sample_rows, tile, window
 from pwgan.report.statistics import interval
-from pwgan.report.style import WIDTH, band, empty, head, log_limits, looks, seeds_of, themed
+from pwgan.report.style import WIDTH, band, head, log_limits, looks, seeds_of, themed
 
 EDGE = ((0, 1), (0, 1), (0, 0))  # a white pixel below and beside each image of a sheet
 
@@ -54,10 +54,7 @@ def interpolation_data(frame: pd.DataFrame, strips: Iterable[Sample]) -> pd.Data
 @themed
 def interpolation(frame: pd.DataFrame, law: Split) -> Figure:
     """Draw a row for each method: samples along paths on the left, distance to the training set on the right."""
-    curves = frame[frame["mean"].notna() | frame["seeds"].notna()]
-    names = [name for name in (REFERENCE, *methods(frame)) if (curves["method"] == name).any()]
-    if not names:
-        return empty("No path between latents was measured in this study.")
+    curves, names = frame[frame["path"].isna()], [REFERENCE, *methods(frame)]
     images = "pixels" in frame or law.train.ndim > 2
     figure = Figure(figsize=(WIDTH, 1.3 * len(names) + 0.8), layout="constrained")
     axes: np.ndarray = figure.subplots(len(names), 2, squeeze=False, width_ratios=(1.6, 1) if images else (1, 2.6))
