@@ -35,6 +35,7 @@ class Measures(Options):
     bias_points: Annotated[int, Field(ge=FEWEST)] = 1024
     bias_partitions: PositiveInt = 2
     bias_samplers: list[SamplerName] = Field(default=["random"], min_length=1)
+    neighbour_samples: Annotated[int, Field(ge=FEWEST)] = 1000
     inception_weights: Path | None = None
 
 

@@ -17,7 +17,17 @@ from pwgan.report.names import TABLES, figure_names
 from pwgan.study import read_study
 
 DIVERGED = "wild"
-FRAMES = ["measures", "bias", "history", "ranking", "mode_steps", "runs", "costs", "datasets"]
+FRAMES = [
+    "measures",
+    "bias",
+    "interpolation",
+    "history",
+    "ranking",
+    "mode_steps",
+    "runs",
+    "costs",
+    "datasets",
+]
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +137,7 @@ def test_the_frames_hold_every_seed_of_every_cell_and_reference(frames):
         ("history", cells),
         ("measures", cells | references),
         ("bias", cells | references),
+        ("interpolation", cells | references),
     ):
         keys = joined[name][["dataset", "method", "batch_size", "seed"]].fillna({"batch_size": 0})
         assert set(keys.itertuples(index=False, name=None)) == expected, name
@@ -135,7 +146,7 @@ def test_the_frames_hold_every_seed_of_every_cell_and_reference(frames):
         if "batch_size" in columns:
             assert joined[name]["batch_size"].dtype == "Int64"
     assert joined["runs"]["diverged_at"].dtype == "Int64"
-    for name in ("measures", "bias", "history"):
+    for name in ("measures", "bias", "interpolation", "history"):
         numbers = joined[name].select_dtypes("float")
         assert len(numbers.columns) >= 1 and not joined[name].duplicated().any()
 
@@ -144,7 +155,7 @@ def test_the_frames_say_what_the_files_of_the_blocks_say(frames):
     study, results, joined = frames
     for place, cell in study.cells.items():
         t = cell.training
-        for name in ("measures", "bias", "history"):
+        for name in ("measures", "bias", "interpolation", "history"):
             frame = joined[name]
             part = frame[
                 (frame["dataset"] == t.dataset) & (frame["method"] == t.method) & frame["seed"].isin(t.seed_range)

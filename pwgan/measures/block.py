@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from pwgan.measures.classifier import Classifier, load_classifier
 from pwgan.measures.features import extractor
 from pwgan.measures.forgetting import Rows, run_measures
 from pwgan.measures.frechet import feature_measures
+from pwgan.measures.generalisation import feature_neighbours, heldout_halves, interpolated, neighbour_measures
+from pwgan.measures.interpolation import PATHS, SHOWN, spherical_paths, straight_paths
+from pwgan.measures.memorization import FEWEST
 from pwgan.measures.modes import label_coverage, mode_coverage
 from pwgan.measures.transport import bias_ladder, pool_size
-from pwgan.runtime import Cost, measured_cost, write_json, write_table
+from pwgan.runtime import Cost, measured_cost, whole_file, write_json, write_table
 from pwgan.study import Extractor, Measures
 from pwgan.training.samples import generate, latent_samples
 from pwgan.transport.cost import points
@@ -80,11 +84,20 @@ class Block:
         self.sound = subject.sound.clone()
         self.values: list[dict[str, object]] = []
         self.bias_rows: list[dict[str, object]] = []
+        self.interpolation_rows: list[dict[str, float]] = []
+        self.strips = torch.empty(0)
         self.costs: dict[str, Cost] = {}
 
     def run(self) -> None:
         """Take every measure that the data set allows."""
-        groups = {"ewd": self._ewd, "coverage": self._coverage, "features": self._features, "bias": self._bias}
+        groups = {
+            "ewd": self._ewd,
+            "coverage": self._coverage,
+            "features": self._features,
+            "neighbours": self._neighbours,
+            "interpolation": self._interpolation,
+            "bias": self._bias,
+        }
         for name, group in groups.items():
             before = len(self.values) + len(self.bias_rows)
             with measured_cost(self.device) as cost:
@@ -106,9 +119,19 @@ class Block:
         return counts
 
     def write(self, folder: Path, labels: dict[str, Any]) -> None:
-        """Write measures.parquet, bias.parquet and measures.json; ``labels`` are the columns that name the block."""
-        for name, rows in (("measures", self.values), ("bias", self.bias_rows)):
+        """Write the tables of measures, bias and interpolation, the strips of samples, and measures.json.
+
+        ``labels`` are the columns that name the block.
+        """
+        tables: dict[str, list[Any]] = {
+            "measures": self.values,
+            "bias": self.bias_rows,
+            "interpolation": self.interpolation_rows,
+        }
+        for name, rows in tables.items():
             write_table(folder / f"{name}.parquet", [{**labels, **row} for row in rows])
+        with whole_file(folder / "interpolation.npy") as aside:
+            np.save(aside, self.strips.numpy(), allow_pickle=False)
         costs = {name: asdict(cost) for name, cost in self.costs.items()}
         write_json(folder / "measures.json", {**labels, "device": str(self.device), "costs": costs})
 
@@ -116,7 +139,7 @@ class Block:
         for seed, sound, value in zip(self.subject.seeds, self.sound.tolist(), values, strict=True):
             self.values.append({"seed": seed, "measure": measure, "value": float(value) if sound else np.nan})
 
-    def _add_each(self, measured: list[dict[str, float] | None]) -> None:
+    def _add_each(self, measured: Sequence[dict[str, float] | None]) -> None:
         """Add the measures of each seed; None stands for a diverged one, whose names are those of its neighbours."""
         names = next((list(found) for found in measured if found), [])
         for name in names:
@@ -130,7 +153,9 @@ class Block:
 
     def _samples(self, count: int) -> torch.Tensor:
         """Return samples on the CPU, those of diverged seeds as 0 and images cut to the range of a picture."""
-        samples = self.subject.samples(count)
+        return self._cleaned(self.subject.samples(count))
+
+    def _cleaned(self, samples: torch.Tensor) -> torch.Tensor:
         # A generator can be finite on the latents it was last evaluated on, and not on these.
         self.sound &= samples.flatten(1).isfinite().all(1)
         samples = torch.where(self.sound.view(-1, *[1] * (samples.ndim - 1)), samples, 0)
@@ -166,13 +191,53 @@ class Block:
 
             self._per_seed(self._samples(count), predicted)
 
+    @cached_property
+    def _find(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        return extractor(self.features, self.classifier, self.measures.inception_weights, self.device)
+
     def _features(self) -> None:
-        find = extractor(self.features, self.classifier, self.measures.inception_weights, self.device)
+        find = self._find
         if find is None:
             return
         count = min(self.measures.feature_samples, len(self.data.heldout), len(self.data.train))
         heldout = find(self.data.heldout_tensor(torch.arange(count)))
         self._per_seed(self._samples(count), lambda own: feature_measures(find(own), heldout, self.features))
+
+    def _neighbours(self) -> None:
+        data, subject = self.data, self.subject
+        # Half of the held-out samples stand in the generator's place to give the floor: training samples would be
+        # copies of themselves.
+        count = min(self.measures.neighbour_samples, len(data.heldout) // 2, len(data.train))
+        if count < FEWEST:
+            return
+        if subject.generator is None:
+            own, heldout = heldout_halves(data, subject.seeds, count, "neighbours")
+        else:
+            own, heldout = self._samples(count), data.heldout_tensor(torch.arange(count)).unsqueeze(0)
+        self._add_each(neighbour_measures(data, own, heldout, self.device))
+        if self._find is not None:
+            what = self._find, self.features, self.measures.feature_samples
+            self._add_each(feature_neighbours(data, own, heldout, self.device, *what))
+
+    def _interpolation(self) -> None:
+        data, subject = self.data, self.subject
+        count = min(PATHS, len(data.heldout) // 2)
+        if subject.generator is None:
+            ends = heldout_halves(data, subject.seeds, count, "paths")
+            samples = straight_paths(*(points(end) for end in ends)).unflatten(-1, data.heldout.shape[1:])
+        else:
+            latents = latent_samples(subject.seeds, "interpolation", 2 * count, subject.latent_dim).to(self.device)
+            paths = spherical_paths(*latents.split(count, 1))
+            made = generate(subject.generator, paths.flatten(1, 2)).cpu()
+            samples = self._cleaned(made).unflatten(1, paths.shape[1:3])
+        limit = min(self.measures.neighbour_samples, len(data.heldout))
+        measured, rows = interpolated(data, samples, subject.seeds, limit, self.device)
+        self._add_each(measured)
+        sound = dict(zip(subject.seeds, self.sound.tolist(), strict=True))
+        for row in rows:
+            lost = {} if sound[int(row["seed"])] else {"nn_train": np.nan, "nn_ratio": np.nan}
+            self.interpolation_rows.append(row | lost)
+        self.strips = torch.where(self.sound.view(-1, *[1] * (samples.ndim - 1)), samples, torch.nan)[:, :SHOWN]
 
     def _bias(self) -> None:
         subject = self.subject

@@ -19,7 +19,7 @@ Rows = list[dict[str, Any]]
 
 
 def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -> None:
-    """Write measures, bias, history, ranking, mode_steps, runs, costs and datasets as parquet.
+    """Write measures, bias, interpolation, history, ranking, mode_steps, runs, costs and datasets as parquet.
 
     ``folders`` are those of blocks and of references; one without run.json is that of a reference, the real samples.
     ``data`` are stored data sets and classifiers.
@@ -27,7 +27,8 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -
     folders = list(folders)
     blocks = [folder for folder in folders if (folder / "run.json").exists()]
     frames = {
-        name: [pd.read_parquet(folder / f"{name}.parquet") for folder in folders] for name in ("measures", "bias")
+        name: [pd.read_parquet(folder / f"{name}.parquet") for folder in folders]
+        for name in ("measures", "bias", "interpolation")
     }
     for name in ("history", "ranking"):
         frames[name] = [_named(folder, name) for folder in blocks]

@@ -10,13 +10,24 @@ from matplotlib.figure import Figure
 
 from pwgan.data.store import read_data
 from pwgan.report.curves import convergence, convergence_data, losses, losses_data
-from pwgan.report.frames import read, typed
+from pwgan.report.frames import REFERENCE, read, typed
+from pwgan.report.generalisation import frechet, frechet_data, neighbours, neighbours_data
+from pwgan.report.interpolation import interpolation, interpolation_data
 from pwgan.report.panels import bias, bias_data, cost, cost_data, coverage, coverage_data
 from pwgan.report.samples import Sample, samples, samples_data
 from pwgan.report.style import themed
 from pwgan.runtime import whole_file
 
-DRAW = {"bias": bias, "coverage": coverage, "convergence": convergence, "losses": losses, "cost": cost}
+DRAW = {
+    "bias": bias,
+    "coverage": coverage,
+    "convergence": convergence,
+    "losses": losses,
+    "cost": cost,
+    "neighbours": neighbours,
+    "frechet": frechet,
+}
+STRIPS = "interpolation.npy"
 
 
 def write_figures(
@@ -25,7 +36,7 @@ def write_figures(
     """Write every figure of ``names.figure_names`` as .csv and .png into ``out_dir``.
 
     ``cells`` says where the samples of each trained cell lie: data set, method, m and the file of its first block of
-    seeds, of shape (S, N, *sample).
+    seeds, of shape (S, N, *sample). The samples of its paths lie beside it.
     """
     results, out = Path(results_dir), Path(out_dir)
     runs, measures, history = read(results, "runs"), read(results, "measures"), read(results, "history")
@@ -35,14 +46,22 @@ def write_figures(
         "convergence": convergence_data(history, measures, runs),
         "losses": losses_data(history, runs),
         "cost": cost_data(read(results, "costs")),
+        "neighbours": neighbours_data(measures, runs),
+        "frechet": frechet_data(measures, runs),
     }
     for name, draw in DRAW.items():
         save(draw(written(frames[name], out / f"{name}.csv")), out / f"{name}.png")
-    given = [Sample(*cell) for cell in cells]
+    given, paths = [Sample(*cell) for cell in cells], read(results, "interpolation")
     for dataset in runs["dataset"].unique():
         data = read_data(results / "data" / f"{dataset}.safetensors")
-        frame = samples_data(dataset, data, [cell for cell in given if cell.dataset == dataset], runs)
+        own = [cell for cell in given if cell.dataset == dataset]
+        frame = samples_data(dataset, data, own, runs)
         save(samples(written(frame, out / f"samples-{dataset}.csv"), data), out / f"samples-{dataset}.png")
+        strips = [Sample(dataset, REFERENCE, None, results / dataset / REFERENCE / STRIPS)]
+        strips += [cell._replace(path=Path(cell.path).with_name(STRIPS)) for cell in own]
+        frame = interpolation_data(paths[paths["dataset"] == dataset], strips)
+        stem = f"interpolation-{dataset}"
+        save(interpolation(written(frame, out / f"{stem}.csv"), data), out / f"{stem}.png")
 
 
 def written(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

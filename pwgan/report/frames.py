@@ -18,6 +18,7 @@ BIAS_PARTS = ["matching_bias", "sampling_bias"]
 COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
     "bias": [*CELL, "seed", "sampler", "eval_batch", "n", *BIAS],
+    "interpolation": [*CELL, "seed", "path", "t", "nn_train", "nn_ratio"],
     "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd"],
     "ranking": [*CELL, "seed", "step", "earlier_step", "auc"],
     "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples"],

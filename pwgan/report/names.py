@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 TABLES = ("main", "bias", "cost", "datasets")
 TABLE_FORMATS = ("csv", "md", "html")
-FIGURES = ("bias", "coverage", "convergence", "losses", "cost")
+FIGURES = ("bias", "coverage", "convergence", "losses", "cost", "neighbours", "frechet")
+EACH = ("samples", "interpolation")
 FIGURE_FORMATS = ("csv", "png")
 
 
 def figure_names(datasets: Iterable[str]) -> list[str]:
-    """Return the stem of every figure of a study: the fixed ones, and ``samples-{dataset}`` of each data set."""
-    return [*FIGURES, *(f"samples-{dataset}" for dataset in datasets)]
+    """Return the stem of every figure of a study: the fixed ones, and those that each data set has of its own."""
+    return [*FIGURES, *(f"{figure}-{dataset}" for figure in EACH for dataset in datasets)]

@@ -124,7 +124,7 @@ def coverage(frame: pd.DataFrame) -> Figure:
         sizes = sorted(part["batch_size"].dropna().unique())
         for real in part.loc[part["method"] == REFERENCE, "mean"]:
             ax.axhline(real, color="black", linestyle="--", linewidth=1.1)
-        for x, line, name in _side_by_side(ax, part, sizes, names):
+        for x, line, name in side_by_side(ax, part, sizes, names):
             ax.errorbar(x, line["mean"], line["half_width"].fillna(0), capsize=2, elinewidth=1, **look[name])
             lost = line["mean"].isna().to_numpy()
             if lost.any():
@@ -161,7 +161,7 @@ def cost(frame: pd.DataFrame) -> Figure:
         sizes = sorted(part["batch_size"].dropna().unique())
         for ax, (stage, quantity) in zip(axes[:, column], COSTS, strict=True):
             chosen = part[part["stage"] == stage]
-            for x, line, name in _side_by_side(ax, chosen, sizes, names):
+            for x, line, name in side_by_side(ax, chosen, sizes, names):
                 ax.plot(x, line[quantity], **look[name])
             ax.set_ylim(0, 1.08 * max(chosen[quantity].max(), 1e-9) if len(chosen) else 1)
         axes[0, column].set_title(f"{dataset}\n{', '.join(sorted(part['device'].unique()))}")
@@ -173,7 +173,7 @@ def cost(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _side_by_side(
+def side_by_side(
     ax: Axes, part: pd.DataFrame, sizes: list[int], names: list[str]
 ) -> Iterator[tuple[np.ndarray, pd.DataFrame, str]]:
     """Set one tick per m and yield where each method's points stand, its rows, and its name.

@@ -27,7 +27,7 @@ class Sample(NamedTuple):
 
     dataset: str
     method: str
-    batch_size: int
+    batch_size: int | None
     path: str | Path
 
 
@@ -39,11 +39,11 @@ def samples_data(name: str, data: Split, samples: Iterable[Sample], runs: pd.Dat
     diverged, one row with neither stands for it.
     """
     real = data.heldout[: POINTS if data.heldout.ndim == 2 else TILES**2]
-    parts = [_rows(real).assign(method=REFERENCE, batch_size=np.nan, seed=np.nan)]
+    parts = [sample_rows(real).assign(method=REFERENCE, batch_size=np.nan, seed=np.nan)]
     failed = runs[(runs["dataset"] == name) & (runs["seed"] == SEED) & (runs["status"] == "diverged")]
     lost = set(zip(failed["method"], failed["batch_size"], strict=True))
     for sample in samples:
-        made = _rows(np.load(sample.path, mmap_mode="r", allow_pickle=False)[SEED, : len(real)])
+        made = sample_rows(np.load(sample.path, mmap_mode="r", allow_pickle=False)[SEED, : len(real)])
         if (sample.method, sample.batch_size) in lost:
             made = made[["index"]].head(1)
         parts.append(made.assign(method=sample.method, batch_size=sample.batch_size, seed=SEED))
@@ -78,14 +78,14 @@ def samples(frame: pd.DataFrame, law: Split) -> Figure:
         elif images:
             ax.imshow(mosaic(chosen), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         else:
-            _scatter(ax, chosen, law, _window(frame, law), look[name]["color"])
+            _scatter(ax, chosen, law, window(frame, law), look[name]["color"])
         if row == 0:
             ax.set_title("real samples" if name == REFERENCE else name)
         if column == 1:
             ax.set_ylabel(f"m = {sizes[row]}")
     note = "real samples are held out"
     if not images:
-        left, right, bottom, top = (f"{edge:.3g}" for edge in _window(frame, law))
+        left, right, bottom, top = (f"{edge:.3g}" for edge in window(frame, law))
         note = f"[{left}, {right}] by [{bottom}, {top}]"
         note += "; shaded: true density" if law.density is not None else ""
         note += "; +: modes" if law.modes is not None else ""
@@ -101,12 +101,16 @@ def mosaic(frame: pd.DataFrame) -> np.ndarray:
         if pd.isna(pixels):
             continue
         top, left = (size + 1) * (place // TILES), (size + 1) * (place % TILES)
-        tile = np.frombuffer(bytes.fromhex(pixels), dtype=np.uint8).reshape(channels, size, size)
-        sheet[top : top + size, left : left + size] = tile.transpose(1, 2, 0)
+        sheet[top : top + size, left : left + size] = tile(pixels, channels, size)
     return sheet[..., 0] if channels == 1 else sheet
 
 
-def _rows(values: np.ndarray) -> pd.DataFrame:
+def tile(pixels: str, channels: int, size: int) -> np.ndarray:
+    """Read one image as (size, size, channels) from the hexadecimal bytes of its row."""
+    return np.frombuffer(bytes.fromhex(pixels), dtype=np.uint8).reshape(channels, size, size).transpose(1, 2, 0)
+
+
+def sample_rows(values: np.ndarray) -> pd.DataFrame:
     """Write samples as rows; images as uint8, or as floats in [-1, 1] that become the nearest of 0..255."""
     index = np.arange(len(values))
     if values.ndim == 2:
@@ -119,7 +123,7 @@ def _rows(values: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"index": index, "channels": values.shape[1], "size": values.shape[2], "pixels": pixels})
 
 
-def _window(frame: pd.DataFrame, law: Split) -> tuple[float, float, float, float]:
+def window(frame: pd.DataFrame, law: Split) -> tuple[float, float, float, float]:
     """Return what part of the plane is shown: the extent of the law, or the real samples with a tenth of air."""
     if law.extent is not None:
         return law.extent

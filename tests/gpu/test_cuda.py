@@ -8,6 +8,7 @@ import torch
 from pwgan.data import Split
 from pwgan.data.store import read_data, write_data
 from pwgan.measures.block import Block, generated
+from pwgan.measures.memorization import nearest_distances
 from pwgan.methods import methods
 from pwgan.networks import DCGAN
 from pwgan.study import parse_study
@@ -147,6 +148,14 @@ def test_a_diverged_seed_harms_no_other(cell, ring8, tmp_path, monkeypatch):
     state = Trainer(cell(steps=8), read_data(ring8), CUDA).run(tmp_path / "checkpoint.pt")
     assert state.fate.tolist() == [0, 2] and state.step == 8
     assert all(parameter[0].isfinite().all() for parameter in state.nets.generator.parameters())
+
+
+def test_nearest_distances_are_those_of_a_cpu():
+    x, y = cloud(300, 40), cloud(9000, 40)  # more than a block of columns
+    found = nearest_distances(x.to(CUDA), y, 3)
+    assert not found.is_cuda
+    torch.testing.assert_close(found, nearest_distances(x, y, 3))
+    assert (nearest_distances(y[:5].to(CUDA), y) == 0).all()
 
 
 def test_measures_are_those_of_a_cpu(tiny, ring8, tmp_path):

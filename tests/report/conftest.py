@@ -16,6 +16,7 @@ from pwgan.data.store import write_data
 Study = tuple[Path, list[tuple[str, str, int, Path]]]
 Tables = dict[str, list[dict[str, Any]]]
 POINTS = ("ring8", "grid25")
+NEAR = {"nn_ratio": (1.0, 3.0), "copies": (0.01, 0.2), "data_copying": (-0.3, -20.0)}
 METHODS = ("gan", "nsgan", "pwgan", "wgan", "wgan_gp")
 
 
@@ -30,11 +31,12 @@ def make_study(
     """Write all frames and files of a study; ``diverged`` says how many seeds of a cell did."""
     rng = np.random.default_rng(0)
     lost = diverged or {}
-    tables: Tables = {name: [] for name in ("measures", "bias", "history", "runs", "costs")}
+    tables: Tables = {name: [] for name in ("measures", "bias", "interpolation", "history", "runs", "costs")}
     cells = []
     for dataset in datasets:
         _data(root / "data" / f"{dataset}.safetensors", dataset, rng)
         _reference(tables, dataset, seeds, rng)
+        _paths(root / dataset / "data", tables, (dataset, "data", None), seeds, 0, rng)
         for rank, method in enumerate(methods):
             for m in sizes:
                 path = root / dataset / method / f"m{m}" / "seeds0-3" / "samples.npy"
@@ -46,6 +48,7 @@ def make_study(
                 drawn = rng.normal(size=(seeds, *shape)).astype(np.float32)
                 drawn[:failed] = np.nan
                 np.save(path, drawn if dataset in POINTS else np.tanh(drawn))
+                _paths(path.parent, tables, (dataset, method, m), seeds, failed, rng)
     sizes_of = {"training": 500, "heldout": 100, "modes": 8, "classifier_epochs": 3}
     described = [
         {"dataset": name, "source": name, "sample": "2", "classifier_accuracy": 0.98, **sizes_of} for name in datasets
@@ -60,6 +63,25 @@ def make_study(
     return root, cells
 
 
+def _paths(
+    folder: Path, tables: Tables, cell: tuple[str, str, int | None], seeds: int, failed: int, rng: np.random.Generator
+) -> None:
+    """Write two paths of each seed: samples, and distances that are twice the floor in the middle."""
+    dataset, method, m = cell
+    key = {"dataset": dataset, "method": method, "batch_size": m}
+    for seed in range(seeds):
+        for path in range(2):
+            for t in np.linspace(0, 1, 9):
+                ratio = np.nan if seed < failed else 1 + np.sin(np.pi * t) + 0.1 * seed
+                tables["interpolation"].append(
+                    {**key, "seed": seed, "path": path, "t": t, "nn_train": 0.1 * ratio, "nn_ratio": ratio}
+                )
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = rng.uniform(-1, 1, (seeds, 2, 9, *((2,) if dataset in POINTS else (1, 8, 8)))).astype(np.float32)
+    drawn[:failed] = np.nan
+    np.save(folder / "interpolation.npy", drawn)
+
+
 def _names(dataset: str) -> dict[str, tuple[float, float]]:
     """Return the value of each measure on real samples, and the factor by which a bad generator is off."""
     if dataset in POINTS:
@@ -69,8 +91,15 @@ def _names(dataset: str) -> dict[str, tuple[float, float]]:
             "modes@2500": (modes, 0.8),
             "high-quality@2500": (0.99, 0.8),
             "kl@2500": (0.01, 20),
+            **{f"{name}@1000": value for name, value in NEAR.items()},
         }
-    return {"modes-classifier@500": (10.0, 0.9), "fd-classifier@500": (1.2, 4), "kid-classifier@500": (0.0004, 30)}
+    return {
+        "ewd@360": (0.8, 1.5),
+        "modes-classifier@500": (10.0, 0.9),
+        "fd-classifier@500": (1.2, 4),
+        "kid-classifier@500": (0.0004, 30),
+        **{f"{name}{space}@180": value for space in ("", "-classifier") for name, value in NEAR.items()},
+    }
 
 
 def _reference(tables: Tables, dataset: str, seeds: int, rng: np.random.Generator) -> None:

@@ -122,7 +122,7 @@ def test_run_makes_everything(finished: Path) -> None:
     expected = [f"tables/{name}.{ext}" for name in TABLES for ext in TABLE_FORMATS]
     expected += [f"figures/{name}.{ext}" for name in figure_names(DATA) for ext in FIGURE_FORMATS]
     expected += ["data/ring8.safetensors", "data/digits.safetensors", "data/digits-classifier.safetensors"]
-    measured = ("measures.parquet", "bias.parquet", "measures.json")
+    measured = ("measures.parquet", "bias.parquet", "interpolation.parquet", "interpolation.npy", "measures.json")
     trained = ("run.json", "history.parquet", "generator.safetensors", "samples.npy")
     along = ("ranking.parquet", "snapshots.safetensors", "mode_steps.parquet")
     expected += [f"{cell}/{name}" for cell in study.cells for name in (*measured, *trained, *along)]

@@ -71,7 +71,7 @@ TRAINING_CODE = code(
 FIGURE_CODE = code(
     *(
         f"report/{name}.py"
-        for name in "figures panels curves samples style frames statistics tables names".split()
+        for name in "figures panels curves samples generalisation interpolation style frames statistics tables names".split()
     )
 )
 MEASURING_CODE = code(
@@ -162,6 +162,7 @@ AGGREGATES = expand(
         "history",
         "ranking",
         "mode_steps",
+        "interpolation",
         "runs",
         "costs",
         "datasets",

@@ -4,6 +4,8 @@
 # output: measures.parquet  one row for each seed and measure
 #         bias.parquet      EWD, MBWD, bias, bounds and gradient cosines over a ladder of evaluation m
 #         mode_steps.parquet  samples at each mode at each evaluation of the training
+#         interpolation.parquet, interpolation.npy
+#                           distance to the training set along paths between latents, and the samples of a few paths
 #         measures.json     seconds and memory of each group of measures
 #         signal.parquet    the generator's gradient while critics are trained to their optimum (where asked for)
 
@@ -24,6 +26,8 @@ rule measure:
         "<block>/measures.parquet",
         "<block>/bias.parquet",
         "<block>/mode_steps.parquet",
+        "<block>/interpolation.parquet",
+        "<block>/interpolation.npy",
         "<block>/measures.json",
     log:
         "<logs>/measure/{dataset}/{method}/m{batch_size}/seeds{seeds}.log",
@@ -52,6 +56,8 @@ rule reference:
     output:
         "<results>/{dataset}/data/measures.parquet",
         "<results>/{dataset}/data/bias.parquet",
+        "<results>/{dataset}/data/interpolation.parquet",
+        "<results>/{dataset}/data/interpolation.npy",
         "<results>/{dataset}/data/measures.json",
     log:
         "<logs>/reference/{dataset}.log",

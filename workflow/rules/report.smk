@@ -18,13 +18,19 @@ rule aggregate:
                 "mode_steps.parquet",
                 "measures.parquet",
                 "bias.parquet",
+                "interpolation.parquet",
                 "measures.json",
             ],
         ),
         expand(
             "{folder}/{file}",
             folder=REFERENCES,
-            file=["measures.parquet", "bias.parquet", "measures.json"],
+            file=[
+                "measures.parquet",
+                "bias.parquet",
+                "interpolation.parquet",
+                "measures.json",
+            ],
         ),
         data=DATA_FILES,
         code=code("report/aggregate.py"),
@@ -47,6 +53,7 @@ rule figures:
     input:
         AGGREGATES,
         samples=expand("{folder}/samples.npy", folder=FOLDERS),
+        strips=expand("{folder}/interpolation.npy", folder=FOLDERS + REFERENCES),
         data=expand("<results>/data/{dataset}.safetensors", dataset=STUDY.datasets),
         code=FIGURE_CODE,
     output:
