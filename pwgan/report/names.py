@@ -8,6 +8,9 @@ TABLES = ("main", "bias", "cost", "datasets")
 TABLE_FORMATS = ("csv", "md", "html")
 FIGURES = ("bias", "coverage", "convergence", "losses", "cost")
 FIGURE_FORMATS = ("csv", "png")
+THEORY = ("lines", "picture", "recovery", "duality")
+"""Tables that need no training, each with a figure of its name; ``critics`` is one more, which trains."""
+THEORY_FIGURES = (*THEORY, "critics")
 
 
 def figure_names(datasets: Iterable[str]) -> list[str]:
