@@ -26,7 +26,10 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> float:
 
 
 def entropy(p: ArrayLike) -> float:
-    """Entropy -sum_i p_i log p_i in nats, of weights (k,). Raises ValueError where they are none. Source: article A2."""
+    """Entropy H(P) = -sum_i p_i log p_i of a law on a finite set, in nats.
+
+    p: weights (k,). Raises ValueError where they are none. Source: article A2.
+    """
     return float(entr(_weights(p)[0]).sum())
 
 

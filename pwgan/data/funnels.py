@@ -98,8 +98,8 @@ class Funnels:
     def _reach(self, cell: NDArray[np.int64], unit: Floats) -> Floats:
         """How far from its centre the ray along ``unit`` leaves its cell or the cube, (n,).
 
-        Cell n ends where r + b_n = ||r e - (a_k - a_n)|| + b_k for some k. With w = a_k - a_n and c = b_k - b_n, squaring
-        r - c = ||r e - w|| gives r = (|w|^2 - c^2) / (2 (e.w - c)) where e.w > c; elsewhere k never ends it.
+        Cell n ends where r + b_n = ||r e - (a_k - a_n)|| + b_k for some k. With w = a_k - a_n and c = b_k - b_n,
+        squaring r - c = ||r e - w|| gives r = (|w|^2 - c^2) / (2 (e.w - c)) where e.w > c; elsewhere k never ends it.
         """
         with np.errstate(divide="ignore"):
             to_wall = ((HALF_WIDTH - np.sign(unit) * self.centres[cell]) / np.abs(unit)).min(1)

@@ -17,6 +17,7 @@ from pwgan.report.style import COLOURS, MARKERS, band, grid, head, legend, log_l
 
 CLOSED: dict[str, Any] = {"color": "0.25", "linestyle": "-", "linewidth": 1.6}
 SAMPLED: dict[str, Any] = {"color": COLOURS[1], "linestyle": "", "marker": "o", "markersize": 4}
+UNDEFINED: dict[str, Any] = {"color": "0.25", "linestyle": "", "marker": "x", "markersize": 6, "zorder": 2}
 DIVERGENCES = {"tv": "TV", "kl": "KL", "js": "JS", "w1": "$W_1$"}
 SIDES = {
     "real": {"color": COLOURS[0], "marker": "o", "linestyle": ""},
@@ -52,13 +53,16 @@ def lines(frame: pd.DataFrame) -> Figure:
             closed, sampled = (part[part["kind"] == kind] for kind in ("closed", "empirical"))
             _line_with_jump(ax, closed["theta"], closed["mean"].clip(upper=top))
             seen = sampled["mean"].clip(upper=top)
-            ax.errorbar(sampled["theta"], seen, sampled["half_width"].fillna(0), clip_on=False, zorder=3, **SAMPLED)
+            if len(sampled):
+                ax.errorbar(sampled["theta"], seen, sampled["half_width"].fillna(0), clip_on=False, zorder=3, **SAMPLED)
             ax.set_ylim(bottom, top)
             if np.isinf(closed["mean"]).any():
                 ax.set_yticks([0, 0.5, 1, top], ["0", "0.5", "1", "$\\infty$"])
             if closed["mean"].isna().all():
                 ax.text(0.5, 0.5, "undefined:\n$\\infty - \\infty$", transform=ax.transAxes, ha="center", va="center")
-            ax.set_title(f"{label}" if quantity == "value" else f"d {label} / d$\\theta$")
+            elif quantity == "gradient":
+                ax.plot(0, 0, **UNDEFINED)
+            ax.set_title(label if quantity == "value" else f"d {label} / d$\\theta$")
     for ax in axes[-1]:
         ax.set_xlabel("$\\theta$")
     axes[0, 0].set_ylabel("divergence")
@@ -70,7 +74,7 @@ def lines(frame: pd.DataFrame) -> Figure:
         f"Samples: {int(sampled['n'].max())} points of each line, mean and 95 % interval over "
         f"{int(sampled['seeds'].max())} seeds; histograms for TV, KL and JS, exact matching for $W_1$.",
     )
-    legend(figure, {"closed form": CLOSED, "samples": SAMPLED})
+    legend(figure, {"closed form": CLOSED, "no gradient at 0": UNDEFINED, "samples": SAMPLED})
     return figure
 
 
@@ -95,11 +99,11 @@ def picture(frame: pd.DataFrame) -> Figure:
         for (_, point), (y0, y1) in zip(frame.iterrows(), partner, strict=True):
             ax.plot([point["x0"], y0], [point["x1"], y1], **(DIFFERING if point["differs"] else SHARED), zorder=1)
         for side, (first, second) in {"real": ("x0", "x1"), "generated": ("y0", "y1")}.items():
-            ax.plot(frame[first], frame[second], **{**SIDES[side], "markersize": 12}, zorder=2)
+            ax.plot(frame[first], frame[second], **{**SIDES[side], "markersize": 10}, zorder=2)
             for _, point in frame.iterrows():
                 batch = "AB"[int(point["batch"])]
                 at = (point[first], point[second])
-                ax.annotate(batch, at, ha="center", va="center_baseline", color="white", fontsize=7.5, weight="bold")
+                ax.annotate(batch, at, ha="center", va="center_baseline", color="white", fontsize=7, weight="bold")
         ax.set(xticks=[], yticks=[], xlim=(-0.06, 1.06), ylim=(-0.06, 1.06), aspect="equal")
         ax.set_title(f"{title} = {frame[f'{matching}_cost'].mean():.3f}")
     count = int(frame["differs"].sum())
@@ -164,7 +168,7 @@ def duality(frame: pd.DataFrame) -> Figure:
     value.set(xscale="log", yscale="log", xlabel="primal: cost of the matching", ylabel="dual: mean u + mean v")
     gap = (frame["gap"].abs() / frame["primal"]).max()
     value.set_title(f"largest gap: {gap:.0e} of the value")
-    for place, (column, label) in enumerate(SLOPES.items()):
+    for place, column in enumerate(SLOPES):
         for rank, name in enumerate(pairs):
             part = frame[frame["pair"] == name]
             at = place + 0.7 * ((rank + 0.5) / len(pairs) - 0.5)
@@ -207,7 +211,7 @@ def critics(frame: pd.DataFrame) -> Figure:
     head(
         figure,
         f"Critics and exact matching on min-funnel pairs, n = {frame['n'].iloc[0]}",
-        f"Mean and 95 % interval over {frame['seed'].nunique()} seeds; / slope: divided by the largest gradient measured.",
+        f"Mean and 95 % interval over {frame['seed'].nunique()} seeds; / slope: over the largest gradient measured.",
     )
     legend(figure, {**{label: look for label, look in SOLVERS.values()}, "truth": TRUTH})
     return figure

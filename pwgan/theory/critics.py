@@ -60,8 +60,8 @@ def critics(
             critic = _trained(method, law, range(seeds), steps, device)
             parts[name] = _measured(critic, law, p, q, device)
         for name, part in parts.items():
-            known = {"dimension": dimension, "method": name, "n": points, "w1": truth.mean, "w1_error": truth.error}
-            frames.append(part.assign(**known, seed=range(seeds)))
+            known = part.assign(dimension=dimension, method=name, n=points, w1=truth.mean, w1_error=truth.error)
+            frames.append(known.assign(seed=range(seeds)))
     return pd.concat(frames, ignore_index=True)[
         ["dimension", "method", "seed", "n", "w1", "w1_error", "estimate", "slope", "scaled", "cosine"]
     ]

@@ -57,11 +57,13 @@ def _pairs(points: int, draws: int) -> Iterator[tuple[str, int, torch.Tensor, to
         split = data(samples=points * draws, heldout=points * draws).load()
         for draw in range(draws):
             part = slice(draw * points, (draw + 1) * points)
-            yield name, draw, *(torch.from_numpy(side[part]).double() for side in (split.train, split.heldout))
+            x, y = (torch.from_numpy(side[part]).double() for side in (split.train, split.heldout))
+            yield name, draw, x, y
     for dimension in DIMENSIONS:
         law = funnels(dimension)
         for draw in range(draws):
-            yield f"funnels {dimension}", draw, *(torch.from_numpy(side) for side in law.pair(points, "duality", draw))
+            x, y = (torch.from_numpy(side) for side in law.pair(points, "duality", draw))
+            yield f"funnels, d = {dimension}", draw, x, y
 
 
 def _steepest(f: torch.Tensor, g: torch.Tensor, distance: torch.Tensor) -> float:

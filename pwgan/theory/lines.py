@@ -72,13 +72,13 @@ def _matched(points: int, seeds: int) -> pd.DataFrame:
 
 def _counted(points: int, seeds: int) -> pd.DataFrame:
     """Divergences of histograms."""
-    across, along = np.arange(-10.5, 11) / 10, np.linspace(0, 1, BINS + 1)
+    bins = [np.arange(-10.5, 11) / 10, np.linspace(0, 1, BINS + 1)]
     parts = []
     for seed in range(seeds):
         x, start = _draw(points, seed)
-        p = np.histogram2d(*x.T, bins=(across, along))[0].ravel() / points
+        p = np.histogram2d(x[:, 0], x[:, 1], bins=bins)[0].ravel() / points
         for theta in COARSE:
-            q = np.histogram2d(start[:, 0] + theta, start[:, 1], bins=(across, along))[0].ravel() / points
+            q = np.histogram2d(start[:, 0] + theta, start[:, 1], bins=bins)[0].ravel() / points
             for name, divergence in HISTOGRAM.items():
                 parts.append(_rows("value", name, [theta], [divergence(p, q)]))
     return pd.concat(parts).assign(kind="empirical", n=points)
