@@ -17,7 +17,7 @@ rule theory:
         "<benchmarks>/theory.tsv"
     conda:
         "../../envs/pwgan.yaml"
-    # Draws of one size are matched side by side; the numbers are those of one thread.
+    # Draws of one size are matched side by side.
     threads: 2
     params:
         folder=subpath(output[0], parent=True),
@@ -51,7 +51,12 @@ rule theory_figures:
     input:
         rules.theory.output,
         rules.critics.output,
-        code=code(*(f"report/{name}.py" for name in ("theory_figures", "style", "statistics"))),
+        code=code(
+            *(
+                f"report/{name}.py"
+                for name in ("theory_figures", "style", "statistics")
+            )
+        ),
     output:
         **{
             name: report(
