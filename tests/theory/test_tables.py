@@ -85,10 +85,13 @@ def test_d3_the_picture_holds_optimal_matchings():
 def test_recovery_is_near_in_the_plane_and_fails_in_many_dimensions():
     frame = recovery(dimensions=(2, 128), sizes=(64, 512), draws=4)
     assert list(frame["seeds"].unique()) == [16, 4]
-    ratio, cosine = (
-        frame[frame["measure"] == measure].set_index(["dimension", "n"])["mean"] for measure in ("ratio", "cosine")
+    ratio, excess, cosine = (
+        frame[frame["measure"] == measure].set_index(["dimension", "n"])["mean"]
+        for measure in ("ratio", "excess", "cosine")
     )
     assert ratio[2, 512] == pytest.approx(1, abs=0.05) and ratio[128, 512] > 5
+    assert (excess > 0).all()
+    np.testing.assert_allclose(excess, ratio - 1, atol=0.06)
     assert ratio[2, 64] > ratio[2, 512] and ratio[128, 64] > ratio[128, 512]
     assert cosine[2, 512] > 0.8 > cosine[2, 64] > 0.5 and cosine[128, 512] < 0
     truth = frame.groupby("dimension")[["w1", "w1_error"]].first()

@@ -51,12 +51,7 @@ rule theory_figures:
     input:
         rules.theory.output,
         rules.critics.output,
-        code=code(
-            *(
-                f"report/{name}.py"
-                for name in ("theory_figures", "style", "statistics")
-            )
-        ),
+        code=code("report/theory_figures.py", "report/style.py", "report/statistics.py"),
     output:
         **{
             name: report(
