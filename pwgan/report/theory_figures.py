@@ -147,7 +147,7 @@ def recovery(frame: pd.DataFrame) -> Figure:
         "Exact EWD on min-funnel pairs of known $W_1$",
         f"Mean and 95 % interval over {most} draws, {fewest} at n = {sizes[-1]}.",
     )
-    legend(figure, {**{f"d = {d}": look[d] for d in dimensions}, "truth": TRUTH}, columns=8)
+    legend(figure, {**{f"d = {d}": look[d] for d in dimensions}, "truth": TRUTH}, columns=4)
     return figure
 
 
