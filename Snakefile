@@ -3,6 +3,7 @@
 #   snakemake --cores 8 --resources gpu=1            the default study, config.yaml
 #   snakemake --cores 8 --configfile workflow/studies/article.yaml
 #   snakemake --cores 8 figures                      the figures only, from whatever they need
+#   snakemake --cores 2 theory_figures               the article's theory: no study, no data set, two minutes
 #   snakemake --workflow-profile workflow/profiles/slurm   on a cluster
 #
 # Data flows one way: data -> train -> measure -> aggregate -> tables and figures.
@@ -25,6 +26,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
+include: "workflow/rules/theory.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -35,6 +37,7 @@ localrules:
     aggregate,
     figures,
     tables,
+    theory_figures,
 
 
 rule all:

@@ -89,6 +89,16 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--results", type=Path, required=True, help="results/{study}")
         command.add_argument("--output", type=Path, required=True)
 
+    theory = verb("theory", "Tabulate what the article says without training: lines, picture, recovery, duality.")
+    theory.add_argument("--output", type=Path, required=True, help="results/{study}/theory")
+
+    critics = verb("critics", "Train critics on pairs of known distance, and compare them with exact matching.")
+    critics.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    critics.add_argument("--output", type=Path, required=True, help="results/{study}/theory")
+
+    drawn = verb("theory_figures", "Draw the tables of theory and critics, each beside its CSV.")
+    drawn.add_argument("--theory", type=Path, required=True, help="results/{study}/theory")
+
     distance = verb("distance", "Compute the exact Wasserstein distance between two sets of samples, with its proof.")
     distance.description = (
         "The exact Wasserstein distance between two sets of equally many samples: the mean cost of their optimal "

@@ -143,6 +143,31 @@ def figures(options: Namespace) -> None:
         write_figures(options.results, options.output, shown)
 
 
+def theory(options: Namespace) -> None:
+    """Write the tables that need no training."""
+    from pwgan.theory.tables import write_theory
+
+    with _timed("theory"):
+        write_theory(options.output)
+
+
+def critics(options: Namespace) -> None:
+    """Train critics on pairs of known distance and tabulate them."""
+    from pwgan.theory.critics import critics as table
+    from pwgan.theory.tables import write_csv
+
+    with claimed_device(options.device) as device, _timed("critics"):
+        write_csv(table(device=device), options.output / "critics.csv")
+
+
+def theory_figures(options: Namespace) -> None:
+    """Draw the tables of theory and critics."""
+    from pwgan.report.theory_figures import write_theory_figures
+
+    with _timed("theory figures"):
+        write_theory_figures(options.theory)
+
+
 def distance(options: Namespace) -> None:
     """Print the exact distance between two sets of samples."""
     from pwgan.distance import distance as between

@@ -9,6 +9,9 @@ TABLE_FORMATS = ("csv", "md", "html")
 FIGURES = ("bias", "coverage", "convergence", "losses", "cost", "neighbours", "frechet")
 EACH = ("samples", "interpolation")
 FIGURE_FORMATS = ("csv", "png")
+THEORY = ("lines", "picture", "recovery", "duality")
+"""Tables that need no training, each with a figure of its name; ``critics`` is one more, which trains."""
+THEORY_FIGURES = (*THEORY, "critics")
 
 
 def figure_names(datasets: Iterable[str]) -> list[str]:

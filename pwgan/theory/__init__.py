@@ -1,1 +1,1 @@
-"""What can be said of transport and divergences without training a generator."""
+"""What the article says without training: tables from closed forms, exact matching and pairs of known distance."""

@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from pwgan.data import datasets
 from pwgan.methods import AdversarialMethod, methods
-from pwgan.report.names import TABLES, figure_names
+from pwgan.report.names import TABLES, THEORY, THEORY_FIGURES, figure_names
 from pwgan.runtime import resolve_device
 from pwgan.study import parse_study
 
@@ -83,6 +83,31 @@ MEASURING_CODE = code(
     "training/run.py",
     "training/samples.py",
     "data/store.py",
+)
+
+
+THEORY_CODE = code(
+    "divergences.py",
+    "runtime.py",
+    "transport/*.py",
+    "data/funnels.py",
+    "data/mixtures.py",
+    "report/statistics.py",
+    *(f"theory/{name}.py" for name in ("tables", *THEORY)),
+)
+CRITIC_CODE = code(
+    "runtime.py",
+    "transport/*.py",
+    "data/funnels.py",
+    "methods/base.py",
+    "methods/wgan*.py",
+    "networks/__init__.py",
+    "networks/mlp.py",
+    "networks/seeds.py",
+    "training/draws.py",
+    "training/optimisers.py",
+    "theory/critics.py",
+    "theory/recovery.py",
 )
 
 
