@@ -38,6 +38,7 @@ localrules:
     figures,
     tables,
     theory_figures,
+    claims,
 
 
 rule all:

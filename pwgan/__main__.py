@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--results", type=Path, required=True, help="results/{study}")
         command.add_argument("--output", type=Path, required=True)
 
-    theory = verb("theory", "Tabulate what the article says without training: lines, picture, recovery, duality.")
+    theory = verb("theory", "Tabulate what the article says without training a generator.")
     theory.add_argument("--output", type=Path, required=True, help="results/{study}/theory")
 
     critics = verb("critics", "Train critics on pairs of known distance, and compare them with exact matching.")
@@ -98,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
 
     drawn = verb("theory_figures", "Draw the tables of theory and critics, each beside its CSV.")
     drawn.add_argument("--theory", type=Path, required=True, help="results/{study}/theory")
+
+    claims = verb("claims", "Judge the claims of the article on a study's results, each by its rule.")
+    claims.add_argument("--results", type=Path, required=True, help="results/{study}")
+    claims.add_argument("--output", type=Path, required=True)
 
     distance = verb("distance", "Compute the exact Wasserstein distance between two sets of samples, with its proof.")
     distance.description = (

@@ -168,6 +168,14 @@ def theory_figures(options: Namespace) -> None:
         write_theory_figures(options.theory)
 
 
+def claims(options: Namespace) -> None:
+    """Judge every claim and write the page of them."""
+    from pwgan.report.paper import write_claims
+
+    with _timed("claims"):
+        write_claims(options.results, options.output)
+
+
 def distance(options: Namespace) -> None:
     """Print the exact distance between two sets of samples."""
     from pwgan.distance import distance as between

@@ -23,7 +23,7 @@ class Claim:
 
     ``statistic``: what is computed, in words; ``evidence`` computes it. ``low``, ``high``: the region in which the
     claim holds. ``log``: the values are logarithms of ratios; region and effects are given as ratios. ``figure``: where
-    to look, the stem of a file among the figures of a study.
+    to look, a file of the study without its suffix.
     """
 
     key: str
@@ -51,7 +51,7 @@ CLAIMS = (
         evidence.js_violation,
         -INF,
         1e-12,
-        "lines",
+        "theory/lines",
     ),
     Claim(
         "A5",
@@ -60,7 +60,7 @@ CLAIMS = (
         evidence.gradients_apart,
         -INF,
         1e-6,
-        "lines",
+        "theory/lines",
     ),
     Claim(
         "A6",
@@ -69,7 +69,7 @@ CLAIMS = (
         evidence.lines_error,
         -INF,
         0.02,
-        "lines",
+        "theory/lines",
     ),
     Claim(
         "A7",
@@ -78,7 +78,7 @@ CLAIMS = (
         evidence.jump,
         0.99,
         1.01,
-        "lines",
+        "theory/lines",
     ),
     Claim(
         "B2",
@@ -87,7 +87,7 @@ CLAIMS = (
         evidence.discriminator_error,
         -INF,
         0.03,
-        "game",
+        "theory/game",
     ),
     Claim(
         "B3",
@@ -96,16 +96,16 @@ CLAIMS = (
         evidence.game_value_error,
         -INF,
         0.02,
-        "game",
+        "theory/game",
     ),
     Claim(
         "B4",
         "A GAN's gradient vanishes as its discriminator is trained to its optimum.",
-        "norm of the generator's gradient (gan), critic at its optimum over critic after its first steps",
+        "norm of an untrained generator's gradient (gan), critic trained to the end over critic after 10 steps",
         evidence.gan_gradient_decay,
         0.0,
         0.1,
-        "signal",
+        "figures/signal",
         log=True,
     ),
     Claim(
@@ -115,7 +115,7 @@ CLAIMS = (
         evidence.captured("gan"),
         -INF,
         0.95,
-        "coverage",
+        "figures/coverage",
     ),
     Claim(
         "C1",
@@ -124,7 +124,7 @@ CLAIMS = (
         evidence.duality,
         -INF,
         1e-9,
-        "duality",
+        "theory/duality",
     ),
     Claim(
         "C2",
@@ -133,7 +133,7 @@ CLAIMS = (
         evidence.schedule("gan_k25", "gan"),
         1.0,
         INF,
-        "schedules",
+        "figures/schedules",
         log=True,
     ),
     Claim(
@@ -143,17 +143,17 @@ CLAIMS = (
         evidence.schedule("wgan_k25", "wgan_k1"),
         0.0,
         1.0,
-        "schedules",
+        "figures/schedules",
         log=True,
     ),
     Claim(
         "C2c",
         "A WGAN's gradient stays useful as its critic is trained to its optimum.",
-        "norm of the generator's gradient (wgan, wgan_gp), critic at its optimum over critic after its first steps",
+        "as for B4, critics of wgan and wgan_gp",
         evidence.wgan_gradient_decay,
         0.5,
         INF,
-        "signal",
+        "figures/signal",
         log=True,
     ),
     Claim(
@@ -163,7 +163,7 @@ CLAIMS = (
         evidence.captured("wgan", "wgan_gp"),
         0.95,
         INF,
-        "coverage",
+        "figures/coverage",
     ),
     Claim(
         "D1",
@@ -172,7 +172,7 @@ CLAIMS = (
         evidence.permutation_is_optimal,
         -INF,
         1e-9,
-        "duality",
+        "theory/duality",
     ),
     Claim(
         "D2",
@@ -181,7 +181,7 @@ CLAIMS = (
         evidence.gpu_matching,
         0.0,
         1.0,
-        "cost",
+        "figures/cost",
         log=True,
     ),
     Claim(
@@ -191,7 +191,7 @@ CLAIMS = (
         evidence.picture_differs,
         1 / 8,
         1.0,
-        "picture",
+        "theory/picture",
     ),
     Claim(
         "D4",
@@ -200,7 +200,7 @@ CLAIMS = (
         evidence.bias_over_deviation,
         0.95,
         1.05,
-        "bias",
+        "theory/bias",
     ),
     Claim(
         "D5",
@@ -209,7 +209,7 @@ CLAIMS = (
         evidence.bound_violation,
         -INF,
         1e-9,
-        "bias",
+        "theory/bias",
     ),
     Claim(
         "D6a",
@@ -218,7 +218,7 @@ CLAIMS = (
         evidence.bias_beyond_bound,
         -INF,
         1e-9,
-        "bias",
+        "theory/bias",
     ),
     Claim(
         "D6b",
@@ -227,7 +227,7 @@ CLAIMS = (
         evidence.stratified_bias,
         -INF,
         0.1,
-        "bias",
+        "theory/bias",
     ),
     Claim(
         "D6c",
@@ -236,7 +236,7 @@ CLAIMS = (
         evidence.stratified_bound,
         -INF,
         0.1,
-        "bias",
+        "theory/bias",
     ),
     Claim(
         "D7",
@@ -245,7 +245,7 @@ CLAIMS = (
         evidence.descent("pwgan"),
         0.0,
         0.2,
-        "convergence",
+        "figures/convergence",
         log=True,
     ),
     Claim(
@@ -255,7 +255,7 @@ CLAIMS = (
         evidence.captured("pwgan", "pwgan_full"),
         0.95,
         INF,
-        "coverage",
+        "figures/coverage",
     ),
     Claim(
         "D9a",
@@ -264,7 +264,7 @@ CLAIMS = (
         evidence.excess_ratio("pwgan", "pwgan_stratified"),
         1.0,
         INF,
-        "convergence",
+        "figures/convergence",
         log=True,
     ),
     Claim(
@@ -274,7 +274,7 @@ CLAIMS = (
         evidence.excess_ratio("pwgan_dpp", "pwgan"),
         0.0,
         1.0,
-        "convergence",
+        "figures/convergence",
         log=True,
     ),
     Claim(
@@ -284,7 +284,7 @@ CLAIMS = (
         evidence.dual_excess_ratio,
         1.0,
         INF,
-        "convergence",
+        "figures/convergence",
         log=True,
     ),
     Claim(
@@ -294,7 +294,7 @@ CLAIMS = (
         evidence.ranking_kept,
         0.0,
         0.95,
-        "forgetting",
+        "figures/forgetting",
         log=True,
     ),
     Claim(
@@ -304,7 +304,7 @@ CLAIMS = (
         evidence.schedule("wgan", "gan"),
         0.8,
         INF,
-        "convergence",
+        "figures/convergence",
         log=True,
     ),
     Claim(
@@ -314,7 +314,7 @@ CLAIMS = (
         evidence.nearness,
         0.0,
         0.9,
-        "neighbours",
+        "figures/neighbours",
         log=True,
     ),
     Claim(
@@ -324,7 +324,7 @@ CLAIMS = (
         evidence.interpolation_distance,
         1.0,
         INF,
-        "interpolation",
+        "figures/interpolation-digits",
         log=True,
     ),
     Claim(
@@ -334,7 +334,7 @@ CLAIMS = (
         evidence.exact_frechet,
         1.0,
         INF,
-        "frechet",
+        "figures/frechet",
         log=True,
     ),
 )

@@ -214,20 +214,20 @@ def gpu_matching(results: Results) -> Parts:
 def picture_differs(results: Results) -> Parts:
     """Share of the points of the picture whose partner differs."""
     table = results.theory("picture")
-    return {"8 points": float((table["partner_full"] != table["partner_minibatch"]).mean())}
+    return {"8 points": float((table["full"] != table["minibatch"]).mean())}
 
 
 def _theory_bias(results: Results) -> pd.DataFrame:
     """Bias between two draws of one law on the rungs m <= n/16."""
     table = results.theory("bias")
-    return table[table["m"] <= table["n"] / 16]
+    return table[table["eval_batch"] <= table["n"] / 16]
 
 
 def bias_over_deviation(results: Results) -> Parts:
     """B_M over D_M, random batches, by partition."""
     table = _theory_bias(results).query("sampler == 'random'")
     return {
-        str(dataset): (own["bias"] / own["deviation"]).groupby(own["partition"]).mean()
+        str(dataset): (own["bias"] / own["deviation"]).groupby(own["seed"]).mean()
         for dataset, own in table.groupby("dataset", sort=False)
     }
 
@@ -250,9 +250,9 @@ def bias_beyond_bound(results: Results) -> Parts:
 
 
 def _stratified(results: Results, column: str) -> Parts:
-    table = results.theory("bias").query("sampler == 'stratified' and m == 64")
+    table = results.theory("bias").query("sampler == 'stratified' and eval_batch == 64")
     return {
-        str(dataset): (own[column] / own["ewd"]).groupby(own["partition"]).mean()
+        str(dataset): (own[column] / own["ewd"]).groupby(own["seed"]).mean()
         for dataset, own in table.groupby("dataset", sort=False)
     }
 
@@ -267,16 +267,21 @@ def stratified_bound(results: Results) -> Parts:
     return _stratified(results, "bound")
 
 
-def _gradient_decay(results: Results, *methods: str) -> Parts:
-    """Logarithm of the generator's gradient norm with a critic trained to the end over that after its first steps."""
-    signal = results.frame("signal")
+def _gradient_decay(results: Results, *critics: str) -> Parts:
+    """Logarithm of an untrained generator's gradient norm, critic trained to the end over critic after 10 steps."""
+    files = sorted(results.folder.glob("*/*/*/*/signal.parquet"))
+    if not files:
+        raise NotMeasured("no signal.parquet")
+    signal = pd.concat([pd.read_parquet(file) for file in files])
+    signal = signal[(signal["generator"] == "initial") & signal["critic"].isin(critics)]
     parts: Parts = {}
-    for (dataset, method), own in signal[signal["method"].isin(methods)].groupby(["dataset", "method"], sort=False):
-        steps = np.sort(own["critic_step"].unique())
-        early = own[own["critic_step"] == steps[steps >= 10][0]].set_index("seed")["gradient_norm"]
-        late = own[own["critic_step"] == steps[-1]].set_index("seed")["gradient_norm"]
-        parts[f"{method}, {dataset}"] = np.log(late / early)
-    return _some(parts, f"gradients of {' and '.join(methods)}")
+    for (dataset, critic), own in signal.groupby(["dataset", "critic"], sort=False):
+        early = own.loc[own["step"] >= 10, "step"].min()
+        norms = [
+            own[own["step"] == step].set_index("seed")["parameter_gradient"] for step in (own["step"].max(), early)
+        ]
+        parts[f"{critic}, {dataset}"] = (norms[0] / norms[1]).map(np.log)
+    return _some(parts, f"gradients under the critic of {' or '.join(critics)}")
 
 
 def gan_gradient_decay(results: Results) -> Parts:
@@ -294,9 +299,12 @@ def ranking_kept(results: Results) -> Parts:
     ranking = results.frame("ranking")
     parts: Parts = {}
     for (dataset, method), own in ranking.groupby(["dataset", "method"], sort=False):
+        last = own["step"].max()
+        # At step 0 no critic has seen a batch, and at the last both critics are one.
+        own = own[(own["earlier_step"] > 0) & (own["earlier_step"] < last)]
         then = own[own["step"] == own["earlier_step"]].groupby("seed")["auc"].mean()
-        now = own[own["step"] == own["step"].max()].groupby("seed")["auc"].mean()
-        parts[f"{method}, {dataset}"] = np.log(now / then)
+        now = own[own["step"] == last].groupby("seed")["auc"].mean()
+        parts[f"{method}, {dataset}"] = (now / then).map(np.log)
     return _some(parts, "critics")
 
 

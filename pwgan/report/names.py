@@ -9,9 +9,11 @@ TABLE_FORMATS = ("csv", "md", "html")
 FIGURES = ("bias", "coverage", "convergence", "losses", "cost", "neighbours", "frechet")
 EACH = ("samples", "interpolation")
 FIGURE_FORMATS = ("csv", "png")
-THEORY = ("lines", "picture", "recovery", "duality")
-"""Tables that need no training, each with a figure of its name; ``critics`` is one more, which trains."""
-THEORY_FIGURES = (*THEORY, "critics")
+THEORY_DRAWN = ("lines", "picture", "recovery", "duality", "bias", "game")
+THEORY = (*THEORY_DRAWN, "bias-slopes", "bias-ratios", "game-checks", "js", "plans")
+"""Tables that train no generator, some with a figure of their name; ``critics`` is one more, which takes longer."""
+THEORY_FIGURES = (*THEORY_DRAWN, "critics")
+CLAIM_FILES = ("claims.csv", "claims-parts.csv", "claims-table.md", "claims.md")
 
 
 def figure_names(datasets: Iterable[str]) -> list[str]:

@@ -30,13 +30,14 @@ ABOUT = (
 )
 
 
-def write_claims(results_dir: str | Path, figures: str | Path, out: str | Path) -> None:
+def write_claims(results_dir: str | Path, out: str | Path) -> None:
     """Judge every claim on a study's results.
 
     Writes claims.csv with a row for each claim, claims-parts.csv with every part, claims-table.md, and claims.md, the
-    page to read, which shows the ``figures`` that are there.
+    page to read, which shows the figures of ``results_dir`` that are there.
     """
-    results, out = Results(Path(results_dir)), Path(out)
+    folder, out = Path(results_dir), Path(out)
+    results = Results(folder)
     judged = [judge(claim, results) for claim in CLAIMS]
     rows = pd.DataFrame([_row(judgement) for judgement in judged])
     parts = pd.DataFrame([{"claim": j.claim.key, **vars(part)} for j in judged for part in j.parts])
@@ -44,7 +45,7 @@ def write_claims(results_dir: str | Path, figures: str | Path, out: str | Path) 
         "claims.csv": rows.to_csv(index=False),
         "claims-parts.csv": parts.to_csv(index=False),
         "claims-table.md": summary(judged),
-        "claims.md": page(judged, Path(figures), out),
+        "claims.md": page(judged, folder, out),
     }
     for name, text in texts.items():
         with whole_file(out / name) as aside:
@@ -96,8 +97,8 @@ def summary(judgements: Iterable[Judgement]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def page(judgements: list[Judgement], figures: Path, out: Path) -> str:
-    """Return the page as Markdown; figures are linked from the folder ``out``, each where it is first needed."""
+def page(judgements: list[Judgement], folder: Path, out: Path) -> str:
+    """Return the page as Markdown; figures of ``folder`` are linked from ``out``, each where it is first needed."""
     parts = ["# The article's claims", ABOUT]
     shown: set[str] = set()
     for letter, title in GROUPS.items():
@@ -107,11 +108,11 @@ def page(judgements: list[Judgement], figures: Path, out: Path) -> str:
             parts.append(f"**{claim.key}. {claim.statement}**")
             parts.append(f"*Rule.* {_sentence(claim.statistic)}: {claim.rule}.")
             parts.append(f"*Answer.* {_sentence(answer(judgement))}.")
-            image = figures / f"{claim.figure}.png"
+            image = folder / f"{claim.figure}.png"
             if claim.figure in shown:
-                parts.append(f"(Figure: {claim.figure}, above.)")
+                parts.append(f"(Figure: {Path(claim.figure).name}, above.)")
             elif image.exists():
-                parts.append(f"![{claim.figure}]({os.path.relpath(image, out)})")
+                parts.append(f"![{Path(claim.figure).name}]({os.path.relpath(image, out)})")
                 shown.add(claim.figure)
     return "\n\n".join(parts) + "\n"
 

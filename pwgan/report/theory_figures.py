@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pwgan.report.bias_figures import bias_law
 from pwgan.report.figures import save
 from pwgan.report.statistics import intervals
 from pwgan.report.style import COLOURS, MARKERS, band, grid, head, legend, log_limits, themed
@@ -217,4 +218,34 @@ def critics(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-DRAW = {"lines": lines, "picture": picture, "recovery": recovery, "duality": duality, "critics": critics}
+@themed
+def game(frame: pd.DataFrame) -> Figure:
+    """Draw both laws, and the trained discriminators beside the optimal one."""
+    figure, axes = grid(1, 2, 2.6)
+    laws, found = axes[0]
+    one = frame[frame["seed"] == frame["seed"].min()]
+    for side, label in (("real", "$p_r$"), ("generated", "$p_g$")):
+        laws.plot(one["x"], one[side], color=SIDES[side]["color"], label=label)
+    laws.set_ylabel("density")
+    for number, (_, own) in enumerate(frame.groupby("seed")):
+        label = "D, each seed" if number == 0 else None
+        found.plot(own["x"], own["discriminator"], color=COLOURS[1], linewidth=0.8, alpha=0.7, label=label)
+    found.plot(one["x"], one["optimal"], color="black", linestyle="--", linewidth=1.4, label="$p_r / (p_r + p_g)$")
+    found.set_ylabel("discriminator")
+    for ax in axes[0]:
+        ax.set_xlabel("x")
+        ax.legend(frameon=False)
+    seeds = frame["seed"].nunique()
+    head(figure, "The discriminator at its optimum", f"Trained on samples of two Gaussians, {seeds} seeds.")
+    return figure
+
+
+DRAW = {
+    "lines": lines,
+    "picture": picture,
+    "recovery": recovery,
+    "duality": duality,
+    "bias": bias_law,
+    "game": game,
+    "critics": critics,
+}

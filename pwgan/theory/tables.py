@@ -5,21 +5,35 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 from pwgan.runtime import whole_file
+from pwgan.theory.bias import bias_curves, bias_ratios, bias_slopes
 from pwgan.theory.duality import duality
+from pwgan.theory.game import game, game_checks
+from pwgan.theory.identities import js_checks, plans
 from pwgan.theory.lines import lines
 from pwgan.theory.picture import picture
 from pwgan.theory.recovery import recovery
 
+SEEDS = range(8)
+curves = cache(bias_curves)
+discriminators = cache(lambda: game(SEEDS))
 TABLES: dict[str, Callable[[], pd.DataFrame]] = {
     "lines": lines,
     "picture": picture,
     "recovery": recovery,
     "duality": duality,
+    "bias": curves,
+    "bias-slopes": lambda: bias_slopes(curves()),
+    "bias-ratios": lambda: bias_ratios(curves()),
+    "game": discriminators,
+    "game-checks": lambda: game_checks(discriminators()),
+    "js": js_checks,
+    "plans": plans,
 }
 log = logging.getLogger("pwgan")
 

@@ -7,7 +7,13 @@ from snakemake.exceptions import WorkflowError
 
 from pwgan.data import datasets
 from pwgan.methods import AdversarialMethod, methods
-from pwgan.report.names import TABLES, THEORY, THEORY_FIGURES, figure_names
+from pwgan.report.names import (
+    CLAIM_FILES,
+    TABLES,
+    THEORY,
+    THEORY_FIGURES,
+    figure_names,
+)
 from pwgan.runtime import resolve_device
 from pwgan.study import parse_study
 
@@ -92,8 +98,14 @@ THEORY_CODE = code(
     "transport/*.py",
     "data/funnels.py",
     "data/mixtures.py",
+    "measures/transport.py",
+    "methods/base.py",
+    "methods/gan.py",
+    "networks/*.py",
+    "training/draws.py",
+    "training/optimisers.py",
     "report/statistics.py",
-    *(f"theory/{name}.py" for name in ("tables", *THEORY)),
+    "theory/*.py",
 )
 CRITIC_CODE = code(
     "runtime.py",
@@ -143,12 +155,13 @@ def measuring(wildcards):
 
 
 def critics(wildcards):
-    """Every method with a critic, trained as the block is: same data, mini-batch size and seeds."""
+    """Every method with a critic that goes by its own name, as the block is: same data, mini-batch size and seeds."""
     own = cell(wildcards).training
     return [
         other.training.model_dump_json()
         for other in STUDY.cells.values()
-        if issubclass(methods()[other.training.algorithm], AdversarialMethod)
+        if other.training.method == other.training.algorithm
+        and issubclass(methods()[other.training.algorithm], AdversarialMethod)
         and all(
             getattr(other.training, name) == getattr(own, name)
             for name in ["dataset", "batch_size", "first_seed"]
@@ -194,3 +207,9 @@ AGGREGATES = expand(
     ],
 )
 FIGURES = figure_names(STUDY.datasets)
+# The gradient under critics of each kind is measured on the generators of the plain GAN.
+SIGNALS = [
+    f"{RESULTS}/{path}/signal.parquet"
+    for path, own in STUDY.cells.items()
+    if own.training.method == "gan"
+]

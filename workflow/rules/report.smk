@@ -106,3 +106,28 @@ rule tables:
         tables=subpath(output[0], parent=True),
     shell:
         "python -m pwgan tables --results {params.results:q} --output {params.tables:q} 2> {log:q}"
+
+
+rule claims:
+    input:
+        AGGREGATES,
+        rules.figures.output,
+        rules.theory.output,
+        rules.theory_figures.output,
+        signal=SIGNALS,
+        code=code(
+            *(f"report/{name}.py" for name in "claims evidence verdicts paper".split())
+        ),
+    output:
+        expand("<results>/claims/{file}", file=CLAIM_FILES),
+    log:
+        "<logs>/claims.log",
+    benchmark:
+        "<benchmarks>/claims.tsv"
+    conda:
+        "../../envs/pwgan.yaml"
+    params:
+        results=subpath(input[0], parent=True),
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python -m pwgan claims --results {params.results:q} --output {params.folder:q} 2> {log:q}"

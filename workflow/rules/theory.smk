@@ -1,7 +1,7 @@
 # What the article says without training a generator; asks nothing of the study but its name and device.
 #
 # input:  none
-# output: results/{study}/theory/{lines,picture,recovery,duality}.csv  closed forms, exact matching, known distances
+# output: results/{study}/theory/*.csv                         closed forms, exact matching, bias, known distances
 #         results/{study}/theory/critics.csv                           critics trained on the pairs of recovery.csv
 #         results/{study}/theory/*.png                                 each table drawn beside it
 
@@ -51,7 +51,12 @@ rule theory_figures:
     input:
         rules.theory.output,
         rules.critics.output,
-        code=code("report/theory_figures.py", "report/style.py", "report/statistics.py"),
+        code=code(
+            *(
+                f"report/{name}.py"
+                for name in "theory_figures bias_figures panels style statistics".split()
+            )
+        ),
     output:
         **{
             name: report(
