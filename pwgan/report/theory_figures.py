@@ -228,8 +228,8 @@ def game(frame: pd.DataFrame) -> Figure:
         laws.plot(one["x"], one[side], color=SIDES[side]["color"], label=label)
     laws.set_ylabel("density")
     for number, (_, own) in enumerate(frame.groupby("seed")):
-        label = "D, each seed" if number == 0 else None
-        found.plot(own["x"], own["discriminator"], color=COLOURS[1], linewidth=0.8, alpha=0.7, label=label)
+        label = "" if number else "D, each seed"
+        found.plot(own["x"], own["discriminator"], color=COLOURS[1], linewidth=0.8, alpha=0.7, label=label or None)
     found.plot(one["x"], one["optimal"], color="black", linestyle="--", linewidth=1.4, label="$p_r / (p_r + p_g)$")
     found.set_ylabel("discriminator")
     for ax in axes[0]:
