@@ -72,7 +72,7 @@ def bias(frame: pd.DataFrame) -> Figure:
             log_lines(axes[row, column], lines, QUANTITIES, f"{_label(name)}{_trained(chosen, name)}")
         for row, name in enumerate(compared, start=1 + len(details)):
             chosen = frame[(frame["dataset"] == dataset) & (frame["method"] == name)]
-            title = f"{_label(name)}{_trained(chosen, name)}"
+            title = f"{_label(name)}{_trained(chosen, name)}, by sampler"
             log_lines(axes[row, column], _lines_of(chosen, "bias", "sampler"), SAMPLERS, title)
         axes[-1, column].set_xlabel("evaluation m")
     for row in range(len(axes)):
@@ -81,7 +81,7 @@ def bias(frame: pd.DataFrame) -> Figure:
         figure,
         "Bias of the mini-batch Wasserstein distance; mean and 95 % interval over seeds",
         "Values that are zero up to rounding, as at m = n, or negative are not shown on the log axis."
-        + (f" Above, batches are {samplers[0]}; below, by sampler." if compared else ""),
+        + (f"\nAbove, batches are {samplers[0]}; in the lowest panels, by sampler." if compared else ""),
     )
     entries = {_label(name): look[name] for name in look if name in set(frame["method"])}
     entries |= {QUANTITY_LABELS[name]: QUANTITIES[name] for name in QUANTITIES}

@@ -59,7 +59,7 @@ def _patches(seed: int) -> Pair:
         rows, columns = photograph.shape[0] // 8, photograph.shape[1] // 8
         whole = photograph[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8, 3)
         cut.append(whole.swapaxes(1, 2).reshape(rows * columns, -1))
-    return _halves(np.concatenate(cut) / 127.5 - 1, 1024, "patches", seed)
+    return _halves(np.concatenate(cut) / 127.5 - 1, 512, "patches", seed)
 
 
 PAIRS: dict[str, Callable[[int], Pair]] = {
@@ -68,7 +68,7 @@ PAIRS: dict[str, Callable[[int], Pair]] = {
     "digits": _digits,
     "patches": _patches,
 }
-"""By data set: two draws (n, d) of its law, n = 1024 (512 digits, of which there are 1797)."""
+"""By data set: two draws (n, d) of its law, n = 1024, of images 512."""
 
 
 def bias_curves(
