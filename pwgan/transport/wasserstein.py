@@ -11,8 +11,7 @@ import torch
 from pwgan.options import CostName
 from pwgan.runtime import measured_cost
 from pwgan.transport.assignment import match, solve
-from pwgan.transport.cost import cost as cost_matrix
-from pwgan.transport.cost import pair_cost
+from pwgan.transport.cost import pair_cost, precise_cost
 
 if TYPE_CHECKING:
     from pwgan.transport.exact import Potentials
@@ -65,7 +64,7 @@ def wasserstein(
     x, y = x.detach().to(device), y.detach().to(device)
     with measured_cost(device) as taken:
         if x.shape[-2] <= DENSE:
-            solved = solve(cost_matrix(x.double(), y.double(), cost))
+            solved = solve(precise_cost(x, y, cost))
             columns, u, v, value = solved.columns, solved.row_potential, solved.column_potential, solved.value
             rounds = 0
         else:
@@ -105,7 +104,7 @@ def ewd(x: torch.Tensor, y: torch.Tensor, cost: CostName = "euclidean") -> torch
     if x.shape[-2] > DENSE:
         return wasserstein(x, y, cost).value
     x, y = x.double(), y.double()
-    partners = match(cost_matrix(x, y, cost)).unsqueeze(-1).expand_as(y)
+    partners = match(precise_cost(x, y, cost)).unsqueeze(-1).expand_as(y)
     return pair_cost(x, y.gather(-2, partners), cost).mean(-1)
 
 

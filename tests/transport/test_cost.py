@@ -1,11 +1,16 @@
 """Ground costs."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from pwgan.transport.cost import cost, pair_cost, points
+from pwgan.options import CostName
+from pwgan.transport.cost import cost, pair_cost, points, precise_cost
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -78,3 +83,38 @@ def test_points_of_different_dimensions_are_refused(left, right):
 def test_an_unknown_cost_is_refused_with_the_nearest_name(function):
     with pytest.raises(ValueError, match=r"Did you mean 'euclidean'\? Allowed: euclidean, sqeuclidean"):
         function(torch.zeros(2, 2), torch.zeros(2, 2), "euclidian")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(["normal", "offset", "copies", "tight", "clusters", "scales"]),
+    st.integers(1, 30),
+    st.sampled_from([2, 33, 100, 784]),
+    st.sampled_from(get_args(CostName)),
+    st.integers(0, 2**32),
+)
+def test_a_product_prices_as_precisely_as_differences(kind, n, d, name, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(2, 3, n, d))
+    if kind == "offset":
+        x, y = x + 1e6, y + 1e6
+    elif kind == "copies":
+        y[:, : n // 2] = x[:, : n // 2] + 1e-9 * rng.normal(size=(3, n // 2, d))
+    elif kind == "tight":
+        y = x[:, rng.permutation(n)] * (1 + 1e-12)
+    elif kind == "clusters":
+        x[:, ::2] += 1e4
+        y[:, ::3] += 1e4
+    elif kind == "scales":
+        x, y = x * 10.0 ** rng.integers(-8, 8, (3, n, 1)), y * 10.0 ** rng.integers(-8, 8, (3, n, 1))
+    x, y = torch.from_numpy(x), torch.from_numpy(y)
+    found = precise_cost(x, y, name)
+    differences = (x[:, :, None] - y[:, None]).square().sum(-1)
+    expected = differences if name == "sqeuclidean" else differences.sqrt()
+    torch.testing.assert_close(found, expected, rtol=1e-11, atol=0)
+
+
+def test_a_product_that_overflows_is_left_to_differences():
+    x = torch.full((4, 40), 1e160, dtype=torch.float64)
+    y = x + torch.arange(4.0, dtype=torch.float64)[:, None] * 1e150
+    torch.testing.assert_close(precise_cost(x, y), cost(x, y), rtol=1e-13, atol=0)
