@@ -8,6 +8,7 @@ from pwgan.__main__ import main
 from pwgan.report import theory_figures as figures
 from pwgan.report.names import THEORY_FIGURES
 from pwgan.theory.duality import duality
+from pwgan.theory.game import optimal_discriminator
 from pwgan.theory.lines import lines
 from pwgan.theory.picture import picture
 from pwgan.theory.tables import write_csv
@@ -34,6 +35,23 @@ def critics() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def bias() -> pd.DataFrame:
+    rows = [
+        {"dataset": dataset, "seed": seed, "sampler": sampler, "eval_batch": m, "n": 64, "ewd": 0.2, "bias": 1 / m}
+        | {"deviation": 2 / m, "bound": 3 / m}
+        for dataset in ("ring8", "digits")
+        for sampler in ("random", "stratified", "dpp")
+        for seed in (0, 1)
+        for m in (4, 8, 16)
+    ]
+    return pd.DataFrame(rows)
+
+
+def game() -> pd.DataFrame:
+    known = optimal_discriminator()
+    return pd.concat([known.assign(seed=seed, discriminator=known["optimal"] + 0.01 * seed) for seed in (0, 1)])
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("theory")
@@ -42,6 +60,8 @@ def folder(tmp_path_factory):
         "picture": picture(),
         "recovery": recovery(),
         "duality": duality(points=32, draws=1),
+        "bias": bias(),
+        "game": game(),
         "critics": critics(),
     }
     for name, frame in frames.items():
@@ -113,3 +133,13 @@ def test_duality_draws_each_draw_on_the_diagonal(folder):
     for line in value.get_lines():
         np.testing.assert_allclose(line.get_ydata(), line.get_xdata(), rtol=1e-9)
     assert len(slope.get_lines()) == 3 * len(frame) + 1
+
+
+def test_the_game_shows_each_discriminator_and_the_optimal_one():
+    frame = game()
+    _, ax = figures.game(frame).axes
+    *trained, optimal = drawn(ax)
+    assert len(trained) == 2
+    for seed, line in enumerate(trained):
+        np.testing.assert_array_equal(line.get_ydata(), frame.loc[frame["seed"] == seed, "discriminator"])
+    np.testing.assert_array_equal(optimal.get_ydata(), optimal_discriminator()["optimal"])

@@ -153,12 +153,24 @@ def test_a_diverged_seed_has_every_measure_and_each_is_nan(trained, ruin, ring8)
         assert names[0] == names[1] == names[2]
         along = {"coverage-lost@256", *(f"ewd-{name}@32" for name in ("above-floor", "trend", "variance"))}
         final = {f"{name}@50" for name in ("modes", "high-quality", "kl", "std-ratio")}
-        assert set(names[0]) == final | along | {"ewd@32"}
+        near = (
+            "nn_train",
+            "nn_heldout",
+            "nn_ratio",
+            "copies",
+            "data_copying",
+            "one_nn_accuracy",
+            "precision",
+            "recall",
+        )
+        paths = ("interpolation_ratio", "interpolation_middle", "interpolation_between")
+        other = {f"{name}@32" for name in ("ewd", *near, *paths)}
+        assert set(names[0]) == final | along | other
         assert frame.loc[frame["seed"] == 1, "value"].isna().all()
     assert measures.loc[measures["measure"] == "ewd@32", "value"].notna().tolist() == [True, False, True]
     assert none_left["value"].isna().all()
     quantities = list(bias.columns[bias.columns.get_loc("n") + 1 :])
-    assert len(quantities) == 8 and len(bias) == len(no_bias) == 3 * 3
+    assert len(quantities) == 10 and len(bias) == len(no_bias) == 3 * 3
     assert bias.loc[bias["seed"] == 1, quantities].isna().all(axis=None)
     assert bias.loc[bias["seed"] != 1, quantities].notna().all(axis=None)
     assert no_bias[quantities].isna().all(axis=None)
