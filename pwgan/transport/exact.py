@@ -29,8 +29,6 @@ SHRINK = 5.0
 FINER = 500.0
 # ... but not below this share of what the screen loses, unless it was refined.
 COARSE = 0.5
-# Prices of a problem nearby spare the phases whose epsilon is above so many times what the row potentials changed by.
-WARM = 4.0
 # A refined screen tells apart keys that differ by epsilon / FINENESS.
 FINENESS = 200
 # Sweeps that make the pairs of the last phase tight; more would only drive the prices of those that cannot be.
@@ -244,7 +242,7 @@ def solve_exact(
     """Match the n rows of x (n, d) with those of y at least total cost, and prove it.
 
     min over pi of sum_i c(x_i, y_pi(i)), c = |x - y| or its square. ``potentials`` u, v (n,) of a problem nearby are
-    what to begin with, v as the prices; by how much u differs from that of v here tells how near that problem is.
+    what to begin with, v as the prices; the most by which u differs from that of v here tells how near that problem is.
     Where x and y are on a GPU, it screens and prices the pairs; bids and paths are the processor's.
     """
     square, device = cost == "sqeuclidean", x.device
@@ -281,7 +279,13 @@ def solve_exact(
         solver = Solver(screen, pool, threads, price, auction.SLACK * epsilon, bar)
         if potentials is not None:
             change = solver.best() - potentials[0]
-            epsilon = min(epsilon, max(WARM * float(np.abs(change - np.median(change)).mean()), finest))
+            # Not the mean: where a few prices are far off, bids of a small epsilon are a price war for them.
+            largest = float(np.abs(change - np.median(change)).max())
+            if largest > epsilon:
+                # Prices so far off save nothing, and may cost much.
+                solver = Solver(screen, pool, threads, np.zeros(n), auction.SLACK * epsilon, bar)
+            else:
+                epsilon = max(largest, finest)
         coarse = COARSE * solver.looseness()
         phases = 1 + math.floor(math.log(epsilon / finest, SHRINK) + 1e-9)
         bar.reset(phases + 1)

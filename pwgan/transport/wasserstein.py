@@ -16,8 +16,9 @@ from pwgan.transport.cost import pair_cost, precise_cost
 if TYPE_CHECKING:
     from pwgan.transport.exact import Potentials
 
-# Points up to which all n^2 costs in float64 (128 MB) take less time than lists of the cheapest.
-DENSE = 4096
+# Points up to which all n^2 costs in float64 take less time than lists of the cheapest, on instances hard for these; on
+# easy ones lists are faster from about 1500 on.
+DENSE = 2500
 
 
 @dataclass(frozen=True)
