@@ -48,13 +48,18 @@ class Results:
             raise NotMeasured(f"no theory/{name}.csv")
         return pd.read_csv(path)
 
-    def datasets(self, method: str, frame: str = "runs") -> list[str]:
+    def datasets(self, method: str) -> list[str]:
         """Return the data sets that a method was trained on, in order."""
-        found = self.frame(frame)
+        found = self.frame("runs")
         names = list(dict.fromkeys(found.loc[found["method"] == method, "dataset"]))
         if not names:
             raise NotMeasured(f"no method {method!r} in this study")
         return names
+
+    def shared(self, method: str, other: str) -> list[str]:
+        """Return the data sets that both methods were trained on, in order."""
+        own, others = self.datasets(method), self.datasets(other)
+        return [dataset for dataset in own if dataset in others]
 
     def measure(self, dataset: str, method: str, prefix: str) -> pd.Series:
         """Return a measure, given without its count, by seed."""
@@ -88,10 +93,9 @@ def schedule(method: str, other: str) -> Statistic:
     """Logarithm of a method's final EWD over another's, paired by seed."""
 
     def statistic(results: Results) -> Parts:
-        both = [dataset for dataset in results.datasets(method) if dataset in results.datasets(other)]
         return {
             dataset: np.log(results.measure(dataset, method, "ewd") / results.measure(dataset, other, "ewd"))
-            for dataset in both
+            for dataset in results.shared(method, other)
         }
 
     return statistic
@@ -101,8 +105,10 @@ def excess_ratio(method: str, other: str) -> Statistic:
     """Logarithm of a method's final EWD above the floor over another's, paired by seed."""
 
     def statistic(results: Results) -> Parts:
-        both = [dataset for dataset in results.datasets(method) if dataset in results.datasets(other)]
-        return {f"{method}, {dataset}": _log_excess(results, dataset, method, other) for dataset in both}
+        return {
+            f"{method}, {dataset}": _log_excess(results, dataset, method, other)
+            for dataset in results.shared(method, other)
+        }
 
     return statistic
 
@@ -217,44 +223,40 @@ def picture_differs(results: Results) -> Parts:
     return {"8 points": float((table["full"] != table["minibatch"]).mean())}
 
 
-def _theory_bias(results: Results) -> pd.DataFrame:
-    """Bias between two draws of one law on the rungs m <= n/16."""
-    table = results.theory("bias")
-    return table[table["eval_batch"] <= table["n"] / 16]
-
-
-def bias_over_deviation(results: Results) -> Parts:
-    """B_M over D_M, random batches, by partition."""
-    table = _theory_bias(results).query("sampler == 'random'")
+def _ratios(table: pd.DataFrame, column: str, other: str) -> Parts:
+    """Return one column over another by data set and draw, the mean over the rungs of m."""
     return {
-        str(dataset): (own["bias"] / own["deviation"]).groupby(own["seed"]).mean()
+        str(dataset): (own[column] / own[other]).groupby(own["seed"]).mean()
         for dataset, own in table.groupby("dataset", sort=False)
     }
 
 
-def _every_bias(results: Results) -> pd.DataFrame:
-    columns = ["dataset", "bias", "deviation", "bound", "ewd"]
-    return pd.concat([results.theory("bias")[columns], results.frame("bias")[columns]]).dropna().query("bound > 0")
+def bias_over_deviation(results: Results) -> Parts:
+    """B_M over D_M, random batches, two draws of one law, on the rungs m <= n/16."""
+    table = results.theory("bias").query("sampler == 'random' and eval_batch <= n / 16")
+    return _ratios(table, "bias", "deviation")
+
+
+def _beyond_bound(results: Results, column: str) -> Parts:
+    """Largest relative excess of a column over U_M, of all batches, samplers and generators."""
+    columns = [column, "bound"]
+    every = pd.concat([results.theory("bias")[columns], results.frame("bias")[columns]]).dropna().query("bound > 0")
+    return {"all": ((every[column] - every["bound"]) / every["bound"]).max()}
 
 
 def bound_violation(results: Results) -> Parts:
     """Largest relative excess of D_M over U_M."""
-    every = _every_bias(results)
-    return {"all": ((every["deviation"] - every["bound"]) / every["bound"]).max()}
+    return _beyond_bound(results, "deviation")
 
 
 def bias_beyond_bound(results: Results) -> Parts:
     """Largest relative excess of B_M over U_M."""
-    every = _every_bias(results)
-    return {"all": ((every["bias"] - every["bound"]) / every["bound"]).max()}
+    return _beyond_bound(results, "bias")
 
 
 def _stratified(results: Results, column: str) -> Parts:
     table = results.theory("bias").query("sampler == 'stratified' and eval_batch == 64")
-    return {
-        str(dataset): (own[column] / own["ewd"]).groupby(own["seed"]).mean()
-        for dataset, own in table.groupby("dataset", sort=False)
-    }
+    return _ratios(table, column, "ewd")
 
 
 def stratified_bias(results: Results) -> Parts:

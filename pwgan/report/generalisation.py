@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm, spearmanr
 
 from pwgan.report.frames import CELL, REFERENCE, methods
-from pwgan.report.panels import side_by_side
+from pwgan.report.panels import by_batch_size
 from pwgan.report.statistics import LEVEL, summary
 from pwgan.report.style import empty, grid, head, legend, log_limits, looks, seeds_of, themed
 
@@ -48,14 +48,7 @@ def neighbours(frame: pd.DataFrame) -> Figure:
                 log_limits(ax, chosen["mean"])
             elif quantity == "data_copying":
                 ax.set_yscale("symlog", linthresh=2)
-            for level in chosen.loc[chosen["method"] == REFERENCE, "mean"]:
-                ax.axhline(level, color="black", linestyle="--", linewidth=1.1)
-            for x, line, name in side_by_side(ax, chosen, sizes, names):
-                ax.errorbar(x, line["mean"], line["half_width"].fillna(0), capsize=2, elinewidth=1, **look[name])
-                lost = line["mean"].isna().to_numpy()
-                if lost.any():
-                    cross = {"linestyle": "", "marker": "x", "color": look[name]["color"], "clip_on": False}
-                    ax.plot(x[lost], np.zeros(lost.sum()), transform=ax.get_xaxis_transform(), **cross)
+            by_batch_size(ax, chosen, sizes, names, look)
             if quantity == "copies":
                 ax.set_ylim(0, 1.08 * max((chosen["mean"] + chosen["half_width"].fillna(0)).max(), 0.02))
             ax.set_ylabel(label)

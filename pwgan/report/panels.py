@@ -109,6 +109,21 @@ def coverage_data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return table[table["measure"].str.fullmatch(r"modes(-.*)?@\d+")].reset_index(drop=True)
 
 
+def by_batch_size(ax: Axes, part: pd.DataFrame, sizes: list[int], names: list[str], look: dict[str, Any]) -> None:
+    """Draw mean and interval of each method against training m, over the level of the reference.
+
+    A cross on the lower edge stands for a cell whose seeds all diverged.
+    """
+    for level in part.loc[part["method"] == REFERENCE, "mean"]:
+        ax.axhline(level, color="black", linestyle="--", linewidth=1.1)
+    for x, line, name in side_by_side(ax, part, sizes, names):
+        ax.errorbar(x, line["mean"], line["half_width"].fillna(0), capsize=2, elinewidth=1, **look[name])
+        lost = line["mean"].isna().to_numpy()
+        if lost.any():
+            cross = {"linestyle": "", "marker": "x", "color": look[name]["color"], "clip_on": False}
+            ax.plot(x[lost], np.zeros(lost.sum()), transform=ax.get_xaxis_transform(), **cross)
+
+
 @themed
 def coverage(frame: pd.DataFrame) -> Figure:
     """Draw covered modes against training m, one panel for each data set and way of counting."""
@@ -122,15 +137,7 @@ def coverage(frame: pd.DataFrame) -> Figure:
     for ax, (dataset, measure) in zip(axes.flat, panels, strict=False):
         part = frame[(frame["dataset"] == dataset) & (frame["measure"] == measure)]
         sizes = sorted(part["batch_size"].dropna().unique())
-        for real in part.loc[part["method"] == REFERENCE, "mean"]:
-            ax.axhline(real, color="black", linestyle="--", linewidth=1.1)
-        for x, line, name in side_by_side(ax, part, sizes, names):
-            ax.errorbar(x, line["mean"], line["half_width"].fillna(0), capsize=2, elinewidth=1, **look[name])
-            lost = line["mean"].isna().to_numpy()
-            if lost.any():
-                ax.plot(
-                    x[lost], np.zeros(lost.sum()), linestyle="", marker="x", color=look[name]["color"], clip_on=False
-                )
+        by_batch_size(ax, part, sizes, names, look)
         ax.set_ylim(0, 1.08 * max((part["mean"] + part["half_width"].fillna(0)).max(), 1))
         ax.set_title(f"{dataset}, {measure}\n{seeds_of(part)}")
         ax.set_xlabel("training m")

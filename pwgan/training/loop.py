@@ -170,9 +170,7 @@ class Trainer:
         latent = self.draws.draw("latent", number, (OVERSAMPLE * m, z))
         fake = points(generate(generator, latent), 1)
         generator.train()
-        # A diverged seed gets any choice: its loss tells, and its neighbours are chosen for.
-        finite = fake.isfinite().all(-1).all(-1)[:, None, None]
-        chosen = choose(name, torch.where(finite, fake, 0), m, self.draws.uniforms("choice", number))
+        chosen = choose(name, fake, m, self.draws.uniforms("choice", number))
         return latent.gather(1, chosen.unsqueeze(-1).expand(-1, -1, z))
 
     def _descend(self, network: str, losses: torch.Tensor) -> None:

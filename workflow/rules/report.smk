@@ -116,7 +116,10 @@ rule claims:
         rules.theory_figures.output,
         signal=SIGNALS,
         code=code(
-            *(f"report/{name}.py" for name in "claims evidence verdicts paper".split())
+            *(
+                f"report/{name}.py"
+                for name in "claims evidence verdicts paper statistics frames".split()
+            )
         ),
     output:
         expand("<results>/claims/{file}", file=CLAIM_FILES),
