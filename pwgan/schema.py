@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from pwgan.data import datasets
 from pwgan.methods import methods
-from pwgan.study import DataSetEntry, Study
+from pwgan.study import DataSetEntry, MethodEntry, Study
 
 Schema = dict[str, Any]
 
@@ -21,13 +21,19 @@ def schema() -> str:
     content["title"] = "pwgan study"
     definitions, parts = content["$defs"], content["properties"]
     entry = _define(definitions, "DataSetEntry", DataSetEntry)
-    shared = {key: {"$ref": f"#/$defs/DataSetEntry/properties/{key}"} for key in DataSetEntry.model_fields}
+    _define(definitions, "MethodEntry", MethodEntry)
     algorithm = {"method": {"type": "string", "description": "the method, where the entry has a name of its own"}}
-    parts["datasets"] = _entries(parts["datasets"], "dataset", datasets(), shared, definitions)
-    parts["methods"] = _entries(parts["methods"], "method", methods(), algorithm, definitions)
+    parts["datasets"] = _entries(parts["datasets"], "dataset", datasets(), _shared(DataSetEntry), definitions)
+    placed = algorithm | _shared(MethodEntry)
+    parts["methods"] = _entries(parts["methods"], "method", methods(), placed, definitions)
     changed = {name: {"$ref": f"#/$defs/method-{name}"} for name in methods()}
     entry["properties"]["methods"] |= {"properties": changed, "additionalProperties": {"type": "object"}}
     return json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+
+def _shared(cls: type[BaseModel]) -> Schema:
+    """Refer to what every entry may say."""
+    return {key: {"$ref": f"#/$defs/{cls.__name__}/properties/{key}"} for key in cls.model_fields}
 
 
 def _define(definitions: Schema, name: str, cls: type[BaseModel]) -> Schema:

@@ -65,6 +65,13 @@ class DataSetEntry(Options):
     )
 
 
+class MethodEntry(Options):
+    """Where a method is trained, if not everywhere."""
+
+    datasets: list[Name] | None = Field(None, min_length=1, description="only these data sets of the study")
+    batch_sizes: list[PositiveInt] | None = Field(None, min_length=1, description="only these mini-batch sizes")
+
+
 class Training(Options):
     """Everything that one block of seeds is trained with, and nothing else: only a change here retrains it."""
 
@@ -140,7 +147,22 @@ class Study(Options):
             raise ValueError(f"{DATA!r} cannot name a method: it names the real samples in every table")
         for name in self.datasets:
             self._check_data(name)
+        for name in self.methods:
+            self._check_place(name)
+        for name in self.datasets:
+            if not any(self._trained(method, name) for method in self.methods):
+                raise ValueError(f"no method of this study is trained on {name}")
         return self
+
+    def _check_place(self, name: str) -> None:
+        """Refuse a method that names data sets or mini-batch sizes which the study lacks."""
+        place = self._place(name)
+        for data in place.datasets or []:
+            nearest(data, self.datasets, f"data set of this study in methods.{name}.datasets")
+        used = sorted({m for data in place.datasets or self.datasets for m in self._batch_sizes(data)})
+        for m in place.batch_sizes or []:
+            if m not in used:
+                raise ValueError(f"methods.{name}.batch_sizes: {m} is not a mini-batch size of its data sets: {used}")
 
     def _check_data(self, name: str) -> None:
         spec, entry = self.data_set(name), self._entry(name)
@@ -195,11 +217,24 @@ class Study(Options):
     def _method(self, name: str, data: str | None = None) -> tuple[str, Method]:
         """Return a method's algorithm and its options, as the study states them and a data set changes them."""
         changed = self._entry(data).methods.get(name, {}) if data else {}
-        given = {**self.methods[name], **changed}
-        known = methods()
+        known, place = methods(), self._place(name).model_dump()
+        given = {key: value for key, value in self.methods[name].items() if key not in place} | changed
         where = f"datasets.{data}.methods.{name}" if changed else f"methods.{name}"
         algorithm = nearest(given.pop("method", name), known, f"method in {where}")
+        for key in given:
+            nearest(key, [*known[algorithm].model_fields, *([] if changed else place)], f"key of {where}")
         return algorithm, _named(where, known[algorithm], given)
+
+    def _place(self, name: str) -> MethodEntry:
+        own = {key: value for key, value in self.methods[name].items() if key in MethodEntry.model_fields}
+        return _named(f"methods.{name}", MethodEntry, own)
+
+    def _trained(self, name: str, data: str) -> list[int]:
+        """Return the mini-batch sizes that a method is trained with on a data set."""
+        place = self._place(name)
+        if data not in (place.datasets or self.datasets):
+            return []
+        return [m for m in self._batch_sizes(data) if m in (place.batch_sizes or [m])]
 
     def _batch_sizes(self, name: str) -> list[int]:
         return self._entry(name).batch_sizes or self.batch_sizes
@@ -249,7 +284,7 @@ class Study(Options):
             entry, heldout = self._entry(data), self.data_set(data).heldout_size()
             for method in self.methods:
                 algorithm, spec = self._method(method, data)
-                for m in self._batch_sizes(data):
+                for m in self._trained(method, data):
                     for first, count in self.blocks(data):
                         training = Training(
                             dataset=data,

@@ -93,6 +93,19 @@ def test_more_of_anything_leaves_the_other_cells_as_they_were(changes):
     assert {path: after[path] for path in before} == before
 
 
+def test_a_method_may_be_trained_in_some_places_only():
+    everywhere = trainings()
+    placed = trainings(methods=TWO["methods"] | {"nsgan": {"datasets": ["ring8"], "batch_sizes": [32]}})
+    assert placed == {
+        path: everywhere[path] for path in everywhere if "/nsgan/" not in path or "ring8/nsgan/m32" in path
+    }
+
+
+def test_a_data_set_that_no_method_is_trained_on_is_refused():
+    with pytest.raises(ValueError, match="no method of this study is trained on digits"):
+        trainings(methods={"nsgan": {"datasets": ["ring8"]}})
+
+
 def test_a_changed_option_of_a_method_changes_its_cells_only():
     changed = differing(trainings(methods=TWO["methods"] | {"nsgan": {"critic_lr": 1e-3}}))
     assert changed == {path for path in trainings() if "/nsgan/" in path}

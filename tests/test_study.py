@@ -88,6 +88,9 @@ def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(tiny, level):
         ("datasets.ring8.network", {"width": 3}, ["datasets.ring8", "network", "'name'"]),
         ("datasets.ring8.features", "inceptoin", ["datasets.ring8", "features", "'inception'"]),
         ("device", "gpu", ["device", "'cuda'", "'gpu'"]),
+        ("methods.pwgan.batch_size", [8], ["methods.pwgan", "'batch_size'", "'batch_sizes'"]),
+        ("methods.pwgan.datasets", ["rign8"], ["methods.pwgan.datasets", "'rign8'", "'ring8'"]),
+        ("datasets.ring8.methods.pwgan.batch_sizes", [8], ["datasets.ring8.methods.pwgan", "'batch_sizes'"]),
     ],
 )
 def test_an_unknown_name_is_refused_with_its_place_and_the_valid_ones(tiny, place, value, told):
@@ -130,6 +133,8 @@ def test_an_unknown_name_is_refused_with_its_place_and_the_valid_ones(tiny, plac
         ("methods.pwgan.generator_lr", -1e-3, ["methods.pwgan", "generator_lr", "given -0.001"]),
         ("methods.nsgan.critic_steps", 0, ["methods.nsgan", "critic_steps", "given 0"]),
         ("methods.nsgan.betas", [0.5, 1.0], ["methods.nsgan", "betas.1", "given 1.0"]),
+        ("methods.pwgan.batch_sizes", [16], ["methods.pwgan.batch_sizes", "16", "[8]"]),
+        ("methods.pwgan.batch_sizes", [], ["methods.pwgan", "batch_sizes", "[]"]),
         ("seeds", 0, ["seeds", "given 0"]),
         ("seeds", 3, ["3 seeds", "2 or 4"]),
         ("seed_block", 0, ["seed_block", "given 0"]),
