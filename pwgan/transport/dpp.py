@@ -49,8 +49,7 @@ def k_dpp(values: torch.Tensor, vectors: torch.Tensor, k: int, uniforms: torch.T
     -> (B, R, k) int64. All on the CPU in float64: eigenvectors of equal eigenvalues, and so the subsets, differ from
     device to device. Raises ValueError where there are fewer than k points.
 
-    Ours, not a library's: DPPy, the usual one, draws one subset at a time, has no seed axis, and its last released
-    k-DPP sampler was written for numpy before 1.24 (its issue 75).
+    Ours, not a library's: DPPy, the usual one, draws one subset at a time and has no seed axis.
     Source: Kulesza and Taskar 2012, "Determinantal point processes for machine learning", Algorithms 1, 7 and 8;
     Hough, Krishnapur, Peres and Virag 2006 for the projection DPP.
     """
