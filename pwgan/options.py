@@ -8,9 +8,9 @@ import pkgutil
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
 
 T = TypeVar("T")
 
@@ -30,6 +30,18 @@ class Options(BaseModel):
             for key in given:
                 nearest(key, cls.model_fields, f"option of {cls.__name__}")
         return given
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _no_truth_value_for_a_number(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Refuse what pydantic would read as 0 or 1: YAML turns a bare yes, no, on or off into a truth value."""
+        read = handler(given)
+        for key, value in given.items() if isinstance(given, Mapping) else ():
+            own = getattr(read, key)
+            pairs = zip(value, own, strict=True) if isinstance(value, list) else [(value, own)]
+            if any(isinstance(one, bool) and not isinstance(number, bool) for one, number in pairs):
+                raise ValueError(f"{key}: true and false (in YAML also yes, no, on, off) are no numbers, given {value}")
+        return read
 
 
 def nearest(given: object, allowed: Iterable[str], what: str) -> str:

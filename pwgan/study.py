@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_validator, model_validator
 
 from pwgan.data import DataSet, datasets
 from pwgan.methods import Method, methods
@@ -37,6 +37,14 @@ class Measures(Options):
     bias_samplers: list[SamplerName] = Field(default=["random"], min_length=1)
     neighbour_samples: Annotated[int, Field(ge=FEWEST)] = 1000
     inception_weights: Path | None = None
+
+    @field_validator("bias_samplers")
+    @classmethod
+    def _each_sampler_once(cls, given: list[SamplerName]) -> list[SamplerName]:
+        """Refuse a sampler named twice: its rows of the ladder would be counted twice."""
+        if len(set(given)) < len(given):
+            raise ValueError(f"name each sampler once; nearest: {list(dict.fromkeys(given))}")
+        return given
 
 
 class Reference(Options):

@@ -146,6 +146,7 @@ def test_an_unknown_name_is_refused_with_its_place_and_the_valid_ones(tiny, plac
         ("study", "a/b", ["study", "'a/b'"]),
         ("measures.ewd_points", 0, ["measures.ewd_points", "given 0"]),
         ("measures.bias_points", 3, ["measures.bias_points", "given 3"]),
+        ("measures.bias_samplers", ["random", "dpp", "random"], ["bias_samplers", "once", "['random', 'dpp']"]),
         ("measures.feature_samples", 3, ["measures.feature_samples", "given 3"]),
         ("measures", None, ["measures", "None"]),
     ],
@@ -153,6 +154,30 @@ def test_an_unknown_name_is_refused_with_its_place_and_the_valid_ones(tiny, plac
 def test_an_impossible_value_is_refused_with_its_place_and_what_was_given(tiny, place, value, told):
     message = refusal(put(tiny(), place, value))
     assert [part for part in told if part not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("seeds", True),
+        ("batch_sizes", [True, 8]),
+        ("measures.ewd_points", True),
+        ("datasets.ring8.steps", True),
+        ("datasets.ring8.network.width", True),
+        ("methods.pwgan.generator_lr", True),
+        ("methods.nsgan.betas", [False, 0.9]),
+    ],
+)
+def test_a_truth_value_is_no_number(tiny, place, value):
+    study = tiny(methods={"pwgan": {}, "nsgan": {}})
+    study["datasets"]["ring8"]["network"] = {"name": "mlp"}
+    message = refusal(put(study, place, value))
+    assert [part for part in [*place.split("."), "are no numbers", f"given {value}"] if part not in message] == []
+
+
+def test_a_truth_value_is_an_option_that_is_one(tiny):
+    study = put(tiny(), "datasets.digits28", {"dataset": "mnist", "download": False})
+    assert parse_study(study).data_set("digits28").download is False
 
 
 def test_labels_of_points_are_refused_before_anything_runs(tiny, tmp_path):

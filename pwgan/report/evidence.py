@@ -219,8 +219,7 @@ def gpu_matching(results: Results) -> Parts:
 
 def picture_differs(results: Results) -> Parts:
     """Share of the points of the picture whose partner differs."""
-    table = results.theory("picture")
-    return {"8 points": float((table["full"] != table["minibatch"]).mean())}
+    return {"8 points": float(results.theory("picture")["differs"].mean())}
 
 
 def _ratios(table: pd.DataFrame, column: str, other: str) -> Parts:
@@ -332,7 +331,7 @@ def interpolation_distance(results: Results) -> Parts:
 def exact_frechet(results: Results) -> Parts:
     """Logarithm of the Frechet distance of pwgan_full over the lowest mean of all other methods."""
     measures = results.frame("measures")
-    frechet = measures[measures["measure"].str.startswith(("fid", "fd-")) & (measures["method"] != REFERENCE)]
+    frechet = measures[frames.is_frechet(measures["measure"]) & (measures["method"] != REFERENCE)]
     parts: Parts = {}
     for (dataset, name), own in frechet.groupby(["dataset", "measure"], sort=False):
         others = own[own["method"] != "pwgan_full"].groupby("method")["value"].mean()

@@ -42,6 +42,11 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(batch_size=frame["batch_size"].astype("Int64"))
 
 
+def is_frechet(measure: pd.Series) -> pd.Series:
+    """Tell which names of measures are Fréchet distances: ``fd-EXTRACTOR@N`` and ``fid-inception@N``."""
+    return measure.str.fullmatch(r"(fd|fid)-.+@\d+")
+
+
 def methods(frame: pd.DataFrame) -> list[str]:
     """Return the names of all methods in order, without the reference."""
     return sorted(set(frame["method"]) - {REFERENCE})

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import norm, spearmanr
 
-from pwgan.report.frames import CELL, REFERENCE, methods
+from pwgan.report.frames import CELL, REFERENCE, is_frechet, methods
 from pwgan.report.panels import by_batch_size
 from pwgan.report.statistics import LEVEL, summary
 from pwgan.report.style import empty, grid, head, legend, log_limits, looks, seeds_of, themed
@@ -71,7 +71,7 @@ def frechet_data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """
     table = summary(measures, runs)
     ewd = table[table["measure"].str.fullmatch(r"ewd@\d+")]
-    distance = table[table["measure"].str.fullmatch(r"(fid|fd-.+|fid-.+)@\d+")]
+    distance = table[is_frechet(table["measure"])]
     kept = [*CELL, "mean", "half_width"]
     both = distance.merge(ewd[kept], on=CELL, suffixes=("_frechet", "_ewd"))
     both = both.rename(columns={"mean_frechet": "frechet", "mean_ewd": "ewd"})

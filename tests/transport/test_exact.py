@@ -291,6 +291,22 @@ def test_a_list_bounds_every_column_it_leaves_out(kind, n, d, seed, dtype, cost,
         assert (solver.best()[rows] <= least[rows] + slack + 1e-12 * (c.max() + np.abs(solver.price).max())).all()
 
 
+# How points lie, how many there are, their seed, and how many candidates a list starts with.
+POINTS_AND_LISTS = (
+    st.sampled_from(["general", "grid", "copies", "three modes", "outlier"]),
+    st.integers(2, 80),
+    SEEDS,
+    st.sampled_from([3, 8, 80]),
+)
+
+
+def lists_at(x: torch.Tensor, y: torch.Tensor, candidates: int, price: np.ndarray, slack: float) -> Solver:
+    """Return a solver that holds the lists of these prices and has matched nothing."""
+    with pytest.MonkeyPatch.context() as patch, screened(x, y, "euclidean") as (screen, pool):
+        patch.setattr(exact, "CANDIDATES", candidates)
+        return make_solver(screen, pool, price, slack)
+
+
 def admissible(solver: Solver, c: np.ndarray, rounding: float) -> np.ndarray:
     """Rows from which best columns, and the rows that own them, lead to a free column."""
     keys = c - solver.price
@@ -305,10 +321,7 @@ def admissible(solver: Solver, c: np.ndarray, rounding: float) -> np.ndarray:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.sampled_from(["general", "grid", "copies", "three modes", "outlier"]),
-    st.integers(2, 80),
-    SEEDS,
-    st.sampled_from([3, 8, 80]),
+    *POINTS_AND_LISTS,
     st.floats(1e-6, 0.3),
 )
 @example("general", 60, 0, 3, 0.01)
@@ -318,9 +331,7 @@ def test_lowered_prices_keep_every_pair_within_epsilon(kind, n, seed, candidates
     scale = float(np.median(c))
     epsilon = tolerance * scale
     rng = np.random.default_rng(seed)
-    with pytest.MonkeyPatch.context() as patch, screened(x, y, "euclidean") as (screen, pool):
-        patch.setattr(exact, "CANDIDATES", candidates)
-        solver = make_solver(screen, pool, -0.1 * scale * rng.exponential(size=n), epsilon / 2)
+    solver = lists_at(x, y, candidates, -0.1 * scale * rng.exponential(size=n), epsilon / 2)
     keys = c - solver.price
     for i in rng.permutation(n):
         for j in np.flatnonzero(keys[i] <= keys[i].min() + epsilon):
@@ -344,10 +355,7 @@ def test_lowered_prices_keep_every_pair_within_epsilon(kind, n, seed, candidates
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.sampled_from(["general", "grid", "copies", "three modes", "outlier"]),
-    st.integers(2, 80),
-    SEEDS,
-    st.sampled_from([3, 8, 80]),
+    *POINTS_AND_LISTS,
     st.booleans(),
 )
 def test_tightening_finds_the_potentials_of_an_optimal_matching_and_keeps_bounds_for_any(
@@ -358,9 +366,7 @@ def test_tightening_finds_the_potentials_of_an_optimal_matching_and_keeps_bounds
     found = solve_exact(x, y, "euclidean")
     rng = np.random.default_rng(seed)
     start = found.column_potential - 1e-3 * float(np.median(c)) * rng.random(n)
-    with pytest.MonkeyPatch.context() as patch, screened(x, y, "euclidean") as (screen, pool):
-        patch.setattr(exact, "CANDIDATES", candidates)
-        solver = make_solver(screen, pool, start.copy(), 0.0)
+    solver = lists_at(x, y, candidates, start.copy(), 0.0)
     columns = found.columns if optimal else rng.permutation(n)
     solver.partner[:], solver.owner[columns], solver.paid[:] = columns, np.arange(n), c[np.arange(n), columns]
     rounding = 1e-12 * (c.max() + np.abs(start).max())

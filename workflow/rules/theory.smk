@@ -54,7 +54,7 @@ rule theory_figures:
         code=code(
             *(
                 f"report/{name}.py"
-                for name in "theory_figures bias_figures panels style statistics".split()
+                for name in "theory_figures bias_figures figures panels style statistics frames".split()
             )
         ),
     output:
