@@ -38,9 +38,7 @@ class Results:
         """Return one of the study's tidy frames, the cells of its largest mini-batch size and the references."""
         if not (self.folder / f"{name}.parquet").exists():
             raise NotMeasured(f"no {name}.parquet")
-        frame = frames.read(self.folder, name)
-        largest = frame.groupby("dataset")["batch_size"].transform("max")
-        return frame[(frame["batch_size"] == largest) | (frame["method"] == REFERENCE)]
+        return frames.at_largest(frames.read(self.folder, name))
 
     def _theory(self, name: str) -> pd.DataFrame:
         path = self.folder / "theory" / f"{name}.csv"
@@ -271,10 +269,9 @@ def stratified_bound(results: Results) -> Parts:
 
 def _gradient_decay(results: Results, *critics: str) -> Parts:
     """Logarithm of an untrained generator's gradient norm, critic trained to the end over critic after 10 steps."""
-    files = sorted(results.folder.glob("*/*/*/*/signal.parquet"))
-    if not files:
+    signal = frames.read_signal(results.folder)
+    if signal.empty:
         raise NotMeasured("no signal.parquet")
-    signal = pd.concat([pd.read_parquet(file) for file in files])
     signal = signal[(signal["generator"] == "initial") & signal["critic"].isin(critics)]
     parts: Parts = {}
     for (dataset, critic), own in signal.groupby(["dataset", "critic"], sort=False):

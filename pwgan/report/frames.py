@@ -19,10 +19,10 @@ COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
     "bias": [*CELL, "seed", "sampler", "eval_batch", "n", *BIAS],
     "interpolation": [*CELL, "seed", "path", "t", "nn_train", "nn_ratio"],
-    "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd"],
+    "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd", "critic_dual", "critic_slope"],
     "ranking": [*CELL, "seed", "step", "earlier_step", "auc"],
     "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples"],
-    "runs": [*CELL, "seed", "status", "history_points"],
+    "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
 }
 
@@ -35,6 +35,18 @@ def read(results_dir: str | Path, name: str) -> pd.DataFrame:
     if missing:
         raise ValueError(f"{path} lacks {missing}; it has {list(frame.columns)} and must have {COLUMNS[name]}")
     return typed(frame)
+
+
+def read_signal(results_dir: str | Path) -> pd.DataFrame:
+    """Read the signal of critics from all blocks of a study that have it; no rows and no columns where none has."""
+    files = sorted(Path(results_dir).glob("*/*/*/*/signal.parquet"))
+    return typed(pd.concat([pd.read_parquet(file) for file in files])) if files else pd.DataFrame()
+
+
+def at_largest(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the cells of each data set's largest mini-batch size, and the references."""
+    largest = frame.groupby("dataset")["batch_size"].transform("max")
+    return frame[(frame["batch_size"] == largest) | (frame["method"] == REFERENCE)]
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
