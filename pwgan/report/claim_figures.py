@@ -19,7 +19,7 @@ from pwgan.report.style import empty, grid, head, legend, log_limits, looks, see
 
 STEPS = ["critic_steps", "generator_steps"]
 GENERATORS = ("initial", "trained")
-SPREAD = 0.04  # of a panel's width, between lines at the same schedule
+GAP = 0.24  # between lines at the same schedule, where schedules are 1 apart
 
 
 def write_claim_figures(results_dir: Path) -> None:
@@ -27,7 +27,7 @@ def write_claim_figures(results_dir: Path) -> None:
     runs = read(results_dir, "runs")
     frames = {
         "schedules": schedules_data(read(results_dir, "measures"), runs),
-        "signal": signal_data(read_signal(results_dir)),
+        "signal": signal_data(read_signal(results_dir), runs),
     }
     draw = {"schedules": schedules, "signal": signal}
     for name in CLAIM_FIGURES:
@@ -86,30 +86,31 @@ def schedules(frame: pd.DataFrame) -> Figure:
             ax.axhline(level, color="black", linestyle="--", linewidth=1.1)
         for rank, line in enumerate(lines):
             own = part[part["line"] == line].sort_values("ratio", kind="stable")
-            shift = SPREAD * (rank - (len(lines) - 1) / 2) * len(ratios)
+            shift = GAP * (rank - (len(lines) - 1) / 2)
             _schedule(ax, own.assign(place=[ratios.index(ratio) + shift for ratio in own["ratio"]]), look[line])
         ax.set_xticks(range(len(ratios)), [str(Fraction(ratio).limit_denominator(1000)) for ratio in ratios])
         ax.set_xlim(-0.4, len(ratios) - 0.6)
         ax.set_title(f"{dataset}\n{seeds_of(part)}")
         ax.set_xlabel("critic steps per generator step")
-        ax.set_ylabel(", ".join(part["measure"].unique()))
+        ax.set_ylabel(f"EWD (n = {', '.join(part['measure'].str.split('@').str[-1].unique())})")
     crosses = "; cross: seeds diverged" if (trained["diverged"] > 0).any() else ""
-    head(figure, "Final EWD by schedule", f"Mean and 95 % interval over seeds; small points: each seed{crosses}")
+    head(figure, "Final EWD by schedule", f"Mean and 95 % interval over seeds; small points: single seeds{crosses}")
     legend(figure, {line: look[line] for line in lines} | {"real samples": {"color": "black", "linestyle": "--"}})
     return figure
 
 
 def _schedule(ax: Axes, own: pd.DataFrame, look: dict) -> None:
     """Draw every seed as a point, and the means with their intervals as a line."""
-    ax.plot(own["place"] + SPREAD, own["value"], color=look["color"], alpha=0.5, linestyle="", marker=".", markersize=4)
+    ax.plot(
+        own["place"] + GAP / 3, own["value"], color=look["color"], alpha=0.6, linestyle="", marker=".", markersize=5
+    )
     means = own.drop_duplicates("method")
     ax.errorbar(means["place"], means["mean"], means["half_width"].fillna(0), capsize=2, elinewidth=1, **look)
-    lost = means[means["diverged"] > 0]
-    cross = {"linestyle": "", "marker": "x", "color": look["color"], "clip_on": False}
-    ax.plot(lost["place"], np.ones(len(lost)), transform=ax.get_xaxis_transform(), **cross)
+    for place in means.loc[means["diverged"] > 0, "place"]:
+        ax.plot(place, 1, "x", color=look["color"], clip_on=False, transform=ax.get_xaxis_transform())
 
 
-def signal_data(signal: pd.DataFrame) -> pd.DataFrame:
+def signal_data(signal: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise the norm of the generator's gradient over seeds, at every recorded step of every critic.
 
     ``mean``: the geometric mean over seeds; ``low``, ``high``: the ends of the 95 % interval of the mean logarithm;
@@ -120,6 +121,8 @@ def signal_data(signal: pd.DataFrame) -> pd.DataFrame:
     if signal.empty:
         return pd.DataFrame(columns=[*keys, "mean", "low", "high", "seeds"])
     signal = at_largest(signal[signal["method"] == min(signal["method"])])
+    places = {dataset: place for place, dataset in enumerate(runs["dataset"].unique())}
+    signal = signal.sort_values("dataset", key=lambda names: names.map(places), kind="stable")
     with np.errstate(divide="ignore"):
         logs = intervals(signal.assign(value=np.log(signal["parameter_gradient"])), keys)
     ends = {"low": logs["mean"] - logs["half_width"], "high": logs["mean"] + logs["half_width"]}

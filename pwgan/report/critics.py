@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pwgan.methods import methods as algorithms
@@ -12,7 +14,7 @@ from pwgan.methods.wgan import WGAN
 from pwgan.methods.wgan_gp import WGANGP
 from pwgan.report.curves import floors, over_seeds
 from pwgan.report.frames import CELL, REFERENCE, at_largest, methods, ordered
-from pwgan.report.style import band, empty, grid, head, legend, log_limits, seeds_of, themed
+from pwgan.report.style import band, empty, folded, grid, head, legend, seeds_of, themed
 
 DUAL: dict[str, dict[str, Any]] = {
     "exact EWD": {"color": "black", "linestyle": "-"},
@@ -53,7 +55,7 @@ def _estimates(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
 
 @themed
 def dual(frame: pd.DataFrame) -> Figure:
-    """Draw the critic's estimates beside the exact EWD over training, methods by data sets, on a log axis."""
+    """Draw the critic's estimates beside the exact EWD over training, methods by data sets."""
     names = methods(frame)
     if not names:
         return empty("No method of this study has a critic that estimates a Wasserstein distance.")
@@ -61,27 +63,35 @@ def dual(frame: pd.DataFrame) -> Figure:
     figure, axes = grid(len(names), len(datasets), 1.3, sharex="col", sharey="col")
     for column, dataset in enumerate(datasets):
         part = frame[frame["dataset"] == dataset]
-        bottom = log_limits(axes[0, column], part["mean"])
+        _signed_log(axes[0, column], part)
         for ax, name in zip(axes[:, column], names, strict=True):
             own = part[part["method"] == name]
             if own.empty:
                 ax.set_axis_off()
             for quantity, look in DUAL.items():
                 line = own[own["quantity"] == quantity]
-                band(ax, line["step"], line, look, bottom)
+                band(ax, line["step"], line, look)
             for level in part.loc[part["method"] == REFERENCE, "mean"]:
                 ax.axhline(level, **FLOOR)
         axes[0, column].set_title(f"{dataset}\n{seeds_of(part)}")
         axes[-1, column].set_xlabel("training step")
     for row, name in enumerate(names):
-        axes[row, 0].set_ylabel(f"{name}\ndistance")
+        axes[row, 0].set_ylabel(f"{folded(name)}\ndistance")
     head(
         figure,
         "What the critic takes the Wasserstein distance for, and the exact EWD; mean and 95 % interval over seeds",
-        "Over the critic's largest slope, the dual bounds W from below. Values of 0 and less are not shown.",
+        "Over the largest slope found, the dual bounds W from below, up to sampling. Log axes, linear around 0.",
     )
     legend(figure, DUAL | {"EWD of real samples": FLOOR})
     return figure
+
+
+def _signed_log(ax: Axes, part: pd.DataFrame) -> None:
+    """Hold all means, with some air: linear below about a tenth of the lowest EWD, else logarithmic."""
+    lowest = part.loc[part["quantity"] == "exact EWD", "mean"].min()
+    near = 10.0 ** math.floor(math.log10(0.1 * lowest)) if 0 < lowest < math.inf else 1.0
+    ax.set_yscale("symlog", linthresh=near)
+    ax.set_ylim(min(1.6 * part["mean"].min(), -near), max(1.6 * part["mean"].max(), near))
 
 
 def ranking_data(ranking: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +130,7 @@ def ranking(frame: pd.DataFrame) -> Figure:
                 band(ax, line["step"], line, look)
             if (part["seeds"] == 0).all():
                 ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
-        axes[row, 0].set_ylabel(f"{name}\nAUC")
+        axes[row, 0].set_ylabel(f"{folded(name)}\nAUC")
     axes[0, 0].set_ylim(-0.03, 1.03)
     for top, bottom, dataset in zip(axes[0], axes[-1], datasets, strict=True):
         top.set_title(f"{dataset}\n{seeds_of(frame[frame['dataset'] == dataset])}")
@@ -128,7 +138,7 @@ def ranking(frame: pd.DataFrame) -> Figure:
     head(
         figure,
         "How well critics tell an earlier mini-batch from the samples of its time; mean and 95 % interval over seeds",
-        "1: every real sample scores above every generated one. Where the final critic lies below, it forgot.",
+        "1: every real sample scores above every generated one. Where the final critic is the lower, it forgot.",
     )
     legend(figure, CRITICS | {"a critic that knows nothing": CHANCE})
     return figure

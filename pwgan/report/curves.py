@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, REFERENCE, methods, ordered, with_lost_cells
 from pwgan.report.statistics import intervals, summary
-from pwgan.report.style import band, empty, grid, head, legend, log_limits, looks, seeds_of, themed
+from pwgan.report.style import band, empty, folded, grid, head, legend, log_limits, looks, seeds_of, themed
 
 WINDOWS = 150
 """The number of windows that a loss curve is averaged into: more cannot be told apart on a small panel."""
@@ -119,7 +119,7 @@ def losses(frame: pd.DataFrame) -> Figure:
                 ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
             if row == 0:
                 ax.set_title(f"{dataset}\n{seeds_of(frame[frame['dataset'] == dataset])}")
-        axes[row, 0].set_ylabel(f"{name}\nloss")
+        axes[row, 0].set_ylabel(f"{folded(name)}\nloss")
     for ax in axes[-1]:
         ax.set_xlabel("training step")
     head(

@@ -6,13 +6,15 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, at_largest, methods, ordered, with_lost_cells
-from pwgan.report.style import empty, grid, head, legend, themed
+from pwgan.report.style import empty, folded, grid, head, legend, themed
 
-NOTHING = "#D55E00"
-SHADES = matplotlib.colormaps["Blues"].with_extremes(under=NOTHING)
+NOTHING = "0.9"
+# Without the palest: a single sample must not look like none.
+SHADES = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.3, 1, 256))).with_extremes(under=NOTHING)
 MOST = 2.0  # times an equal share, beyond which shades do not change
 SMALL = 8
 
@@ -54,7 +56,7 @@ def forgetting(frame: pd.DataFrame) -> Figure:
                 ax.set_axis_off()
                 continue
             _modes(ax, part)
-        axes[row, 0].set_ylabel(f"{name}\nmode")
+        axes[row, 0].set_ylabel(f"{folded(name)}\nmode")
     for top, bottom, dataset in zip(axes[0], axes[-1], datasets, strict=True):
         top.set_title(f"{dataset}\n{top.get_title()}", fontsize=SMALL, pad=2)
         bottom.set_xlabel("training step")
