@@ -42,6 +42,8 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -
             {
                 **cell,
                 **seed,
+                "algorithm": training["algorithm"],
+                "options": json.dumps(training["options"], sort_keys=True),
                 "steps": training["steps"],
                 "history_points": training["evaluation_points"],
                 "folder": str(folder),

@@ -294,7 +294,7 @@ CLAIMS = (
         evidence.ranking_kept,
         0.0,
         0.95,
-        "figures/forgetting",
+        "figures/ranking",
         log=True,
     ),
     Claim(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, REFERENCE, methods, ordered, with_lost_cells
 from pwgan.report.statistics import intervals, summary
-from pwgan.report.style import band, empty, grid, head, legend, log_limits, looks, seeds_of, themed
+from pwgan.report.style import band, empty, folded, grid, head, legend, log_limits, looks, seeds_of, themed
 
 WINDOWS = 150
 """The number of windows that a loss curve is averaged into: more cannot be told apart on a small panel."""
@@ -29,15 +29,20 @@ def convergence_data(history: pd.DataFrame, measures: pd.DataFrame, runs: pd.Dat
     """
     points = runs.groupby("dataset")["history_points"].max()
     seen = history.loc[history["ewd"].notna(), ["dataset", "step"]].drop_duplicates()
-    curves = _over_seeds(history.merge(seen).rename(columns={"ewd": "value"}), [*CELL, "step"], runs)
+    curves = over_seeds(history.merge(seen).rename(columns={"ewd": "value"}), [*CELL, "step"], runs)
     names = {dataset: f"ewd@{int(count)}" for dataset, count in points.items()}
     curves["measure"] = curves["dataset"].map(names)
-    floors = summary(measures[measures["method"] == REFERENCE], runs)
-    exact = floors[floors["measure"].str.startswith("ewd-history@")]
-    other = floors[floors["measure"].str.startswith("ewd@") & ~floors["dataset"].isin(exact["dataset"])]
     columns = [*CELL, "step", "measure", "mean", "half_width", "seeds", "diverged"]
-    floor = pd.concat([exact, other]).drop_duplicates("dataset")
-    return pd.concat([part.reindex(columns=columns) for part in (ordered(curves), floor)], ignore_index=True)
+    parts = ordered(curves), floors(measures, runs)
+    return pd.concat([part.reindex(columns=columns) for part in parts], ignore_index=True)
+
+
+def floors(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the EWD of real samples that EWDs along training are to be held against, a row for each data set."""
+    found = summary(measures[measures["method"] == REFERENCE], runs)
+    exact = found[found["measure"].str.startswith("ewd-history@")]
+    other = found[found["measure"].str.startswith("ewd@") & ~found["dataset"].isin(exact["dataset"])]
+    return pd.concat([exact, other]).drop_duplicates("dataset")
 
 
 @themed
@@ -84,7 +89,7 @@ def losses_data(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
         [*CELL, "seed", "step"], list(LOSSES), var_name="loss"
     )
     per_seed = tidy.groupby([*CELL, "seed", "step", "loss"], sort=False)["value"].mean().reset_index()
-    table = _over_seeds(per_seed, [*CELL, "step", "loss"], runs)
+    table = over_seeds(per_seed, [*CELL, "step", "loss"], runs)
     # A method without a critic has no critic loss at any step; a cell whose seeds all diverged keeps its rows.
     absent = table.groupby([*CELL, "loss"])["seeds"].transform("max").eq(0)
     trained = table.groupby(CELL)["seeds"].transform("max").gt(0)
@@ -114,7 +119,7 @@ def losses(frame: pd.DataFrame) -> Figure:
                 ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
             if row == 0:
                 ax.set_title(f"{dataset}\n{seeds_of(frame[frame['dataset'] == dataset])}")
-        axes[row, 0].set_ylabel(f"{name}\nloss")
+        axes[row, 0].set_ylabel(f"{folded(name)}\nloss")
     for ax in axes[-1]:
         ax.set_xlabel("training step")
     head(
@@ -128,7 +133,7 @@ def losses(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _over_seeds(tidy: pd.DataFrame, keys: list[str], runs: pd.DataFrame) -> pd.DataFrame:
+def over_seeds(tidy: pd.DataFrame, keys: list[str], runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise over seeds at each step; ``diverged`` counts the seeds of the cell without a value at that step.
 
     A step at which nothing was recorded, as no loss is at the last, tells of no divergence and is left out.

@@ -1,8 +1,9 @@
 """The statistics that the claims rest on, computed from the frames of a study.
 
 Each returns its parts by name: an array with one value for each seed (NaN where it diverged), or one number where the
-check is arithmetic and has no seeds. Trained cells are those of one mini-batch size, the largest with which every method
-of a data set was trained; a method goes by the name that the study gives it. What a study lacks raises ``NotMeasured``.
+check is arithmetic and has no seeds. Trained cells are those of one mini-batch size, the largest with which every
+method of a data set was trained; a method goes by the name that the study gives it. What a study lacks raises
+``NotMeasured``.
 """
 
 from __future__ import annotations
@@ -32,29 +33,22 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.frame = cache(self._frame)
-        self.batch_sizes = cache(self._batch_sizes)
+        self.runs = cache(self._runs)
         self.theory = cache(self._theory)
 
     def _frame(self, name: str) -> pd.DataFrame:
         """Return one of the study's tidy frames, the cells of one mini-batch size and the references."""
         if not (self.folder / f"{name}.parquet").exists():
             raise NotMeasured(f"no {name}.parquet")
-        frame = frames.read(self.folder, name)
-        wanted = frame["dataset"].map(self.batch_sizes())
-        return frame[(frame["batch_size"] == wanted) | (frame["method"] == REFERENCE)]
+        return frames.at_shared(frames.read(self.folder, name), self.runs())
 
-    def _batch_sizes(self) -> dict[str, int]:
-        """Return, by data set, the largest mini-batch size with which all its methods were trained."""
+    def _runs(self) -> pd.DataFrame:
         if not (self.folder / "runs.parquet").exists():
             raise NotMeasured("no runs.parquet")
         runs = frames.read(self.folder, "runs")
-        common = {
-            str(dataset): set.intersection(*own.groupby("method")["batch_size"].agg(set))
-            for dataset, own in runs.groupby("dataset")
-        }
-        if lacking := [dataset for dataset, sizes in common.items() if not sizes]:
-            raise NotMeasured(f"no mini-batch size that all methods share on {', '.join(lacking)}")
-        return {dataset: max(sizes) for dataset, sizes in common.items()}
+        if lacking := set(runs["dataset"]) - set(frames.shared_sizes(runs)):
+            raise NotMeasured(f"no mini-batch size that all methods share on {', '.join(sorted(lacking))}")
+        return runs
 
     def _theory(self, name: str) -> pd.DataFrame:
         path = self.folder / "theory" / f"{name}.csv"
@@ -284,10 +278,10 @@ def stratified_bound(results: Results) -> Parts:
 
 def _gradient_decay(results: Results, *critics: str) -> Parts:
     """Logarithm of an untrained generator's gradient norm, critic trained to the end over critic after 10 steps."""
-    files = sorted(results.folder.glob("*/*/*/*/signal.parquet"))
-    if not files:
+    signal = frames.read_signal(results.folder)
+    if signal.empty:
         raise NotMeasured("no signal.parquet")
-    signal = pd.concat([pd.read_parquet(file) for file in files])
+    signal = frames.at_shared(signal, results.runs())
     signal = signal[(signal["generator"] == "initial") & signal["critic"].isin(critics)]
     parts: Parts = {}
     for (dataset, critic), own in signal.groupby(["dataset", "critic"], sort=False):

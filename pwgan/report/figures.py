@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.data.store import read_data
+from pwgan.report.critics import dual, dual_data, ranking, ranking_data
 from pwgan.report.curves import convergence, convergence_data, losses, losses_data
+from pwgan.report.forgetting import forgetting, forgetting_data
 from pwgan.report.frames import REFERENCE, read, typed
 from pwgan.report.generalisation import frechet, frechet_data, neighbours, neighbours_data
 from pwgan.report.interpolation import interpolation, interpolation_data
@@ -23,6 +25,9 @@ DRAW = {
     "coverage": coverage,
     "convergence": convergence,
     "losses": losses,
+    "forgetting": forgetting,
+    "ranking": ranking,
+    "dual": dual,
     "cost": cost,
     "neighbours": neighbours,
     "frechet": frechet,
@@ -45,6 +50,9 @@ def write_figures(
         "coverage": coverage_data(measures, runs),
         "convergence": convergence_data(history, measures, runs),
         "losses": losses_data(history, runs),
+        "forgetting": forgetting_data(read(results, "mode_steps"), runs),
+        "ranking": ranking_data(read(results, "ranking"), runs),
+        "dual": dual_data(history, measures, runs),
         "cost": cost_data(read(results, "costs")),
         "neighbours": neighbours_data(measures, runs),
         "frechet": frechet_data(measures, runs),

@@ -19,10 +19,10 @@ COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
     "bias": [*CELL, "seed", "sampler", "eval_batch", "n", *BIAS],
     "interpolation": [*CELL, "seed", "path", "t", "nn_train", "nn_ratio"],
-    "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd"],
+    "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd", "critic_dual", "critic_slope"],
     "ranking": [*CELL, "seed", "step", "earlier_step", "auc"],
     "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples"],
-    "runs": [*CELL, "seed", "status", "history_points"],
+    "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
 }
 
@@ -35,6 +35,27 @@ def read(results_dir: str | Path, name: str) -> pd.DataFrame:
     if missing:
         raise ValueError(f"{path} lacks {missing}; it has {list(frame.columns)} and must have {COLUMNS[name]}")
     return typed(frame)
+
+
+def read_signal(results_dir: str | Path) -> pd.DataFrame:
+    """Read the signal of critics from all blocks of a study that have it; no rows and no columns where none has."""
+    files = sorted(Path(results_dir).glob("*/*/*/*/signal.parquet"))
+    return typed(pd.concat([pd.read_parquet(file) for file in files])) if files else pd.DataFrame()
+
+
+def shared_sizes(runs: pd.DataFrame) -> dict[str, int]:
+    """Return, by data set, the largest mini-batch size with which all its methods were trained, where there is one."""
+    sizes = {
+        str(dataset): set.intersection(*own.groupby("method")["batch_size"].agg(set))
+        for dataset, own in runs.groupby("dataset", sort=False)
+    }
+    return {dataset: max(shared) for dataset, shared in sizes.items() if shared}
+
+
+def at_shared(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Keep the cells of the mini-batch sizes at which the methods of ``runs`` can be compared, and the references."""
+    wanted = frame["dataset"].map(shared_sizes(runs))
+    return frame[(frame["batch_size"] == wanted) | (frame["method"] == REFERENCE)]
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:

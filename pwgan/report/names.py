@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-TABLES = ("main", "bias", "cost", "datasets")
+TABLES = ("main", "bias", "stability", "cost", "datasets")
 TABLE_FORMATS = ("csv", "md", "html")
-FIGURES = ("bias", "coverage", "convergence", "losses", "cost", "neighbours", "frechet")
+FIGURES = (
+    "bias",
+    "coverage",
+    "convergence",
+    "losses",
+    "forgetting",
+    "ranking",
+    "dual",
+    "cost",
+    "neighbours",
+    "frechet",
+)
 EACH = ("samples", "interpolation")
 FIGURE_FORMATS = ("csv", "png")
 THEORY_DRAWN = ("lines", "picture", "recovery", "duality", "bias", "game")
 THEORY = (*THEORY_DRAWN, "bias-slopes", "bias-ratios", "game-checks", "js", "plans")
 """Tables that train no generator, some with a figure of their name; ``critics`` is one more, which takes longer."""
 THEORY_FIGURES = (*THEORY_DRAWN, "critics")
+CLAIM_FIGURES = ("schedules", "signal")
+"""Figures of cells that few studies have, drawn with the claims."""
 CLAIM_FILES = ("claims.csv", "claims-parts.csv", "claims-table.md", "claims.md")
 
 

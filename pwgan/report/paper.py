@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pwgan.report.claim_figures import write_claim_figures
 from pwgan.report.claims import CLAIMS
 from pwgan.report.evidence import Results
 from pwgan.report.tables import ABSENT
@@ -31,12 +32,13 @@ ABOUT = (
 
 
 def write_claims(results_dir: str | Path, out: str | Path) -> None:
-    """Judge every claim on a study's results.
+    """Judge every claim on a study's results, and draw the figures that no rule but this one needs.
 
     Writes claims.csv with a row for each claim, claims-parts.csv with every part, claims-table.md, and claims.md, the
     page to read, which shows the figures of ``results_dir`` that are there.
     """
     folder, out = Path(results_dir), Path(out)
+    write_claim_figures(folder)
     results = Results(folder)
     judged = [judge(claim, results) for claim in CLAIMS]
     rows = pd.DataFrame([_row(judgement) for judgement in judged])

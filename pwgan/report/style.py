@@ -74,6 +74,16 @@ def grid(rows: int, columns: int, height: float, **shared: Any) -> tuple[Figure,
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
+def folded(name: str) -> str:
+    """Break the name of a method at underscores into lines that fit the side of a low panel."""
+    lines = [""]
+    for part in name.replace("_", "_ ").split():
+        if len(lines[-1] + part) > 13:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
 def head(figure: Figure, title: str, note: str = "") -> None:
     """Write what the figure shows above it, and how to read it below that."""
     figure.suptitle(f"{title}\n{note}" if note else title)

@@ -36,6 +36,7 @@ HEADINGS = {
     "classifier_accuracy": "classifier accuracy",
     "classifier_epochs": "classifier epochs",
 }
+STABILITY = r"(ewd-(above-floor|trend|variance)|coverage-lost(-.*)?|critic-auc(-lost)?)@\d+"
 INTERVALS = "Mean ± half width of the 95 % Student interval over seeds; diverged seeds are counted, not averaged."
 
 
@@ -61,6 +62,14 @@ def bias_table(bias: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def stability_table(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return how each cell ends and what it lost on the way, long: mean and standard deviation over seeds."""
+    trained = measures[measures["measure"].str.fullmatch(STABILITY) & (measures["method"] != REFERENCE)]
+    groups = trained.groupby([*CELL, "measure"], dropna=False, sort=False)["value"]
+    found = groups.agg(mean="mean", deviation="std", seeds="count").reset_index()
+    return ordered(with_diverged(found, runs))
+
+
 def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
     """Return what each cell and stage took: seconds per block and per seed, and the highest peak memory in MB."""
     groups = costs.groupby([*CELL, "stage"], dropna=False, sort=False)
@@ -82,6 +91,7 @@ def write_tables(results_dir: str | Path, out_dir: str | Path) -> None:
     frames = {
         "main": main_table(read(results_dir, "measures"), runs),
         "bias": bias_table(read(results_dir, "bias"), runs),
+        "stability": stability_table(read(results_dir, "measures"), runs),
         "cost": cost_table(read(results_dir, "costs")),
         "datasets": pd.read_parquet(Path(results_dir) / "datasets.parquet"),
     }
@@ -108,6 +118,17 @@ def readable(name: str, frame: pd.DataFrame) -> Table:
             "the pool: their B is that of matching small batches plus that of sampling other points than the pool's."
         )
         return Table("Bias of the mini-batch distance", caption, _blocks(frame, BIAS_ROWS))
+    if name == "stability":
+        caption = (
+            "Mean ± standard deviation over seeds: how much one run may differ from another; diverged seeds are "
+            "counted, not averaged. ewd-above-floor: EWD at the last evaluation less that of real samples. ewd-trend "
+            "(per step) and ewd-variance: slope and variance of the EWD over the last third of the training; a run "
+            "that has settled has a trend of 0. coverage-lost: modes at the best evaluation less modes at the last. "
+            "critic-auc: how well the final critic tells real from generated samples of earlier evaluations (0.5: "
+            "not at all); critic-auc-lost: by how much the critic of that time did so better."
+        )
+        shown = frame.rename(columns={"deviation": "half_width"})
+        return Table("Stability of each method", caption, _blocks(shown, CELL))
     if name == "datasets":
         caption = "The classifier counts modes and gives features; its accuracy is on the held-out samples."
         return Table("Data sets", caption, {"All data sets": _headed(_shown(frame))})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import pytest
 
 from pwgan.data import Split
 from pwgan.data.store import write_data
+from pwgan.report.frames import COLUMNS
 
 Study = tuple[Path, list[tuple[str, str, int, Path]]]
 Tables = dict[str, list[dict[str, Any]]]
 POINTS = ("ring8", "grid25")
 NEAR = {"nn_ratio": (1.0, 3.0), "copies": (0.01, 0.2), "data_copying": (-0.3, -20.0)}
+FRAMES = ("measures", "bias", "interpolation", "history", "ranking", "mode_steps", "runs", "costs")
+STEPS = range(0, 2001, 200)
 METHODS = ("gan", "nsgan", "pwgan", "wgan", "wgan_gp")
 
 
@@ -31,7 +35,7 @@ def make_study(
     """Write all frames and files of a study; ``diverged`` says how many seeds of a cell did."""
     rng = np.random.default_rng(0)
     lost = diverged or {}
-    tables: Tables = {name: [] for name in ("measures", "bias", "interpolation", "history", "runs", "costs")}
+    tables: Tables = {name: [] for name in FRAMES}
     cells = []
     for dataset in datasets:
         _data(root / "data" / f"{dataset}.safetensors", dataset, rng)
@@ -55,7 +59,7 @@ def make_study(
     ]
     pd.DataFrame(described).to_parquet(root / "datasets.parquet")
     for name, rows in tables.items():
-        frame = pd.DataFrame(rows)
+        frame = pd.DataFrame(rows, columns=None if rows else COLUMNS[name])
         frame["batch_size"] = frame["batch_size"].astype("Int64")
         if name == "runs":
             frame["diverged_at"] = frame["diverged_at"].astype("Int64")
@@ -143,15 +147,44 @@ def _cell(
             level = (0.16 + 0.1 * rank + 2 * np.exp(-step / (300 + 100 * rank))) * np.exp(rng.normal(0, 0.1))
             critic = np.nan if method == "pwgan" else 0.7 + rng.normal(0, 0.05) + np.exp(-step / 100)
             losses = {"critic_loss": critic, "generator_loss": level, "ewd": np.nan if step % 200 else level}
-            tables["history"].append({**key, "seed": seed, "step": step, **losses})
+            dual = np.nan if step % 200 or method == "pwgan" else level - 0.2
+            slope = {"critic_dual": dual, "critic_slope": 2.0, "critic_slope_mean": 1.0}
+            tables["history"].append({**key, "seed": seed, "step": step, **losses, **slope})
+        _along(tables, key, seed, gone, 8 if dataset == "ring8" else 25 if dataset == "grid25" else 10, rng)
         fate = {"status": "ok", "diverged_at": None, "reason": None}
         if gone:
             fate = {"status": "diverged", "diverged_at": 401, "reason": "loss"}
-        tables["runs"].append({**key, "seed": seed, **fate, "steps": 2000, "history_points": 500})
+        options = {"generator_lr": 1e-3} | ({} if method == "pwgan" else {"critic_steps": 1, "generator_steps": 1})
+        how = {"algorithm": method, "options": json.dumps(options), "steps": 2000, "history_points": 500}
+        tables["runs"].append({**key, "seed": seed, **fate, **how})
     for first in range(0, seeds, 4):
         for stage, seconds in (("train", 30.0 + 8 * rank), ("measure", 6.0)):
             block = {"first_seed": first, "seeds": min(4, seeds - first), "stage": stage, "seconds": seconds}
             tables["costs"].append({**key, **block, "peak_memory_mb": 500.0 + 20 * rank, "device": "cpu"})
+
+
+def _along(tables: Tables, key: dict[str, Any], seed: int, gone: bool, modes: int, rng: np.random.Generator) -> None:
+    """Write what is watched along training: a mode lost for good after step 1000, and critics that forget."""
+    until = [step for step in STEPS if step <= 400 or not gone]
+    for step in until:
+        counts = rng.multinomial(250, np.full(modes, 1 / modes))
+        counts[-1] *= step <= 1000
+        tables["mode_steps"] += [
+            {**key, "seed": seed, "step": step, "mode": mode, "count": int(count), "samples": 256}
+            for mode, count in enumerate(counts)
+        ]
+    if key["method"] != "pwgan":
+        tables["ranking"] += [
+            {**key, "seed": seed, "step": step, "earlier_step": earlier, "auc": auc}
+            for step in STEPS
+            for earlier in STEPS
+            if earlier <= step
+            for auc in [0.9 - 0.2 * (step - earlier) / 2000 if step in until else np.nan]
+        ]
+    ends = {"ewd-above-floor@500": 0.1, "ewd-trend@500": -1e-5, "ewd-variance@500": 1e-4, "coverage-lost@256": 1.0}
+    for name, value in ends.items():
+        value = np.nan if gone else value * (1 + 0.1 * seed)
+        tables["measures"].append({**key, "seed": seed, "measure": name, "value": value})
 
 
 def _data(path: Path, dataset: str, rng: np.random.Generator) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from pwgan.report import evidence
 from pwgan.report.evidence import NotMeasured, Results
+from pwgan.report.frames import COLUMNS
 
 SEEDS = (0, 1, 2)
 
@@ -30,6 +31,8 @@ def runs(methods, dataset="ring8", m=64, diverged=()):
             "seed": seed,
             "status": "diverged" if (method, seed) in diverged else "ok",
             "history_points": 10,
+            "algorithm": method,
+            "options": "{}",
         }
         for method, seed in product(methods, SEEDS)
     ]
@@ -58,15 +61,17 @@ def test_cells_are_of_the_largest_mini_batch_size_that_all_methods_of_a_data_set
         runs=[row for method, m in cells for row in runs([method], m=m)] + runs(["gan"], "digits", 256),
         measures=[row for method, m in cells for row in measures({(method, "ewd@9"): [m, m, m]}, m=m)],
     )
-    assert results.batch_sizes() == {"ring8": 64, "digits": 256}
+    assert list(results.frame("runs").groupby("dataset")["batch_size"].unique().explode()) == [256, 64]
     assert list(results.measure("ring8", "gan", "ewd")) == [64, 64, 64]
     assert results.shared("gan", "pwgan") == ["ring8"]
 
 
 def test_methods_that_share_no_mini_batch_size_are_not_compared(tmp_path):
-    results = study(tmp_path, runs=runs(["gan"], m=16) + runs(["pwgan"], m=64))
+    results = study(
+        tmp_path, runs=runs(["gan"], m=16) + runs(["pwgan"], m=64), measures=measures({("gan", "ewd@9"): [1.0] * 3})
+    )
     with pytest.raises(NotMeasured, match="share on ring8"):
-        results.batch_sizes()
+        results.frame("measures")
 
 
 def test_captured_is_the_share_of_the_modes_that_real_samples_hold(tmp_path):
@@ -97,7 +102,7 @@ def test_excess_is_above_the_floor_and_never_less_than_a_hundredth_of_it(tmp_pat
 def test_descent_is_from_the_first_evaluation_to_the_last_and_a_diverged_seed_has_none(tmp_path):
     history = [
         {"dataset": "ring8", "method": "pwgan", "batch_size": 64, "seed": seed, "step": step, "ewd": value}
-        | {"critic_loss": np.nan, "generator_loss": 1.0}
+        | dict.fromkeys(set(COLUMNS["history"]) - {"dataset", "method", "batch_size", "seed", "step", "ewd"}, np.nan)
         for seed in SEEDS
         for step, value in ((20, 1.0 + seed), (0, 4.0), (10, 2.0), (25, np.nan))
     ]
@@ -110,7 +115,15 @@ def test_the_gradient_decays_from_the_tenth_step_of_the_critic_to_the_last(tmp_p
     folder.mkdir(parents=True)
     norms = {0: 9.0, 3: 8.0, 12: 4.0, 100: 1.0}
     rows = [
-        {"dataset": "ring8", "generator": generator, "critic": critic, "seed": seed, "step": step}
+        {
+            "dataset": "ring8",
+            "method": "gan",
+            "batch_size": 64,
+            "generator": generator,
+            "critic": critic,
+            "seed": seed,
+            "step": step,
+        }
         | {"parameter_gradient": norm * factor * (seed + 1), "sample_gradient": 1.0}
         for generator, factor in (("initial", 1.0), ("trained", 5.0))
         for critic in ("gan", "wgan")
@@ -118,7 +131,7 @@ def test_the_gradient_decays_from_the_tenth_step_of_the_critic_to_the_last(tmp_p
         for step, norm in norms.items()
     ]
     pd.DataFrame(rows).to_parquet(folder / "signal.parquet")
-    parts = evidence.gan_gradient_decay(Results(tmp_path))
+    parts = evidence.gan_gradient_decay(study(tmp_path, runs=runs(["gan"])))
     assert list(parts) == ["gan, ring8"]
     np.testing.assert_allclose(np.exp(parts["gan, ring8"]), 1 / 4)
     with pytest.raises(NotMeasured, match="signal"):

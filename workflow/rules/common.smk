@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 from pwgan.data import datasets
 from pwgan.methods import AdversarialMethod, methods
 from pwgan.report.names import (
+    CLAIM_FIGURES,
     CLAIM_FILES,
     TABLES,
     THEORY,
@@ -77,7 +78,7 @@ TRAINING_CODE = code(
 FIGURE_CODE = code(
     *(
         f"report/{name}.py"
-        for name in "figures panels curves samples generalisation interpolation style frames statistics tables names".split()
+        for name in "figures panels curves critics forgetting samples generalisation interpolation style frames statistics tables names".split()
     )
 )
 MEASURING_CODE = code(

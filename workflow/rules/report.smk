@@ -4,6 +4,7 @@
 # output: results/{study}/*.parquet             tidy frames of the whole study
 #         results/{study}/tables/*.{csv,md,html}
 #         results/{study}/figures/*.{csv,png}   each figure beside the numbers that it draws
+#         results/{study}/claims/*              verdicts and the page of them, with the figures that it alone needs
 
 
 rule aggregate:
@@ -118,11 +119,21 @@ rule claims:
         code=code(
             *(
                 f"report/{name}.py"
-                for name in "claims evidence verdicts paper statistics frames".split()
+                for name in "claims evidence verdicts paper claim_figures figures style statistics frames names".split()
             )
         ),
     output:
         expand("<results>/claims/{file}", file=CLAIM_FILES),
+        expand("<results>/figures/{name}.csv", name=CLAIM_FIGURES),
+        **{
+            name: report(
+                f"<results>/figures/{name}.png",
+                caption=f"../report/{name}.rst",
+                category="Figures",
+                labels={"figure": name},
+            )
+            for name in CLAIM_FIGURES
+        },
     log:
         "<logs>/claims.log",
     benchmark:
