@@ -106,7 +106,9 @@ def run_measures(
     Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples). ``floor`` is the EWD of ``points``
     real samples, as many as the history's. ``coverage-lost``: ``coverage_lost`` of the snapshots;
     ``ewd-above-floor``, ``ewd-trend`` and ``ewd-variance``: ``settling`` of the history; ``critic-auc`` and
-    ``critic-auc-lost``: ``ranking_lost`` of the critic, where there is one. NaN, and no counts, for what is not finite.
+    ``critic-auc-lost``: ``ranking_lost`` of the critic, where there is one; ``tied-ewd``: the last EWD between the
+    training samples and what became of the latents tied to them, where they are (far below ``ewd`` of fresh latents,
+    these were learned by heart). NaN, and no counts, for what is not finite.
     """
     kept = load_file(folder / "snapshots.safetensors")
     steps, snapshots = kept["steps"].numpy(), kept["samples"].transpose(0, 1).numpy()
@@ -129,6 +131,9 @@ def run_measures(
         ewd = settling(history["step"][evaluated], history["ewd"][evaluated])
         measured[f"ewd-above-floor@{points}"] = ewd["last"] - floor
         measured |= {f"ewd-{name}@{points}": ewd[name] for name in ("trend", "variance")}
+        own = history["seed"] == seed
+        if np.isfinite(history["tied_ewd"][own]).any():
+            measured[f"tied-ewd@{len(data.train)}"] = history["tied_ewd"][own][history["step"][own].argmax()]
         if len(ranked["seed"]):
             own = ranked["seed"] == seed
             ranks = ranking_lost(*(ranked[name][own] for name in ("step", "earlier_step", "auc")))

@@ -71,15 +71,20 @@ def test_ranking_lost_compares_the_last_critic_with_each_of_its_time():
     assert np.isnan(ranking_lost(steps[:1], earlier[:1], auc[:1])).all()
 
 
-def left(folder, snapshots, ewd, ranking=()):
+def left(folder, snapshots, ewd, ranking=(), tied=None):
     """Write what a run of (seeds, steps, samples, 2) snapshots would leave at steps 0, 10, 20, ..."""
     seeds, count = snapshots.shape[:2]
     steps = [10 * t for t in range(count)]
     kept = torch.from_numpy(snapshots.astype(np.float32)).transpose(0, 1).contiguous()
     save_file({"steps": torch.tensor(steps), "samples": kept}, folder / "snapshots.safetensors")
     # A row between the evaluations, where no distance is measured.
-    history = [{"seed": s, "step": t, "ewd": ewd[s][i]} for i, t in enumerate(steps) for s in range(seeds)]
-    history += [{"seed": s, "step": 15, "ewd": np.nan} for s in range(seeds)]
+    tied = np.full((seeds, count), np.nan) if tied is None else tied
+    history = [
+        {"seed": s, "step": t, "ewd": ewd[s][i], "tied_ewd": tied[s][i]}
+        for i, t in enumerate(steps)
+        for s in range(seeds)
+    ]
+    history += [{"seed": s, "step": 15, "ewd": np.nan, "tied_ewd": np.nan} for s in range(seeds)]
     pd.DataFrame(history).to_parquet(folder / "history.parquet")
     columns = ["seed", "step", "earlier_step", "auc"]
     pd.DataFrame(ranking, columns=columns).to_parquet(folder / "ranking.parquet")
@@ -93,11 +98,14 @@ def test_a_run_is_measured_by_what_it_left(ring8, tmp_path):
     diverges = forgets.copy()
     diverges[2] = np.nan
     ranks = [(s, t, e, 0.9 - 0.01 * (t - e)) for t in (0, 10, 20) for e in (0, 10, 20) if e <= t for s in range(2)]
-    left(tmp_path, np.stack([forgets, diverges]), [[3.0, 2.0, 0.5], [3.0, 2.0, np.nan]], ranks)
+    tied = [[2.5, 1.0, 0.1], [2.5, 1.0, np.nan]]
+    left(tmp_path, np.stack([forgets, diverges]), [[3.0, 2.0, 0.5], [3.0, 2.0, np.nan]], ranks, tied)
     values, counts = run_measures(tmp_path, data, None, range(2), 0.2, 32)
     found = {(row["seed"], row["measure"]): row["value"] for row in values}
     assert found[0, "coverage-lost@16"] == 3 and np.isnan(found[1, "coverage-lost@16"])
     assert found[0, "ewd-above-floor@32"] == pytest.approx(0.3) and np.isnan(found[1, "ewd-above-floor@32"])
+    size = len(data.train)
+    assert found[0, f"tied-ewd@{size}"] == 0.1 and np.isnan(found[1, f"tied-ewd@{size}"])
     assert found[0, "critic-auc@16"] == pytest.approx(0.75) and found[0, "critic-auc-lost@16"] == pytest.approx(0.15)
     frame = pd.DataFrame(counts)
     assert frame.groupby("seed")["step"].unique().map(list).tolist() == [[0, 10, 20], [0, 10]]
