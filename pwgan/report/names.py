@@ -26,7 +26,7 @@ THEORY = (*THEORY_DRAWN, "bias-slopes", "bias-ratios", "game-checks", "js", "pla
 THEORY_FIGURES = (*THEORY_DRAWN, "critics")
 CLAIM_FIGURES = ("schedules", "signal")
 """Figures of cells that few studies have, drawn with the claims."""
-CLAIM_FILES = ("claims.csv", "claims-parts.csv", "claims-table.md", "claims.md")
+CLAIM_FILES = ("claims.csv", "claims-parts.csv", "claims-table.md", "claims.md", "claims.html")
 
 
 def figure_names(datasets: Iterable[str]) -> list[str]:

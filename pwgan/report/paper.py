@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import math
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -13,9 +16,11 @@ from pwgan.report.claim_figures import write_claim_figures
 from pwgan.report.claims import CLAIMS
 from pwgan.report.evidence import Results
 from pwgan.report.tables import ABSENT
-from pwgan.report.verdicts import Effect, Judgement, judge
+from pwgan.report.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Effect, Judgement, judge
 from pwgan.runtime import whole_file
 
+Part = tuple[str, str | Path]
+"""What a part of the page is, and its text or the file of its figure."""
 GROUPS = {
     "A": "Divergences between distributions",
     "B": "The GAN",
@@ -34,8 +39,8 @@ ABOUT = (
 def write_claims(results_dir: str | Path, out: str | Path) -> None:
     """Judge every claim on a study's results, and draw the figures that no rule but this one needs.
 
-    Writes claims.csv with a row for each claim, claims-parts.csv with every part, claims-table.md, and claims.md, the
-    page to read, which shows the figures of ``results_dir`` that are there.
+    Writes claims.csv with a row for each claim, claims-parts.csv with every part, claims-table.md, and the page to
+    read, claims.md and claims.html, which shows the figures of ``results_dir`` that are there.
     """
     folder, out = Path(results_dir), Path(out)
     write_claim_figures(folder)
@@ -47,7 +52,8 @@ def write_claims(results_dir: str | Path, out: str | Path) -> None:
         "claims.csv": rows.to_csv(index=False),
         "claims-parts.csv": parts.to_csv(index=False),
         "claims-table.md": summary(judged),
-        "claims.md": page(judged, folder, out),
+        "claims.md": as_markdown(page(judged, folder), out),
+        "claims.html": as_html(page(judged, folder)),
     }
     for name, text in texts.items():
         with whole_file(out / name) as aside:
@@ -99,24 +105,57 @@ def summary(judgements: Iterable[Judgement]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def page(judgements: list[Judgement], folder: Path, out: Path) -> str:
-    """Return the page as Markdown; figures of ``folder`` are linked from ``out``, each where it is first needed."""
-    parts = ["# The article's claims", ABOUT]
-    shown: set[str] = set()
+def page(judgements: list[Judgement], folder: Path) -> Iterator[Part]:
+    """Yield the parts of the page in order; each figure of ``folder`` is shown where it is first needed."""
+    yield "title", "The article's claims"
+    yield "text", ABOUT
+    counts = Counter(judgement.verdict for judgement in judgements)
+    told = [f"{counts[verdict]} are {verdict}" for verdict in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)]
+    yield "text", f"Of {len(judgements)} claims {told[0]}, {told[1]} and {told[2]}."
+    shown: set[Path] = set()
     for letter, title in GROUPS.items():
-        parts.append(f"## {letter}. {title}")
+        yield "heading", f"{letter}. {title}"
         for judgement in (j for j in judgements if j.claim.key.startswith(letter)):
             claim = judgement.claim
-            parts.append(f"**{claim.key}. {claim.statement}**")
-            parts.append(f"*Rule.* {_sentence(claim.statistic)}: {claim.rule}.")
-            parts.append(f"*Answer.* {_sentence(answer(judgement))}.")
+            yield "claim", f"{claim.key}. {claim.statement}"
+            yield "text", f"Rule. {_sentence(claim.statistic)}: {claim.rule}."
+            yield "answer", f"{_sentence(answer(judgement))}."
             image = folder / f"{claim.figure}.png"
-            if claim.figure in shown:
-                parts.append(f"(Figure: {Path(claim.figure).name}, above.)")
+            if image in shown:
+                yield "text", f"Figure: {image.stem}, above."
             elif image.exists():
-                parts.append(f"![{Path(claim.figure).name}]({os.path.relpath(image, out)})")
-                shown.add(claim.figure)
-    return "\n\n".join(parts) + "\n"
+                yield "figure", image
+                shown.add(image)
+
+
+def as_markdown(parts: Iterable[Part], out: Path) -> str:
+    """Write a page as Markdown; figures are linked from the folder ``out``."""
+    forms = {"title": "# {}", "heading": "## {}", "claim": "**{}**", "answer": "*{}*", "text": "{}"}
+    texts = [
+        f"![{what.stem}]({os.path.relpath(what, out)})" if isinstance(what, Path) else forms[kind].format(what)
+        for kind, what in parts
+    ]
+    return "\n\n".join(texts) + "\n"
+
+
+def as_html(parts: Iterable[Part]) -> str:
+    """Write a page as HTML that needs no other file: figures are within it."""
+    forms = {"title": "h1", "heading": "h2", "claim": "h3", "answer": "p class=answer", "text": "p"}
+    style = (
+        "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color:#222}img{max-width:100%}"
+        "h2{border-bottom:1px solid #ccc}h3{margin:1.6em 0 .2em}p{margin:.3em 0}.answer{font-weight:bold}"
+    )
+    body = ""
+    for kind, what in parts:
+        if isinstance(what, Path):
+            data = base64.b64encode(what.read_bytes()).decode()
+            body += f'<img alt="{html.escape(what.stem)}" src="data:image/png;base64,{data}">\n'
+        else:
+            body += f"<{forms[kind]}>{html.escape(what)}</{forms[kind].split()[0]}>\n"
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>The article\'s claims</title>'
+        f"<style>{style}</style></head>\n<body>\n{body}</body></html>\n"
+    )
 
 
 def _sentence(text: str) -> str:

@@ -123,7 +123,13 @@ rule claims:
             )
         ),
     output:
-        expand("<results>/claims/{file}", file=CLAIM_FILES),
+        expand("<results>/claims/{file}", file=CLAIM_FILES[:-1]),
+        page=report(
+            f"<results>/claims/{CLAIM_FILES[-1]}",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"page": "claims"},
+        ),
         expand("<results>/figures/{name}.csv", name=CLAIM_FIGURES),
         **{
             name: report(
