@@ -124,13 +124,13 @@ rule claims:
         ),
     output:
         expand("<results>/claims/{file}", file=CLAIM_FILES[:-1]),
+        expand("<results>/figures/{name}.csv", name=CLAIM_FIGURES),
         page=report(
             f"<results>/claims/{CLAIM_FILES[-1]}",
             caption="../report/claims.rst",
             category="Claims",
             labels={"page": "claims"},
         ),
-        expand("<results>/figures/{name}.csv", name=CLAIM_FIGURES),
         **{
             name: report(
                 f"<results>/figures/{name}.png",
