@@ -14,7 +14,7 @@ from pwgan.methods.wgan import WGAN
 from pwgan.methods.wgan_gp import WGANGP
 from pwgan.report.curves import floors, over_seeds
 from pwgan.report.frames import CELL, REFERENCE, at_shared, methods, ordered
-from pwgan.report.style import band, empty, folded, grid, head, legend, seeds_of, themed
+from pwgan.report.style import band, blank, empty, folded, grid, head, legend, seeds_of, themed
 
 DUAL: dict[str, dict[str, Any]] = {
     "exact EWD": {"color": "black", "linestyle": "-"},
@@ -67,7 +67,7 @@ def dual(frame: pd.DataFrame) -> Figure:
         for ax, name in zip(axes[:, column], names, strict=True):
             own = part[part["method"] == name]
             if own.empty:
-                ax.set_axis_off()
+                blank(ax)
             for quantity, look in DUAL.items():
                 line = own[own["quantity"] == quantity]
                 band(ax, line["step"], line, look)
@@ -122,7 +122,7 @@ def ranking(frame: pd.DataFrame) -> Figure:
         for ax, dataset in zip(axes[row], datasets, strict=True):
             part = frame[(frame["method"] == name) & (frame["dataset"] == dataset)]
             if part.empty:
-                ax.set_axis_off()
+                blank(ax)
                 continue
             ax.axhline(0.5, **CHANCE)
             for critic, look in CRITICS.items():

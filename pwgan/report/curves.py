@@ -11,7 +11,20 @@ from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, REFERENCE, methods, ordered, with_lost_cells
 from pwgan.report.statistics import intervals, summary
-from pwgan.report.style import band, empty, folded, grid, head, legend, log_limits, looks, seeds_of, themed
+from pwgan.report.style import (
+    band,
+    crowded,
+    empty,
+    families,
+    folded,
+    grid,
+    head,
+    legend,
+    log_limits,
+    looks,
+    seeds_of,
+    themed,
+)
 
 WINDOWS = 150
 """The number of windows that a loss curve is averaged into: more cannot be told apart on a small panel."""
@@ -47,19 +60,28 @@ def floors(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 @themed
 def convergence(frame: pd.DataFrame) -> Figure:
-    """Draw EWD over training on a log axis, data sets by trained m, with the floor as a dashed line."""
+    """Draw EWD over training on a log axis, data sets by trained m, with the floor as a dashed line.
+
+    Many methods of a single m are drawn by family instead, over all others in grey.
+    """
     curves = frame[frame["method"] != REFERENCE]
     if curves.empty:
         return empty("No EWD was measured during training.")
     datasets, sizes = list(curves["dataset"].unique()), sorted(curves["batch_size"].dropna().unique())
-    figure, axes = grid(len(datasets), len(sizes), 2.0, sharex="row", sharey="row")
+    parts: list[tuple[str, list]] = [("batch_size", [size]) for size in sizes]
+    if crowded(methods(frame), sizes):
+        parts = [("method", names) for names in families(methods(frame)).values()]
+    figure, axes = grid(len(datasets), len(parts), 2.0, sharex="row", sharey="row")
     look = looks(frame["method"])
     for row, dataset in enumerate(datasets):
         part = frame[frame["dataset"] == dataset]
         floor = part[part["method"] == REFERENCE]
         bottom = log_limits(axes[row, 0], part["mean"])
-        for ax, size in zip(axes[row], sizes, strict=True):
-            chosen = part[part["batch_size"] == size]
+        for ax, (key, values) in zip(axes[row], parts, strict=True):
+            chosen = part[part[key].isin(values)]
+            if key == "method":
+                for _, line in part[~part["method"].isin([*values, REFERENCE])].groupby("method"):
+                    ax.plot(line["step"], line["mean"], color="0.85", linewidth=0.8, zorder=1)
             for name, line in chosen.groupby("method"):
                 style = {**look[str(name)], "marker": ""}
                 band(ax, line["step"], line, style, bottom)
@@ -68,7 +90,8 @@ def convergence(frame: pd.DataFrame) -> Figure:
                     ax.plot(last["step"], last["mean"], **{**style, "marker": "x", "markersize": 7})
             for _, level in floor.iterrows():
                 ax.axhline(level["mean"], color="black", linestyle="--", linewidth=1.1)
-            ax.set_title(f"{dataset}, m = {size}\n{seeds_of(chosen)}")
+            told = f"m = {values[0]}" if key == "batch_size" else f"{values[0]}, m = {sizes[0]}"
+            ax.set_title(f"{dataset}, {told}\n{seeds_of(chosen)}")
         count = part.loc[part["method"] != REFERENCE, "measure"].dropna().str.split("@").str[-1].unique()
         axes[row, 0].set_ylabel(f"EWD (n = {', '.join(count)})")
         _name_floor(axes[row, -1], floor, list(count))

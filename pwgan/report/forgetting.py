@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, at_shared, methods, ordered, with_lost_cells
-from pwgan.report.style import empty, folded, grid, head, legend, themed
+from pwgan.report.style import blank, empty, folded, grid, head, legend, themed
 
 NOTHING = "0.9"
 # Without the palest: a single sample must not look like none.
@@ -53,7 +53,7 @@ def forgetting(frame: pd.DataFrame) -> Figure:
         for ax, dataset in zip(axes[row], datasets, strict=True):
             part = frame[(frame["method"] == name) & (frame["dataset"] == dataset)]
             if part.empty:
-                ax.set_axis_off()
+                blank(ax)
                 continue
             _modes(ax, part)
         axes[row, 0].set_ylabel(f"{folded(name)}\nmode")

@@ -12,7 +12,19 @@ from scipy.stats import norm, spearmanr
 from pwgan.report.frames import CELL, REFERENCE, is_frechet, methods
 from pwgan.report.panels import by_batch_size
 from pwgan.report.statistics import LEVEL, summary
-from pwgan.report.style import empty, grid, head, legend, log_limits, looks, seeds_of, themed
+from pwgan.report.style import (
+    NAMES,
+    crowded,
+    empty,
+    entries_of,
+    grid,
+    head,
+    legend,
+    log_limits,
+    looks,
+    seeds_of,
+    themed,
+)
 
 NEIGHBOURS = {
     "nn_ratio": "distance to training\nover held-out's",
@@ -37,8 +49,8 @@ def neighbours(frame: pd.DataFrame) -> Figure:
     rows = list(frame[["dataset", "space"]].drop_duplicates().itertuples(index=False, name=None))
     if not rows:
         return empty("No data set of this study holds out enough samples to look for copies.")
-    figure, axes = grid(len(rows), len(NEIGHBOURS), 1.6)
-    look, names = looks(frame["method"]), methods(frame)
+    look, names, every = looks(frame["method"]), methods(frame), set(frame["batch_size"].dropna())
+    figure, axes = grid(len(rows), len(NEIGHBOURS), 1.6, below=NAMES * crowded(names, every))
     for row, (dataset, space) in enumerate(rows):
         part = frame[(frame["dataset"] == dataset) & (frame["space"] == space)]
         sizes = sorted(part["batch_size"].dropna().unique())
@@ -48,18 +60,15 @@ def neighbours(frame: pd.DataFrame) -> Figure:
                 log_limits(ax, chosen["mean"])
             elif quantity == "data_copying":
                 ax.set_yscale("symlog", linthresh=2)
-            by_batch_size(ax, chosen, sizes, names, look)
+            by_batch_size(ax, chosen, sizes, names, look, row == len(rows) - 1)
             if quantity == "copies":
                 ax.set_ylim(0, 1.08 * max((chosen["mean"] + chosen["half_width"].fillna(0)).max(), 0.02))
             ax.set_ylabel(label)
         axes[row, 0].set_title(f"{dataset}, {space}\n{seeds_of(part)}")
         axes[row, 1].set_title(f"{part['measure'].iloc[0].rpartition('@')[2]} samples")
-    for ax in axes[-1]:
-        ax.set_xlabel("training m")
     crosses = "A cross at the bottom: all seeds diverged." if frame["mean"].isna().any() else ""
     head(figure, "Are generated samples copies? Mean and 95 % interval over seeds", crosses)
-    entries = {name: look[name] for name in names}
-    legend(figure, entries | {"held-out samples": {"color": "black", "linestyle": "--"}})
+    legend(figure, entries_of(names, every, look) | {"held-out samples": {"color": "black", "linestyle": "--"}})
     return figure
 
 
@@ -112,7 +121,7 @@ def frechet(frame: pd.DataFrame) -> Figure:
     for ax, (dataset, measure) in zip(axes.flat, panels, strict=False):
         part = frame[(frame["dataset"] == dataset) & (frame["measure"] == measure)]
         log_limits(ax, part["frechet"])
-        ax.set_xscale("log")
+        log_limits(ax, part["ewd"], "x", air=1.1)
         for _, row in part.dropna(subset=["frechet", "ewd"]).iterrows():
             style = {**look[row["method"]], "linestyle": ""}
             if row["method"] != REFERENCE:

@@ -13,7 +13,21 @@ from matplotlib.figure import Figure
 
 from pwgan.report.frames import REFERENCE, methods
 from pwgan.report.statistics import summary
-from pwgan.report.style import SAMPLERS, band, empty, grid, head, legend, log_limits, looks, seeds_of, themed
+from pwgan.report.style import (
+    NAMES,
+    SAMPLERS,
+    band,
+    crowded,
+    empty,
+    entries_of,
+    grid,
+    head,
+    legend,
+    log_limits,
+    looks,
+    seeds_of,
+    themed,
+)
 from pwgan.report.tables import bias_table, cost_table
 
 # Three of Tol's muted colours: no method has one of them.
@@ -100,7 +114,7 @@ def _samplers(frame: pd.DataFrame) -> list[str]:
 
 
 def _trained(chosen: pd.DataFrame, name: str) -> str:
-    return "" if name == REFERENCE else f"; training m = {chosen['batch_size'].max()}"
+    return "" if name == REFERENCE else f" (m = {chosen['batch_size'].max()})"
 
 
 def coverage_data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -109,14 +123,16 @@ def coverage_data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return table[table["measure"].str.fullmatch(r"modes(-.*)?@\d+")].reset_index(drop=True)
 
 
-def by_batch_size(ax: Axes, part: pd.DataFrame, sizes: list[int], names: list[str], look: dict[str, Any]) -> None:
+def by_batch_size(
+    ax: Axes, part: pd.DataFrame, sizes: list[int], names: list[str], look: dict[str, Any], lowest: bool = True
+) -> None:
     """Draw mean and interval of each method against training m, over the level of the reference.
 
-    A cross on the lower edge stands for a cell whose seeds all diverged.
+    A cross on the lower edge stands for a cell whose seeds all diverged. ``lowest``: no panel below has the same axis.
     """
     for level in part.loc[part["method"] == REFERENCE, "mean"]:
         ax.axhline(level, color="black", linestyle="--", linewidth=1.1)
-    for x, line, name in side_by_side(ax, part, sizes, names):
+    for x, line, name in side_by_side(ax, part, sizes, names, lowest):
         ax.errorbar(x, line["mean"], line["half_width"].fillna(0), capsize=2, elinewidth=1, **look[name])
         lost = line["mean"].isna().to_numpy()
         if lost.any():
@@ -130,8 +146,9 @@ def coverage(frame: pd.DataFrame) -> Figure:
     panels = list(frame[["dataset", "measure"]].drop_duplicates().itertuples(index=False, name=None))
     if not panels:
         return empty("No data set of this study has modes that can be counted.")
-    figure, axes = grid(math.ceil(len(panels) / 3), min(len(panels), 3), 2.6)
-    look, names = looks(frame["method"]), methods(frame)
+    look, names, every = looks(frame["method"]), methods(frame), set(frame["batch_size"].dropna())
+    rows = math.ceil(len(panels) / 3)
+    figure, axes = grid(rows, min(len(panels), 3), 2.6, below=rows * NAMES * crowded(names, every))
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
     for ax, (dataset, measure) in zip(axes.flat, panels, strict=False):
@@ -140,12 +157,10 @@ def coverage(frame: pd.DataFrame) -> Figure:
         by_batch_size(ax, part, sizes, names, look)
         ax.set_ylim(0, 1.08 * max((part["mean"] + part["half_width"].fillna(0)).max(), 1))
         ax.set_title(f"{dataset}, {measure}\n{seeds_of(part)}")
-        ax.set_xlabel("training m")
         ax.set_ylabel("covered modes")
     crosses = "A cross at 0: all seeds diverged." if frame["mean"].isna().any() else ""
     head(figure, "Covered modes; mean and 95 % interval over seeds", crosses)
-    entries = {name: look[name] for name in names}
-    legend(figure, entries | {"real samples": {"color": "black", "linestyle": "--"}})
+    legend(figure, entries_of(names, every, look) | {"real samples": {"color": "black", "linestyle": "--"}})
     return figure
 
 
@@ -161,38 +176,42 @@ def cost(frame: pd.DataFrame) -> Figure:
     datasets = list(frame["dataset"].unique())
     if not datasets:
         return empty("No cost was recorded in this study.")
-    figure, axes = grid(len(COSTS), len(datasets), 1.55)
-    look, names = looks(frame["method"]), methods(frame)
+    look, names, every = looks(frame["method"]), methods(frame), set(frame["batch_size"].dropna())
+    figure, axes = grid(len(COSTS), len(datasets), 1.55, below=NAMES * crowded(names, every))
     for column, dataset in enumerate(datasets):
         part = frame[frame["dataset"] == dataset]
         sizes = sorted(part["batch_size"].dropna().unique())
         for ax, (stage, quantity) in zip(axes[:, column], COSTS, strict=True):
             chosen = part[part["stage"] == stage]
-            for x, line, name in side_by_side(ax, chosen, sizes, names):
+            for x, line, name in side_by_side(ax, chosen, sizes, names, ax is axes[-1, column]):
                 ax.plot(x, line[quantity], **look[name])
             ax.set_ylim(0, 1.08 * max(chosen[quantity].max(), 1e-9) if len(chosen) else 1)
         axes[0, column].set_title(f"{dataset}\n{', '.join(sorted(part['device'].unique()))}")
-        axes[-1, column].set_xlabel("training m")
     for row, label in enumerate(COSTS.values()):
         axes[row, 0].set_ylabel(label)
     head(figure, "Cost of each method: seconds per seed, and the highest peak memory of its blocks of seeds")
-    legend(figure, {name: look[name] for name in names})
+    legend(figure, entries_of(names, every, look))
     return figure
 
 
 def side_by_side(
-    ax: Axes, part: pd.DataFrame, sizes: list[int], names: list[str]
+    ax: Axes, part: pd.DataFrame, sizes: list[int], names: list[str], lowest: bool
 ) -> Iterator[tuple[np.ndarray, pd.DataFrame, str]]:
     """Set one tick per m and yield where each method's points stand, its rows, and its name.
 
-    Methods with the same m stand side by side; otherwise those with equal values would hide each other.
+    Methods with the same m stand side by side; otherwise those with equal values would hide each other. Many methods of
+    a single m have a tick each, with its name in the ``lowest`` panel.
     """
-    ax.set_xticks(range(len(sizes)), [str(size) for size in sizes])
-    ax.set_xlim(-0.5, max(len(sizes), 1) - 0.5)
+    single = crowded(names, sizes)
+    ticks = (names if lowest else [""] * len(names)) if single else [str(size) for size in sizes]
+    ax.set_xticks(range(len(ticks)), ticks, rotation=90 if single else 0, fontsize=6.5 if single else 8)
+    ax.set_xlim(-0.5, max(len(ticks), 1) - 0.5)
+    if lowest:
+        ax.set_xlabel(f"method, trained with m = {sizes[0]}" if single else "training m")
     for rank, name in enumerate(names):
         line = part[part["method"] == name]
         places = np.array([sizes.index(size) for size in line["batch_size"]], dtype=float)
-        yield places + 0.6 * ((rank + 0.5) / len(names) - 0.5), line, name
+        yield places + (rank if single else 0.6 * ((rank + 0.5) / len(names) - 0.5)), line, name
 
 
 def _shown(frame: pd.DataFrame) -> str | None:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from pwgan.data.base import Split
 from pwgan.report.frames import CELL, REFERENCE, methods
-from pwgan.report.style import WIDTH, head, looks, themed
+from pwgan.report.style import CROWD, WIDTH, crowded, head, looks, themed
 
 SEED = 0
 POINTS = 1000
@@ -51,22 +51,34 @@ def samples_data(name: str, data: Split, samples: Iterable[Sample], runs: pd.Dat
     return frame.assign(dataset=name)[[*CELL, "seed", *parts[0].columns.drop(["method", "batch_size", "seed"])]]
 
 
+def _places(names: list[str], sizes: list[int]) -> list[list[tuple[str, int]]]:
+    """Return what each panel shows, as rows of (method, m); a method without a name leaves its panel empty."""
+    real, none = (REFERENCE, 0), ("", 0)
+    if not crowded(names, sizes):
+        rows = [[none, *((name, size) for name in names)] for size in sizes] or [[none]]
+        return [[real, *rows[0][1:]], *rows[1:]]
+    every = [real, *((name, sizes[0]) for name in names)]
+    every += [none] * (-len(every) % CROWD)
+    return [every[start : start + CROWD] for start in range(0, len(every), CROWD)]
+
+
 @themed
 def samples(frame: pd.DataFrame, law: Split) -> Figure:
-    """Draw methods as columns and m as rows, the real samples in the first panel."""
+    """Draw methods as columns and m as rows, or many methods of a single m in rows; real samples in the first panel."""
     names, sizes = methods(frame), sorted(frame["batch_size"].dropna().unique())
     images = "pixels" in frame
-    rows, columns = max(len(sizes), 1), 1 + len(names)
+    panels = _places(names, sizes)
+    rows, columns = len(panels), len(panels[0])
     side = min(max(WIDTH / columns, 1.15), 2.4)
     figure = Figure(figsize=(side * columns, side * rows + 0.45), layout="constrained")
     axes: np.ndarray = figure.subplots(rows, columns, squeeze=False)
     look = looks(names)
     for row, column in product(range(rows), range(columns)):
-        ax, name = axes[row, column], [REFERENCE, *names][column]
+        ax, (name, size) = axes[row, column], panels[row][column]
         chosen = frame[frame["method"] == name]
         if name != REFERENCE:
-            chosen = chosen[chosen["batch_size"] == sizes[row]]
-        if chosen.empty or (name == REFERENCE and row > 0):
+            chosen = chosen[chosen["batch_size"] == size]
+        if chosen.empty:
             ax.set_axis_off()
             continue
         ax.set(xticks=[], yticks=[])
@@ -79,10 +91,10 @@ def samples(frame: pd.DataFrame, law: Split) -> Figure:
             ax.imshow(mosaic(chosen), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         else:
             _scatter(ax, chosen, law, window(frame, law), look[name]["color"])
-        if row == 0:
+        if row == 0 or len(sizes) == 1:
             ax.set_title("real samples" if name == REFERENCE else name)
-        if column == 1:
-            ax.set_ylabel(f"m = {sizes[row]}")
+        if size and (column == 0 or panels[row][column - 1][1] == 0):
+            ax.set_ylabel(f"m = {size}")
     note = "real samples are held out"
     if not images:
         left, right, bottom, top = (f"{edge:.3g}" for edge in window(frame, law))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import matplotlib
@@ -51,6 +51,10 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     "stratified": {"color": "#117733", "marker": "s", "linestyle": "--"},
     "dpp": {"color": "#AA4499", "marker": "^", "linestyle": "-."},
 }
+CROWD = 8
+"""Methods that can be told apart in one panel."""
+NAMES = 0.7
+"""Inches that the names of methods take below an axis, beyond what a number takes."""
 REFERENCE_LOOK: dict[str, Any] = {"color": "black", "linestyle": "--", "marker": "."}
 
 
@@ -68,9 +72,32 @@ def looks(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
     return found | {REFERENCE: REFERENCE_LOOK}
 
 
-def grid(rows: int, columns: int, height: float, **shared: Any) -> tuple[Figure, np.ndarray]:
-    """Return a figure and its panels (rows, columns), each ``height`` inches tall; many columns make it wider."""
-    figure = Figure(figsize=(max(WIDTH, 2.5 * columns), height * rows + 0.9), layout="constrained")
+def crowded(names: Collection[str], sizes: Collection[int]) -> bool:
+    """Tell whether methods, not mini-batch sizes, are what a figure has many of."""
+    return len(sizes) == 1 and len(names) > CROWD
+
+
+def entries_of(names: Collection[str], sizes: Collection[int], look: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the methods' entries of a legend; none where the axis has their names."""
+    return {} if crowded(names, sizes) else {name: look[name] for name in names}
+
+
+def families(names: Iterable[str]) -> dict[str, list[str]]:
+    """Group methods with the one that their names begin with: ``wgan`` with ``wgan_gp`` and ``wgan_k5``."""
+    names, found = sorted(names, key=lambda name: (len(name), name)), dict[str, list[str]]()
+    for name in names:
+        root = next((other for other in found if name.startswith(f"{other}_")), name)
+        found.setdefault(root, []).append(name)
+    return dict(sorted(found.items()))
+
+
+def grid(rows: int, columns: int, height: float, below: float = 0.0, **shared: Any) -> tuple[Figure, np.ndarray]:
+    """Return a figure and its panels (rows, columns), each ``height`` inches tall; many columns make it wider.
+
+    ``below``: inches that the labels under the lowest panels take beyond the usual.
+    """
+    size = (max(WIDTH, 2.5 * columns), height * rows + 0.9 + below)
+    figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
@@ -84,16 +111,26 @@ def folded(name: str) -> str:
     return "\n".join(lines)
 
 
+def blank(ax: Axes) -> None:
+    """Leave out a panel for which there is nothing, but not the labels of its row and column."""
+    ax.spines[:].set_visible(False)
+    ax.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
+    ax.grid(False)
+
+
 def head(figure: Figure, title: str, note: str = "") -> None:
     """Write what the figure shows above it, and how to read it below that."""
     figure.suptitle(f"{title}\n{note}" if note else title)
 
 
 def legend(figure: Figure, entries: dict[str, dict[str, Any]], columns: int = 6) -> None:
-    """Put one legend for all panels below them."""
+    """Put one legend for all panels below them, with no more columns than fit."""
     handles = [Line2D([], [], label=label, **look) for label, look in entries.items()]
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, len(handles)), handlelength=2.8)
+        # Inches that a column takes: line and gaps, and so many letters of 8.5 points.
+        fit = int(figure.get_figwidth() / (0.65 + 0.075 * max(len(label) for label in entries)))
+        ncols = max(1, min(columns, fit, len(handles)))
+        figure.legend(handles=handles, loc="outside lower center", ncols=ncols, handlelength=2.8)
 
 
 def band(ax: Axes, x: pd.Series, part: pd.DataFrame, look: dict[str, Any], floor: float | None = None) -> None:
@@ -105,17 +142,17 @@ def band(ax: Axes, x: pd.Series, part: pd.DataFrame, look: dict[str, Any], floor
     ax.fill_between(x, low if floor is None else low.clip(lower=floor), high, color=look["color"], alpha=0.18, lw=0)
 
 
-def log_limits(ax: Axes, values: pd.Series) -> float:
-    """Set a log axis that holds every positive value with some air; return its lower end."""
-    ax.set_yscale("log")
+def log_limits(ax: Axes, values: pd.Series, axis: str = "y", air: float = 1.6) -> float:
+    """Set a log axis that holds every positive value with some air, a factor; return its lower end."""
     seen = values[np.isfinite(values) & (values > 0)]
-    low, high = (seen.min() / 1.6, seen.max() * 1.6) if len(seen) else (0.1, 1.0)
-    ax.set_ylim(low, high)
+    low, high = (seen.min() / air, seen.max() * air) if len(seen) else (0.1, 1.0)
+    ax.set(**{f"{axis}scale": "log", f"{axis}lim": (low, high)})
     if high / low < 300:
         # Powers of ten alone would leave such an axis with one or two numbers.
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        ruler = ax.yaxis if axis == "y" else ax.xaxis
+        ruler.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low > 10 else (1, 1.5, 2, 3, 5, 7)))
+        ruler.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ruler.set_minor_formatter(NullFormatter())
     return float(low)
 
 
