@@ -27,7 +27,7 @@ def write_claim_figures(results_dir: Path) -> None:
     runs = read(results_dir, "runs")
     frames = {
         "schedules": schedules_data(read(results_dir, "measures"), runs),
-        "signal": signal_data(read_signal(results_dir), runs),
+        "signal": signal_data(read_signal(results_dir, runs), runs),
     }
     draw = {"schedules": schedules, "signal": signal}
     for name in CLAIM_FIGURES:
@@ -114,13 +114,13 @@ def signal_data(signal: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise the norm of the generator's gradient over seeds, at every recorded step of every critic.
 
     ``mean``: the geometric mean over seeds; ``low``, ``high``: the ends of the 95 % interval of the mean logarithm;
-    ``seeds``: those with a value. Generators are those of the m that all methods share and, where blocks of several
-    methods have a signal, of the first of these. signal: as read by ``frames.read_signal``.
+    ``seeds``: those with a value. Generators are those of the m that all methods share. signal: as read by
+    ``frames.read_signal``.
     """
     keys = [*CELL, "generator", "critic", "step"]
     if signal.empty:
         return pd.DataFrame(columns=[*keys, "mean", "low", "high", "seeds"])
-    signal = at_shared(signal[signal["method"] == min(signal["method"])], runs)
+    signal = at_shared(signal, runs)
     places = {dataset: place for place, dataset in enumerate(runs["dataset"].unique())}
     signal = signal.sort_values("dataset", key=lambda names: names.map(places), kind="stable")
     with np.errstate(divide="ignore"):

@@ -19,6 +19,12 @@ import pandas as pd
 from pwgan.report import frames
 from pwgan.report.frames import REFERENCE
 
+LEAST = 0.01
+"""The least that a distance above the floor counts for, as a share of the floor: less is the luck of a draw."""
+VANISHED = 1e-6
+"""The least that a gradient counts for, as a share of what it was."""
+EARLY = 16
+"""Steps after which a critic is no longer what its weights were drawn as: a rung of the signal's ladder."""
 Parts = dict[str, npt.ArrayLike]
 Statistic = Callable[["Results"], Parts]
 
@@ -97,56 +103,40 @@ def captured(*methods: str) -> Statistic:
     return statistic
 
 
-def schedule(method: str, other: str) -> Statistic:
-    """Logarithm of a method's final EWD over another's, paired by seed."""
+def difference(method: str, other: str) -> Statistic:
+    """Final EWD of a method less another's, paired by seed, in units of the floor."""
 
     def statistic(results: Results) -> Parts:
-        return {
-            dataset: np.log(results.measure(dataset, method, "ewd") / results.measure(dataset, other, "ewd"))
-            for dataset in results.shared(method, other)
-        }
+        parts: Parts = {}
+        for dataset in results.shared(method, other):
+            own, others = (results.measure(dataset, name, "ewd") for name in (method, other))
+            parts[f"{method}, {dataset}"] = (own - others) / results.floor(dataset, "ewd")
+        return _some(parts, f"data set with {method} and {other}")
 
     return statistic
 
 
-def excess_ratio(method: str, other: str) -> Statistic:
-    """Logarithm of a method's final EWD above the floor over another's, paired by seed."""
-
-    def statistic(results: Results) -> Parts:
-        return {
-            f"{method}, {dataset}": _log_excess(results, dataset, method, other)
-            for dataset in results.shared(method, other)
-        }
-
-    return statistic
-
-
-def dual_excess_ratio(results: Results) -> Parts:
-    """The same for the dual methods, random over stratified batches."""
+def dual_difference(results: Results) -> Parts:
+    """The same for the dual methods, random less stratified batches."""
     pairs = ("wgan", "wgan_stratified"), ("wgan_gp", "wgan_gp_stratified")
-    return {part: value for pair in pairs for part, value in excess_ratio(*pair)(results).items()}
-
-
-def _log_excess(results: Results, dataset: str, method: str, other: str) -> pd.Series:
-    floor = results.floor(dataset, "ewd")
-    # At the floor and below, by the luck of a draw, there is nothing left to tell apart.
-    excess = [(results.measure(dataset, name, "ewd") - floor).clip(lower=0.01 * floor) for name in (method, other)]
-    return (excess[0] / excess[1]).map(np.log)
+    return {part: value for pair in pairs for part, value in difference(*pair)(results).items()}
 
 
 def descent(method: str) -> Statistic:
-    """Logarithm of the last held-out EWD along training over the first."""
+    """Logarithm of how far the held-out EWD is above its floor at the last evaluation over the first."""
 
     def statistic(results: Results) -> Parts:
         parts: Parts = {}
         history = results.frame("history").dropna(subset="ewd")
         fates = results.frame("runs")
         for dataset in results.datasets(method):
+            floor = results.floor(dataset, "ewd-history")
             own = history[(history["dataset"] == dataset) & (history["method"] == method)]
             ends = own.sort_values("step").groupby("seed")["ewd"].agg(["first", "last"])
             runs = fates[(fates["dataset"] == dataset) & (fates["method"] == method)].set_index("seed")
-            ratio = (ends["last"] / ends["first"]).map(np.log).reindex(runs.index)
-            parts[dataset] = ratio.where(runs["status"] != "diverged")
+            # At the floor and below, by the luck of a draw, nothing is left to descend.
+            left = (ends["last"] - floor).clip(lower=LEAST * floor) / (ends["first"] - floor)
+            parts[dataset] = left.map(np.log).reindex(runs.index).where(runs["status"] != "diverged")
         return parts
 
     return statistic
@@ -214,14 +204,14 @@ def permutation_is_optimal(results: Results) -> Parts:
 
 
 def gpu_matching(results: Results) -> Parts:
-    """Training seconds of pwgan over those of gan, each with one network step of its own, on GPUs."""
+    """Training seconds of pwgan over those of gan, all blocks together, on GPUs."""
     costs = results.frame("costs")
     trained = costs[(costs["stage"] == "train") & (costs["device"] != "cpu")]
+    seconds = trained.groupby(["dataset", "method"], sort=False)["seconds"].sum().unstack("method")
     parts: Parts = {}
-    for dataset, own in trained.groupby("dataset", sort=False):
-        seconds = [own[own["method"] == method]["seconds"].to_numpy(float) for method in ("pwgan", "gan")]
-        if len(seconds[0]) and len(seconds[0]) == len(seconds[1]):
-            parts[str(dataset)] = np.log(seconds[0] / seconds[1])
+    if {"pwgan", "gan"} <= set(seconds.columns):
+        ratios = (seconds["pwgan"] / seconds["gan"]).dropna()
+        parts |= {str(dataset): np.log(ratio) for dataset, ratio in ratios.items()}
     return _some(parts, "cell of pwgan and of gan trained on a GPU")
 
 
@@ -247,7 +237,9 @@ def bias_over_deviation(results: Results) -> Parts:
 def _beyond_bound(results: Results, column: str) -> Parts:
     """Largest relative excess of a column over U_M, of all batches, samplers and generators."""
     columns = [column, "bound"]
-    every = pd.concat([results.theory("bias")[columns], results.frame("bias")[columns]]).dropna().query("bound > 0")
+    trained = frames.read(results.folder, "bias") if (results.folder / "bias.parquet").exists() else pd.DataFrame()
+    found = [frame[columns] for frame in (results.theory("bias"), trained) if len(frame)]
+    every = pd.concat(found).dropna().query("bound > 0")
     return {"all": ((every[column] - every["bound"]) / every["bound"]).max()}
 
 
@@ -277,19 +269,18 @@ def stratified_bound(results: Results) -> Parts:
 
 
 def _gradient_decay(results: Results, *critics: str) -> Parts:
-    """Logarithm of an untrained generator's gradient norm, critic trained to the end over critic after 10 steps."""
-    signal = frames.read_signal(results.folder)
+    """Logarithm of an untrained generator's gradient norm, critic trained to the end over critic after 16 steps."""
+    signal = frames.read_signal(results.folder, results.runs())
     if signal.empty:
         raise NotMeasured("no signal.parquet")
     signal = frames.at_shared(signal, results.runs())
     signal = signal[(signal["generator"] == "initial") & signal["critic"].isin(critics)]
     parts: Parts = {}
     for (dataset, critic), own in signal.groupby(["dataset", "critic"], sort=False):
-        early = own.loc[own["step"] >= 10, "step"].min()
-        norms = [
-            own[own["step"] == step].set_index("seed")["parameter_gradient"] for step in (own["step"].max(), early)
-        ]
-        parts[f"{critic}, {dataset}"] = (norms[0] / norms[1]).map(np.log)
+        norms = own.pivot(index="seed", columns="step", values="parameter_gradient")
+        # What has vanished altogether has vanished, and is no reason to say nothing.
+        last, early = norms[norms.columns.max()].clip(lower=VANISHED * norms[EARLY]), norms[EARLY]
+        parts[f"{critic}, {dataset}"] = (last / early).map(np.log)
     return _some(parts, f"gradients under the critic of {' or '.join(critics)}")
 
 
@@ -303,18 +294,18 @@ def wgan_gradient_decay(results: Results) -> Parts:
     return _gradient_decay(results, "wgan", "wgan_gp")
 
 
-def ranking_kept(results: Results) -> Parts:
-    """Logarithm of the final critic's AUC on earlier batches over that of the critic of that time, by seed."""
+def ranking_lost(results: Results) -> Parts:
+    """By how much the final critic's AUC on earlier batches is below that of the critic of that time, by seed."""
     ranking = results.frame("ranking")
     parts: Parts = {}
-    for (dataset, method), own in ranking.groupby(["dataset", "method"], sort=False):
-        last = own["step"].max()
-        # At step 0 no critic has seen a batch, and at the last both critics are one.
-        own = own[(own["earlier_step"] > 0) & (own["earlier_step"] < last)]
-        then = own[own["step"] == own["earlier_step"]].groupby("seed")["auc"].mean()
-        now = own[own["step"] == last].groupby("seed")["auc"].mean()
-        parts[f"{method}, {dataset}"] = (now / then).map(np.log)
-    return _some(parts, "critics")
+    for method in ("gan", "wgan", "wgan_gp"):
+        for dataset, own in ranking[ranking["method"] == method].groupby("dataset", sort=False):
+            last = own["step"].max()
+            # At step 0 no critic has seen a batch, and at the last both critics are one.
+            own = own[(own["earlier_step"] > 0) & (own["earlier_step"] < last)]
+            then = own[own["step"] == own["earlier_step"]].groupby("seed")["auc"].mean()
+            parts[f"{method}, {dataset}"] = then - own[own["step"] == last].groupby("seed")["auc"].mean()
+    return _some(parts, "critics of gan, wgan or wgan_gp")
 
 
 def nearness(results: Results) -> Parts:
@@ -337,17 +328,15 @@ def interpolation_distance(results: Results) -> Parts:
 
 
 def exact_frechet(results: Results) -> Parts:
-    """Logarithm of the Frechet distance of pwgan_full over the lowest mean of all other methods."""
+    """Logarithm of the Frechet distance of pwgan_full over that of pwgan, paired by seed."""
     measures = results.frame("measures")
-    frechet = measures[frames.is_frechet(measures["measure"]) & (measures["method"] != REFERENCE)]
+    frechet = measures[frames.is_frechet(measures["measure"])]
     parts: Parts = {}
     for (dataset, name), own in frechet.groupby(["dataset", "measure"], sort=False):
-        others = own[own["method"] != "pwgan_full"].groupby("method")["value"].mean()
-        exact = own[own["method"] == "pwgan_full"].set_index("seed")["value"]
-        if len(exact) and len(others):
-            best = own[own["method"] == others.idxmin()].set_index("seed")["value"]
-            parts[f"{dataset}, {name}, {others.idxmin()}"] = np.log(exact / best)
-    return _some(parts, "Frechet distance of pwgan_full")
+        exact, other = (own[own["method"] == method].set_index("seed")["value"] for method in ("pwgan_full", "pwgan"))
+        if len(exact) and len(other):
+            parts[f"{dataset}, {name}"] = np.log(exact / other)
+    return _some(parts, "Frechet distance of pwgan_full and pwgan")
 
 
 def _some(parts: Parts, what: str) -> Parts:

@@ -22,7 +22,7 @@ COLUMNS = {
     "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd", "critic_dual", "critic_slope"],
     "ranking": [*CELL, "seed", "step", "earlier_step", "auc"],
     "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples"],
-    "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options"],
+    "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options", "folder"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
 }
 
@@ -37,9 +37,11 @@ def read(results_dir: str | Path, name: str) -> pd.DataFrame:
     return typed(frame)
 
 
-def read_signal(results_dir: str | Path) -> pd.DataFrame:
-    """Read the signal of critics from all blocks of a study that have it; no rows and no columns where none has."""
-    files = sorted(Path(results_dir).glob("*/*/*/*/signal.parquet"))
+def read_signal(results_dir: str | Path, runs: pd.DataFrame) -> pd.DataFrame:
+    """Read the signal of critics on the generators of ``gan``; no rows and no columns where it was not measured."""
+    folders = [Path(folder) for folder in runs.loc[runs["method"] == "gan", "folder"].unique()]
+    every = [Path(results_dir).joinpath(*folder.parts[-4:], "signal.parquet") for folder in folders]
+    files = [file for file in every if file.exists()]
     return typed(pd.concat([pd.read_parquet(file) for file in files])) if files else pd.DataFrame()
 
 

@@ -32,7 +32,8 @@ ABOUT = (
     "Each statement of the article, the rule that judges it (fixed before the run) and what this study says. A claim "
     "is supported where the interval of its statistic lies within the region of the rule in every part (data set, "
     "method), contradicted where it lies wholly outside in one of them, and inconclusive otherwise. Intervals are "
-    "Student's over seeds, at 95 % for all parts of a claim together. The part shown is the one farthest from support."
+    "Student's over seeds, at 95 % for all parts of a claim together. The part shown first is the one that decides. A "
+    "floor is the EWD of real samples in the generator's place. Rules that were changed after a first run say so."
 )
 
 
@@ -68,6 +69,7 @@ def _row(judgement: Judgement) -> dict[str, object]:
         "statistic": claim.statistic,
         "rule": claim.rule,
         "verdict": judgement.verdict,
+        "amended": claim.amended,
     }
     if part is None:
         return {**said, "part": judgement.missing, "figure": claim.figure}
@@ -119,7 +121,11 @@ def page(judgements: list[Judgement], folder: Path) -> Iterator[Part]:
             claim = judgement.claim
             yield "claim", f"{claim.key}. {claim.statement}"
             yield "text", f"Rule. {_sentence(claim.statistic)}: {claim.rule}."
+            if claim.amended:
+                yield "text", f"Amended after a first run had been seen. {claim.amended}"
             yield "answer", f"{_sentence(answer(judgement))}."
+            if len(judgement.parts) > 1:
+                yield "text", "; ".join(f"{part.part}: {effect(part)}, {part.verdict}" for part in judgement.parts)
             image = folder / f"{claim.figure}.png"
             if image in shown:
                 yield "text", f"Figure: {image.stem}, above."

@@ -3,8 +3,9 @@
 A claim rests on a statistic with one or more parts (data sets, methods), each a value per seed, or one number where the
 check is arithmetic. A part is supported where its interval lies within the region of its claim, contradicted where it
 lies wholly outside, and inconclusive otherwise. The intervals are Student's over seeds, at 95 % for all parts of a
-claim together (Bonferroni). A claim is contradicted if one of its parts is, supported if all are. A part in which a
-seed diverged cannot be supported.
+claim together (Bonferroni). A claim that says "always" is contradicted if one of its parts is, supported if all are;
+one that says "it happens" is supported if one of its parts is, contradicted if all are. A part in which a seed diverged
+cannot be supported.
 """
 
 from __future__ import annotations
@@ -45,9 +46,12 @@ class Judgement:
 
     @property
     def deciding(self) -> Effect | None:
-        """The part that the verdict hangs on: the one farthest from support."""
+        """The part that the verdict hangs on: the one farthest from support, or nearest if one is enough."""
         order = [CONTRADICTED, INCONCLUSIVE, SUPPORTED]
-        return min(self.parts, key=lambda part: (order.index(part.verdict), -_beyond(self.claim, part)), default=None)
+        choose = max if self.claim.once else min
+        return choose(
+            self.parts, key=lambda part: (order.index(part.verdict), -_beyond(self.claim, part)), default=None
+        )
 
 
 def _beyond(claim: Claim, part: Effect) -> float:
@@ -65,9 +69,10 @@ def judge(claim: Claim, results: Results) -> Judgement:
         return Judgement(claim, INCONCLUSIVE, [], f"not measured: {reason}")
     effects = [_effect(claim, name, values, len(parts)) for name, values in parts.items()]
     verdicts = {effect.verdict for effect in effects}
-    if CONTRADICTED in verdicts:
-        return Judgement(claim, CONTRADICTED, effects)
-    return Judgement(claim, SUPPORTED if verdicts == {SUPPORTED} else INCONCLUSIVE, effects)
+    one, every = (SUPPORTED, CONTRADICTED) if claim.once else (CONTRADICTED, SUPPORTED)
+    if one in verdicts:
+        return Judgement(claim, one, effects)
+    return Judgement(claim, every if verdicts == {every} else INCONCLUSIVE, effects)
 
 
 def _effect(claim: Claim, name: str, values: npt.ArrayLike, parts: int) -> Effect:

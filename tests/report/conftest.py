@@ -156,7 +156,9 @@ def _cell(
             fate = {"status": "diverged", "diverged_at": 401, "reason": "loss"}
         options = {"generator_lr": 1e-3} | ({} if method == "pwgan" else {"critic_steps": 1, "generator_steps": 1})
         how = {"algorithm": method, "options": json.dumps(options), "steps": 2000, "history_points": 500}
-        tables["runs"].append({**key, "seed": seed, **fate, **how})
+        block = f"seeds{seed // 4 * 4}-{min(seed // 4 * 4 + 4, seeds) - 1}"
+        where = {"folder": f"results/study/{dataset}/{method}/m{m}/{block}"}
+        tables["runs"].append({**key, "seed": seed, **fate, **how, **where})
     for first in range(0, seeds, 4):
         for stage, seconds in (("train", 30.0 + 8 * rank), ("measure", 6.0)):
             block = {"first_seed": first, "seeds": min(4, seeds - first), "stage": stage, "seconds": seconds}

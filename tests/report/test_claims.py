@@ -42,6 +42,15 @@ def test_one_contradicted_part_contradicts_and_one_uncertain_part_withholds_supp
     assert verdict({"a": 0.5 + spread, "b": 1.0 + spread}) == INCONCLUSIVE
 
 
+def test_what_is_said_to_happen_needs_one_part_only():
+    spread = np.array([-0.1, 0.1, 0.05, -0.05])
+    once = replace(claim({"a": 0.5 + spread, "b": 1.5 + spread}), once=True)
+    found = judge(once, None)
+    assert found.verdict == SUPPORTED and found.deciding.part == "a"
+    both = replace(claim({"a": 1.6 + spread, "b": 1.5 + spread}), once=True)
+    assert judge(both, None).verdict == CONTRADICTED
+
+
 def test_numbers_without_seeds_are_their_own_interval():
     assert verdict({"a": 1.0}) == SUPPORTED
     assert verdict({"a": np.nextafter(1.0, 2.0)}) == CONTRADICTED

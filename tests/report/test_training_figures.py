@@ -168,9 +168,9 @@ def test_signals_are_averaged_as_logarithms():
         for step in (1, 2)
         for seed, norm in enumerate((step, 4.0 * step, 16.0 * step))
     ]
-    other = [{**row, "method": "nsgan", "parameter_gradient": 99.0} for row in rows]
-    frame = signal_data(typed(other + rows), typed(ran()))
-    assert len(frame) == 8 and set(frame["method"]) == {"gan"}
+    other = [{**row, "batch_size": 8, "parameter_gradient": 99.0} for row in rows]
+    frame = signal_data(typed(other + rows), typed(ran() + ran(m=8)))
+    assert len(frame) == 8 and set(frame["batch_size"]) == {16}
     np.testing.assert_allclose(frame["mean"], 4.0 * frame["step"])
     low, high = stats.t.interval(0.95, 2, loc=np.log(4), scale=stats.sem(np.log([1, 4, 16])))
     np.testing.assert_allclose(frame["low"], np.exp(low) * frame["step"])

@@ -119,7 +119,7 @@ rule claims:
         code=code(
             *(
                 f"report/{name}.py"
-                for name in "claims evidence verdicts paper claim_figures figures style statistics frames names".split()
+                for name in "claims evidence verdicts paper claim_figures figures style statistics tables frames names".split()
             )
         ),
     output:
