@@ -125,12 +125,6 @@ rule claims:
     output:
         expand("<results>/claims/{file}", file=CLAIM_FILES[:-1]),
         expand("<results>/figures/{name}.csv", name=CLAIM_FIGURES),
-        page=report(
-            f"<results>/claims/{CLAIM_FILES[-1]}",
-            caption="../report/claims.rst",
-            category="Claims",
-            labels={"page": "claims"},
-        ),
         **{
             name: report(
                 f"<results>/figures/{name}.png",
@@ -140,6 +134,12 @@ rule claims:
             )
             for name in CLAIM_FIGURES
         },
+        page=report(
+            f"<results>/claims/{CLAIM_FILES[-1]}",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"page": "claims"},
+        ),
     log:
         "<logs>/claims.log",
     benchmark:
