@@ -112,8 +112,8 @@ def page(judgements: list[Judgement], folder: Path) -> Iterator[Part]:
     yield "title", "The article's claims"
     yield "text", ABOUT
     counts = Counter(judgement.verdict for judgement in judgements)
-    told = [f"{counts[verdict]} are {verdict}" for verdict in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)]
-    yield "text", f"Of {len(judgements)} claims {told[0]}, {told[1]} and {told[2]}."
+    told = [f"{counts[verdict]} {verdict}" for verdict in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)]
+    yield "text", f"Of {len(judgements)} claims, {told[0]}, {told[1]} and {told[2]}."
     shown: set[Path] = set()
     for letter, title in GROUPS.items():
         yield "heading", f"{letter}. {title}"

@@ -35,7 +35,7 @@ def test_the_page_counts_verdicts_and_shows_what_there_is_once(tmp_path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "one.png").write_bytes(PNG)
     text = as_markdown(page(claims(), tmp_path), tmp_path / "claims")
-    assert "Of 3 claims 1 are supported, 1 are contradicted and 1 are inconclusive." in text
+    assert "Of 3 claims, 1 supported, 1 contradicted and 1 inconclusive." in text
     assert text.count("![one](../figures/one.png)") == 1 and "Figure: one, above." in text
     assert "absent" not in text and "Inconclusive (not measured: no such frame)." in text
     assert "Supported: 0.15 [" in text and "(ring8, 3 seeds; 1 other part)" in text

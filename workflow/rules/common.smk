@@ -76,10 +76,13 @@ TRAINING_CODE = code(
     "data/store.py",
 )
 FIGURE_CODE = code(
+    "runtime.py",
+    "data/store.py",
+    "methods/wgan*.py",
     *(
         f"report/{name}.py"
         for name in "figures panels curves critics forgetting samples generalisation interpolation style frames statistics tables names".split()
-    )
+    ),
 )
 MEASURING_CODE = code(
     "stages.py",

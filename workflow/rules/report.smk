@@ -34,7 +34,7 @@ rule aggregate:
             ],
         ),
         data=DATA_FILES,
-        code=code("report/aggregate.py"),
+        code=code("report/aggregate.py", "data/store.py", "runtime.py"),
     output:
         AGGREGATES,
     log:
@@ -84,7 +84,13 @@ rule figures:
 rule tables:
     input:
         AGGREGATES,
-        code=code("report/tables.py", "report/statistics.py", "report/frames.py"),
+        code=code(
+            "report/tables.py",
+            "report/statistics.py",
+            "report/frames.py",
+            "report/names.py",
+            "runtime.py",
+        ),
     output:
         expand("<results>/tables/{name}.{ext}", name=TABLES, ext=["csv", "md"]),
         **{
@@ -117,10 +123,11 @@ rule claims:
         rules.theory_figures.output,
         signal=SIGNALS,
         code=code(
+            "runtime.py",
             *(
                 f"report/{name}.py"
                 for name in "claims evidence verdicts paper claim_figures figures style statistics tables frames names".split()
-            )
+            ),
         ),
     output:
         expand("<results>/claims/{file}", file=CLAIM_FILES[:-1]),
