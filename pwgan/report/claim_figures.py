@@ -75,7 +75,7 @@ def schedules(frame: pd.DataFrame) -> Figure:
     """Draw final EWD against critic steps for each generator step, a panel for each data set, both axes logarithmic."""
     trained = frame[frame["method"] != REFERENCE]
     if trained.empty:
-        return empty("No method of this study is trained with several schedules that differ in nothing else.")
+        return empty("No method of this study has, at an m that all share, schedules that differ in nothing else.")
     datasets, lines = list(trained["dataset"].unique()), sorted(trained["line"].unique())
     figure, axes = grid(1, len(datasets), 3.0)
     look, ratios = looks(lines), sorted(trained["ratio"].unique())

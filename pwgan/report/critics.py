@@ -58,7 +58,7 @@ def dual(frame: pd.DataFrame) -> Figure:
     """Draw the critic's estimates beside the exact EWD over training, methods by data sets."""
     names = methods(frame)
     if not names:
-        return empty("No method of this study has a critic that estimates a Wasserstein distance.")
+        return empty("No method of this study has, at an m that all share, a critic that estimates a distance.")
     datasets = list(frame.loc[frame["method"] != REFERENCE, "dataset"].unique())
     figure, axes = grid(len(names), len(datasets), 1.3, sharex="col", sharey="col")
     for column, dataset in enumerate(datasets):
@@ -115,7 +115,7 @@ def ranking_data(ranking: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 def ranking(frame: pd.DataFrame) -> Figure:
     """Draw the AUC of the final critic and of each earlier one against the step of the batch, methods by data sets."""
     if frame.empty:
-        return empty("No method of this study has a critic that could forget.")
+        return empty("No method of this study has, at an m that all share, a critic that could forget.")
     datasets, names = list(frame["dataset"].unique()), methods(frame)
     figure, axes = grid(len(names), len(datasets), 1.0, sharex="col", sharey=True)
     for row, name in enumerate(names):

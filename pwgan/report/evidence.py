@@ -51,10 +51,7 @@ class Results:
     def _runs(self) -> pd.DataFrame:
         if not (self.folder / "runs.parquet").exists():
             raise NotMeasured("no runs.parquet")
-        runs = frames.read(self.folder, "runs")
-        if lacking := set(runs["dataset"]) - set(frames.shared_sizes(runs)):
-            raise NotMeasured(f"no mini-batch size that all methods share on {', '.join(sorted(lacking))}")
-        return runs
+        return frames.read(self.folder, "runs")
 
     def _theory(self, name: str) -> pd.DataFrame:
         path = self.folder / "theory" / f"{name}.csv"
@@ -63,11 +60,13 @@ class Results:
         return pd.read_csv(path)
 
     def datasets(self, method: str) -> list[str]:
-        """Return the data sets that a method was trained on, in order."""
+        """Return the data sets on which a method was trained with an m that all methods share, in order."""
+        if method not in set(self.runs()["method"]):
+            raise NotMeasured(f"no method {method!r} in this study")
         found = self.frame("runs")
         names = list(dict.fromkeys(found.loc[found["method"] == method, "dataset"]))
         if not names:
-            raise NotMeasured(f"no method {method!r} in this study")
+            raise NotMeasured(f"no mini-batch size that {method!r} shares with all others of its data sets")
         return names
 
     def shared(self, method: str, other: str) -> list[str]:

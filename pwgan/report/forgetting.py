@@ -46,7 +46,7 @@ def forgetting_data(mode_steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFram
 def forgetting(frame: pd.DataFrame) -> Figure:
     """Draw for each method, by data set, the share of samples at every mode over training, of one seed."""
     if frame.empty:
-        return empty("No data set of this study has modes that can be counted.")
+        return empty("No data set of this study has modes to count, at an m that all methods share.")
     datasets, names = list(frame["dataset"].unique()), methods(frame)
     figure, axes = grid(len(names), len(datasets), 0.9, sharex="col")
     for row, name in enumerate(names):

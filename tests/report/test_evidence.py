@@ -71,11 +71,11 @@ def test_cells_are_of_the_largest_mini_batch_size_that_all_methods_of_a_data_set
 
 
 def test_methods_that_share_no_mini_batch_size_are_not_compared(tmp_path):
-    results = study(
-        tmp_path, runs=runs(["gan"], m=16) + runs(["pwgan"], m=64), measures=measures({("gan", "ewd@9"): [1.0] * 3})
-    )
-    with pytest.raises(NotMeasured, match="share on ring8"):
-        results.frame("measures")
+    apart = runs(["gan"], m=16) + runs(["pwgan"], m=64)
+    results = study(tmp_path, runs=apart + runs(["gan", "wgan"], "digits"))
+    assert results.datasets("gan") == ["digits"]
+    with pytest.raises(NotMeasured, match="'pwgan' shares"):
+        results.datasets("pwgan")
 
 
 def test_captured_is_the_share_of_the_modes_that_real_samples_hold(tmp_path):

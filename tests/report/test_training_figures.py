@@ -202,7 +202,7 @@ def test_the_claims_have_their_figures_and_those_without_data_say_so(study, tmp_
     made = {path.name for path in (results / "figures").iterdir()}
     assert made == {f"{name}.{suffix}" for name in CLAIM_FIGURES for suffix in FIGURE_FORMATS}
     runs = read(results, "runs")
-    assert "several schedules" in schedules(schedules_data(read(results, "measures"), runs)).texts[0].get_text()
+    assert "schedules that differ" in schedules(schedules_data(read(results, "measures"), runs)).texts[0].get_text()
     assert "No critics" in signal(signal_data(pd.DataFrame(), runs)).texts[0].get_text()
     bare = {name: read(results, name).iloc[:0] for name in ("ranking", "mode_steps")}
     assert "No method" in ranking(ranking_data(bare["ranking"], runs)).texts[0].get_text()
