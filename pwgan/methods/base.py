@@ -110,12 +110,13 @@ class TiedMethod(Method):
 
     ``tie`` says which belongs to which before iterations 0, ``rematch_every``, 2 ``rematch_every``, ..., from the
     generator as it then is, in eval mode; until the next time, the latents of every mini-batch are those of its
-    samples. Matching and potentials are part of each checkpoint. After the last iteration ``tie`` is asked once more:
-    its value, the EWD on tied latents, is recorded beside that on fresh ones. The sampler chooses samples; their
-    latents follow.
+    samples. If not told otherwise it is asked once in an epoch, every n // m iterations: the longer a matching is kept,
+    the more of it is learned by heart. Matching and potentials are part of each checkpoint. After the last iteration
+    ``tie`` is asked once more: its value, the EWD on tied latents, is recorded beside that on fresh ones. The sampler
+    chooses samples; their latents follow.
     """
 
-    rematch_every: PositiveInt = 100
+    rematch_every: PositiveInt | None = None
 
     def tie(
         self, real: torch.Tensor, fake: torch.Tensor, potentials: tuple[torch.Tensor, torch.Tensor] | None

@@ -50,6 +50,7 @@ class Trainer:
         self.heldout = heldout.expand(cell.seeds, -1, -1)
         tied, z = len(self.real) if isinstance(self.method, TiedMethod) else 0, cell.network.latent_dim
         self.tied = latent_samples(cell.seed_range, "tied", tied, z).to(device)
+        self.epoch = max(1, len(self.real) // cell.batch_size)
         self.shown = latent_samples(cell.seed_range, "snapshot", SNAPSHOT[data.kind], z).to(device)
         self.state = self._fresh_state()
 
@@ -183,7 +184,9 @@ class Trainer:
     def _tie(self, done: bool) -> torch.Tensor | None:
         """Tie latents to samples anew where it is time; return the EWD between the two, (1, S), NaN if diverged."""
         method, tie, values = self.method, self.state.tie, self._nothing(1)
-        if not isinstance(method, TiedMethod) or not (done or self.state.step % method.rematch_every == 0):
+        if not isinstance(method, TiedMethod):
+            return None
+        if not done and self.state.step % (method.rematch_every or self.epoch):
             return None
         # All seeds' samples are made at once, and matched one seed after the other: memory grows with S n, not S n^2.
         fake, sound = self._generate(self.tied)

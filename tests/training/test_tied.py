@@ -128,6 +128,12 @@ def test_it_is_solved_when_it_is_time_and_from_the_last_potentials(full, data, n
         assert last == pytest.approx(optimum(own[-1][0], own[-1][1])[0], rel=1e-6)
 
 
+def test_it_is_solved_once_in_an_epoch_if_not_told_otherwise(full, data, tmp_path):
+    # 64 samples, 8 in a batch.
+    state = Trainer(full(rematch_every=None), data, CPU).run(tmp_path / "checkpoint.pt")
+    assert [step for step, row in state.history if row[3].isfinite().all()] == [0, 8, 16, 20]
+
+
 def test_between_two_solutions_the_matching_stands_still(full, data, monkeypatch, tmp_path):
     matchings, original = [], Trainer._iterate
 
