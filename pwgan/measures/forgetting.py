@@ -127,16 +127,16 @@ def run_measures(
                 for mode, count in enumerate(row)
             ]
             measured[f"coverage-lost{suffix}"] = coverage_lost(counts) if known.all() else np.nan
-        evaluated = (history["seed"] == seed) & np.isin(history["step"], steps)
+        own = history["seed"] == seed
+        evaluated = own & np.isin(history["step"], steps)
         ewd = settling(history["step"][evaluated], history["ewd"][evaluated])
         measured[f"ewd-above-floor@{points}"] = ewd["last"] - floor
         measured |= {f"ewd-{name}@{points}": ewd[name] for name in ("trend", "variance")}
-        own = history["seed"] == seed
         if np.isfinite(history["tied_ewd"][own]).any():
             measured[f"tied-ewd@{len(data.train)}"] = history["tied_ewd"][own][history["step"][own].argmax()]
         if len(ranked["seed"]):
-            own = ranked["seed"] == seed
-            ranks = ranking_lost(*(ranked[name][own] for name in ("step", "earlier_step", "auc")))
+            rows = ranked["seed"] == seed
+            ranks = ranking_lost(*(ranked[name][rows] for name in ("step", "earlier_step", "auc")))
             names = (f"critic-auc@{samples.shape[1]}", f"critic-auc-lost@{samples.shape[1]}")
             measured |= dict(zip(names, ranks, strict=True))
         values.append(measured)

@@ -14,7 +14,7 @@ from pwgan.methods.wgan import WGAN
 from pwgan.methods.wgan_gp import WGANGP
 from pwgan.report.curves import floors, over_seeds
 from pwgan.report.frames import CELL, REFERENCE, at_shared, methods, ordered
-from pwgan.report.style import band, blank, empty, folded, grid, head, legend, seeds_of, themed
+from pwgan.report.style import band, empty, filled, folded, grid, head, legend, seeds_of, themed
 
 DUAL: dict[str, dict[str, Any]] = {
     "exact EWD": {"color": "black", "linestyle": "-"},
@@ -64,10 +64,7 @@ def dual(frame: pd.DataFrame) -> Figure:
     for column, dataset in enumerate(datasets):
         part = frame[frame["dataset"] == dataset]
         _signed_log(axes[0, column], part)
-        for ax, name in zip(axes[:, column], names, strict=True):
-            own = part[part["method"] == name]
-            if own.empty:
-                blank(ax)
+        for ax, own in filled(axes[:, [column]], frame, names, [dataset]):
             for quantity, look in DUAL.items():
                 line = own[own["quantity"] == quantity]
                 band(ax, line["step"], line, look)
@@ -118,19 +115,15 @@ def ranking(frame: pd.DataFrame) -> Figure:
         return empty("No method of this study has, at an m that all share, a critic that could forget.")
     datasets, names = list(frame["dataset"].unique()), methods(frame)
     figure, axes = grid(len(names), len(datasets), 1.0, sharex="col", sharey=True)
-    for row, name in enumerate(names):
-        for ax, dataset in zip(axes[row], datasets, strict=True):
-            part = frame[(frame["method"] == name) & (frame["dataset"] == dataset)]
-            if part.empty:
-                blank(ax)
-                continue
-            ax.axhline(0.5, **CHANCE)
-            for critic, look in CRITICS.items():
-                line = part[part["critic"] == critic]
-                band(ax, line["step"], line, look)
-            if (part["seeds"] == 0).all():
-                ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
-        axes[row, 0].set_ylabel(f"{folded(name)}\nAUC")
+    for ax, part in filled(axes, frame, names, datasets):
+        ax.axhline(0.5, **CHANCE)
+        for critic, look in CRITICS.items():
+            line = part[part["critic"] == critic]
+            band(ax, line["step"], line, look)
+        if (part["seeds"] == 0).all():
+            ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
+    for ax, name in zip(axes[:, 0], names, strict=True):
+        ax.set_ylabel(f"{folded(name)}\nAUC")
     axes[0, 0].set_ylim(-0.03, 1.03)
     for top, bottom, dataset in zip(axes[0], axes[-1], datasets, strict=True):
         top.set_title(f"{dataset}\n{seeds_of(frame[frame['dataset'] == dataset])}")

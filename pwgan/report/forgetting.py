@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, at_shared, methods, ordered, with_lost_cells
-from pwgan.report.style import blank, empty, folded, grid, head, legend, themed
+from pwgan.report.style import empty, filled, folded, grid, head, legend, themed
 
 NOTHING = "0.9"
 # Without the palest: a single sample must not look like none.
@@ -49,14 +49,10 @@ def forgetting(frame: pd.DataFrame) -> Figure:
         return empty("No data set of this study has modes to count, at an m that all methods share.")
     datasets, names = list(frame["dataset"].unique()), methods(frame)
     figure, axes = grid(len(names), len(datasets), 0.9, sharex="col")
-    for row, name in enumerate(names):
-        for ax, dataset in zip(axes[row], datasets, strict=True):
-            part = frame[(frame["method"] == name) & (frame["dataset"] == dataset)]
-            if part.empty:
-                blank(ax)
-                continue
-            _modes(ax, part)
-        axes[row, 0].set_ylabel(f"{folded(name)}\nmode")
+    for ax, part in filled(axes, frame, names, datasets):
+        _modes(ax, part)
+    for ax, name in zip(axes[:, 0], names, strict=True):
+        ax.set_ylabel(f"{folded(name)}\nmode")
     for top, bottom, dataset in zip(axes[0], axes[-1], datasets, strict=True):
         top.set_title(f"{dataset}\n{top.get_title()}", fontsize=SMALL, pad=2)
         bottom.set_xlabel("training step")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import matplotlib
@@ -116,6 +116,19 @@ def blank(ax: Axes) -> None:
     ax.spines[:].set_visible(False)
     ax.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
     ax.grid(False)
+
+
+def filled(
+    axes: np.ndarray, frame: pd.DataFrame, names: Sequence[str], datasets: Sequence[str]
+) -> Iterator[tuple[Axes, pd.DataFrame]]:
+    """Yield the panels (methods, data sets) that have rows in ``frame``, each with its rows; leave the others blank."""
+    for row, name in zip(axes, names, strict=True):
+        for ax, dataset in zip(row, datasets, strict=True):
+            part = frame[(frame["method"] == name) & (frame["dataset"] == dataset)]
+            if part.empty:
+                blank(ax)
+            else:
+                yield ax, part
 
 
 def head(figure: Figure, title: str, note: str = "") -> None:
