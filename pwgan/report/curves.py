@@ -16,6 +16,7 @@ from pwgan.report.style import (
     crowded,
     empty,
     families,
+    filled,
     folded,
     grid,
     head,
@@ -127,24 +128,22 @@ def losses(frame: pd.DataFrame) -> Figure:
     datasets, names = list(frame["dataset"].unique()), methods(frame)
     sizes = sorted(frame["batch_size"].dropna().unique())
     figure, axes = grid(len(names), len(datasets), 1.25, sharex="col")
-    for row, name in enumerate(names):
-        for ax, dataset in zip(axes[row], datasets, strict=True):
-            part = frame[(frame["method"] == name) & (frame["dataset"] == dataset)]
-            for (loss, size), line in part.dropna(subset="loss").groupby(["loss", "batch_size"]):
-                style = {**LOSSES[str(loss)], "linestyle": SIZES[sizes.index(size) % len(SIZES)], "linewidth": 1.0}
-                band(ax, line["step"], line, style)
-            finite = part.loc[np.isfinite(part["mean"]), "mean"]
-            if len(finite):
-                low, high = np.quantile(finite, [0.005, 0.995])
-                air = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
-                ax.set_ylim(low - air, high + air)
-            else:
-                ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
-            if row == 0:
-                ax.set_title(f"{dataset}\n{seeds_of(frame[frame['dataset'] == dataset])}")
-        axes[row, 0].set_ylabel(f"{folded(name)}\nloss")
-    for ax in axes[-1]:
-        ax.set_xlabel("training step")
+    for ax, part in filled(axes, frame, names, datasets):
+        for (loss, size), line in part.dropna(subset="loss").groupby(["loss", "batch_size"]):
+            style = {**LOSSES[str(loss)], "linestyle": SIZES[sizes.index(size) % len(SIZES)], "linewidth": 1.0}
+            band(ax, line["step"], line, style)
+        finite = part.loc[np.isfinite(part["mean"]), "mean"]
+        if len(finite):
+            low, high = np.quantile(finite, [0.005, 0.995])
+            air = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
+            ax.set_ylim(low - air, high + air)
+        else:
+            ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
+    for ax, name in zip(axes[:, 0], names, strict=True):
+        ax.set_ylabel(f"{folded(name)}\nloss")
+    for top, bottom, dataset in zip(axes[0], axes[-1], datasets, strict=True):
+        top.set_title(f"{dataset}\n{seeds_of(frame[frame['dataset'] == dataset])}")
+        bottom.set_xlabel("training step")
     head(
         figure,
         "Losses over training; mean and 95 % interval over seeds",

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from pwgan.report import curves, figures, panels, samples
+from pwgan.report import critics, curves, figures, panels, samples
 from pwgan.report.frames import read
 from pwgan.report.names import FIGURE_FORMATS, figure_names
 from pwgan.report.style import SAMPLERS, looks
@@ -160,6 +160,23 @@ def test_losses_are_window_means_and_a_method_without_critic_has_no_critic_rows(
     assert list(frame["step"]) == list(range(2, 301, 2))
     np.testing.assert_allclose(frame["mean"], np.arange(1.5, 300, 2) + 5)
     np.testing.assert_allclose(frame["half_width"], 12.7062047 * 10 / 2**0.5 / 2**0.5, rtol=1e-6)
+
+
+def test_a_cell_that_was_not_trained_has_an_empty_panel_and_did_not_diverge(study):
+    results, _ = study(datasets=("ring8", "grid25"), methods=("gan", "wgan"), sizes=(16,), seeds=2)
+    runs, history, ranking = (read(results, name) for name in ("runs", "history", "ranking"))
+    absent = (runs["dataset"] == "grid25") & (runs["method"] == "wgan")
+    placed = runs[~absent]
+    along = history.merge(placed[["dataset", "method"]].drop_duplicates())
+    ranked = ranking.merge(placed[["dataset", "method"]].drop_duplicates())
+    drawn = [
+        curves.losses(curves.losses_data(along, placed)),
+        critics.ranking(critics.ranking_data(ranked, placed)),
+    ]
+    for figure in drawn:
+        panel = figure.axes[3]  # wgan, grid25
+        assert not panel.get_lines() and not panel.texts
+        assert all(other.get_lines() for other in figure.axes[:3])
 
 
 def test_cost_draws_each_stage_of_each_cell(study):
