@@ -20,7 +20,7 @@ import lap
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from pwgan.transport.dense import solve_dense
+from pwgan.transport.solvers.dense import solve_dense
 
 SHAPES = ((1000, 64), (200, 256), (50, 512), (20, 1024), (5, 2048))
 REPEATS = 3

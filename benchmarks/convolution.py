@@ -15,7 +15,7 @@ import time
 import torch
 import torch.nn.functional as F
 
-from pwgan.networks import seeds as layers
+from pwgan.networks.layers import seeds as layers
 
 SEEDS = 4
 WAYS = ("grouped", "per seed", "product")

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import torch
 
+from pwgan.cells import Training
 from pwgan.data.mixtures import Ring8
 from pwgan.data.store import StoredData, read_data, write_data
-from pwgan.study import Training, parse_study
+from pwgan.study import parse_study
 from pwgan.training.loop import Trainer
 
 METHODS = ("gan", "nsgan", "wgan", "wgan_gp", "pwgan")
@@ -39,7 +40,7 @@ def cell(method: str, batch_size: int, seeds: int) -> Training:
             "methods": {method: {}},
         }
     )
-    return next(iter(study.cells.values())).training
+    return next(iter(study.blocks.values())).training
 
 
 def seconds(training: Training, data: StoredData, device: torch.device, iterations: int, repeat: int) -> float:

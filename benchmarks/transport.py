@@ -29,8 +29,9 @@ from transport_instances import INSTANCES
 from transport_measure import run
 from transport_solvers import SOLVERS, exceeds, mean_cost
 
-from pwgan.options import CostName, nearest
-from pwgan.runtime import Refused, exclusive, visible_gpus, whole_file, write_json
+from pwgan.errors import Refused
+from pwgan.options import CostName, one_of
+from pwgan.runtime import atomic_write, exclusive, visible_gpus, write_json
 
 # What all runs of one folder have in common, so that its rows may be compared.
 SETTINGS = ("cost", "seed", "threads", "limit", "memory")
@@ -77,7 +78,7 @@ def benchmark(options: argparse.Namespace) -> None:
                 found = {"status": reason} if reason else _run(solver, points, options)
                 row = {"instance": instance, "d": x.shape[1], "n": n, "solver": solver, "repeat": repeat}
                 runs = pd.concat([runs, report.as_runs([row | {"mean_cost": scale} | found])], ignore_index=True)
-                with whole_file(path) as aside:
+                with atomic_write(path) as aside:
                     runs.to_csv(aside, index=False)
                 _say(n, instance, solver, found)
 
@@ -137,8 +138,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--draw-only", action="store_true", help="make table and figure of the runs that are there")
     options = parser.parse_args(arguments)
     try:
-        options.instances = list(dict.fromkeys(nearest(name, INSTANCES, "instance") for name in options.instances))
-        options.solvers = list(dict.fromkeys(nearest(name, SOLVERS, "solver") for name in options.solvers))
+        options.instances = list(dict.fromkeys(one_of(name, INSTANCES, "instance") for name in options.instances))
+        options.solvers = list(dict.fromkeys(one_of(name, SOLVERS, "solver") for name in options.solvers))
         for key, least in (("n", 2), ("repeats", 1), ("threads", 1), ("limit", 0), ("memory", 0)):
             given = getattr(options, key)
             if min(given if isinstance(given, list) else [given]) < least:

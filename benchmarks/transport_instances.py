@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pwgan.runtime import Refused, seed_of
+from pwgan.errors import Refused
+from pwgan.runtime import seed_of
 
 Points = tuple[np.ndarray, np.ndarray]
 PATCH = 8
@@ -135,7 +136,7 @@ def _half_trained() -> tuple[Any, int, np.ndarray]:
             "methods": {"pwgan": {"generator_lr": 1e-3}},
         }
     )
-    (cell,) = study.cells.values()
+    (cell,) = study.blocks.values()
     split = Digits().load()
     with tempfile.TemporaryDirectory() as folder, _one_thread():
         write_data(Path(folder) / "data.safetensors", split, {"name": "digits"})

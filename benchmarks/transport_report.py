@@ -14,7 +14,7 @@ from transport_instances import INSTANCES
 from transport_solvers import SOLVERS
 
 from pwgan.report.style import themed
-from pwgan.runtime import whole_file
+from pwgan.runtime import atomic_write
 
 MEASURED = ["build_seconds", "solve_seconds", "cpu_seconds", "wall_seconds", "peak_mb", "value"]
 CASE = ["instance", "d", "n", "solver"]
@@ -167,10 +167,10 @@ def write(folder: Path) -> None:
         raise FileNotFoundError(f"{folder} holds no runs.csv yet: run without --draw-only first")
     settings = read_settings(folder / "settings.json")
     summary = summarise(read_runs(folder / "runs.csv"))
-    with whole_file(folder / "transport.csv") as aside:
+    with atomic_write(folder / "transport.csv") as aside:
         summary.to_csv(aside, index=False)
-    with whole_file(folder / "transport.md") as aside:
+    with atomic_write(folder / "transport.md") as aside:
         aside.write_text(table(summary, settings))
     figure = draw(summary.assign(seconds=seconds(summary)), settings)
-    with whole_file(folder / "transport.png") as aside:
+    with atomic_write(folder / "transport.png") as aside:
         figure.savefig(aside)

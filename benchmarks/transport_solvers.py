@@ -133,7 +133,7 @@ def _tensors(device: str) -> Callable[[np.ndarray, np.ndarray, str], Any]:
 
 
 def _pwgan(built: tuple[Any, ...]) -> Any:
-    from pwgan.transport.wasserstein import wasserstein
+    from pwgan.transport.empirical import wasserstein
 
     x, y, cost, device = built
     return wasserstein(x, y, cost, device=device)

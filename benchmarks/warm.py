@@ -23,7 +23,7 @@ from pwgan.data.store import read_data, write_data
 from pwgan.methods.pwgan_full import FullPWGAN
 from pwgan.study import parse_study
 from pwgan.training.loop import Trainer
-from pwgan.transport.wasserstein import Transport, wasserstein
+from pwgan.transport.empirical import Transport, wasserstein
 
 
 def timed(real: torch.Tensor, fake: torch.Tensor, potentials: Any) -> tuple[float, Transport]:
@@ -81,7 +81,7 @@ def main() -> None:
         made = {"ring8": Ring8, "grid25": Grid25}[options.data](samples=options.n)
         write_data(path, made.load(), {"name": options.data})
         sys.stdout.write("| iteration | EWD | from scratch (s) | warm (s) |\n|---|---|---|---|\n")
-        cell = next(iter(study.cells.values())).training
+        cell = next(iter(study.blocks.values())).training
         Trainer(cell, read_data(path), torch.device("cpu")).run(Path(folder) / "checkpoint.pt")
     sys.stdout.write(f"\nwarm / from scratch: {sums['warm'] / sums['cold']:.2f}\n")
 

@@ -11,15 +11,16 @@ from pwgan import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; what a user can mend is told in one line with exit status 2, a bug with its traceback."""
+    """Run one verb. What a user can fix ends in one line and exit status 2; a bug keeps its traceback."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     from pwgan import stages
-    from pwgan.runtime import Refused
+    from pwgan.errors import Refused
 
     try:
         getattr(stages, options.verb)(options)
-    except (ValueError, OSError, Refused) as error:
+    # Besides what the package refuses, what the operating system does: no space, no permission, no such file.
+    except (Refused, OSError) as error:
         told = " ".join(str(error).split())
         sys.stderr.write(f"pwgan {options.verb}: {type(error).__name__}: {told}\n")
         return 2
@@ -39,15 +40,15 @@ def _parser() -> argparse.ArgumentParser:
     def verb(name: str, help: str) -> argparse.ArgumentParser:
         return verbs.add_parser(name, help=help, description=help)
 
-    def cell(name: str, help: str) -> argparse.ArgumentParser:
+    def block(name: str, help: str) -> argparse.ArgumentParser:
         command = verb(name, help)
-        command.add_argument("cell", help="a cell as JSON, or STUDY.yaml:DATASET/METHOD/mN/seedsA-B")
+        command.add_argument("block", help="a block of seeds as JSON, or STUDY.yaml:DATASET/METHOD/mN/seedsA-B")
         command.add_argument("--data", type=Path, required=True, help="the stored data set (.safetensors)")
         command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
         return command
 
-    cells = verb("cells", "List the cells of a study.")
-    cells.add_argument("study", type=Path)
+    blocks = verb("blocks", "List the blocks of seeds of a study, one for each training job.")
+    blocks.add_argument("study", type=Path)
     verb("schema", "Print the JSON schema of a study.")
 
     data = verb("data", "Make or read a data set, part it, and store it as one file.")
@@ -59,19 +60,19 @@ def _parser() -> argparse.ArgumentParser:
     classifier.add_argument("--output", type=Path, required=True)
     classifier.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
-    train = cell("train", "Train one block of seeds, going on from its checkpoint if there is one.")
+    train = block("train", "Train one block of seeds, going on from its checkpoint if there is one.")
     train.add_argument("--output", type=Path, required=True, help="the folder of the block")
 
-    measure = cell("measure", "Measure the trained generators of one block.")
-    measure.add_argument("--input", type=Path, required=True, help="the folder of the block")
+    measure = block("measure", "Measure the trained generators of one block.")
+    measure.add_argument("--output", type=Path, required=True, help="the folder of the trained block")
     measure.add_argument("--classifier", type=Path)
 
-    signal = cell("signal", "Train critics against one block's generators that stand still; measure what they tell.")
-    signal.add_argument("--input", type=Path, required=True, help="the folder of the block")
-    signal.add_argument("--critics", nargs="+", required=True, help="cells whose methods have critics, as CELL")
+    signal = block("signal", "Train critics against one block's generators that stand still; measure what they tell.")
+    signal.add_argument("--output", type=Path, required=True, help="the folder of the trained block")
+    signal.add_argument("--critics", nargs="+", required=True, help="blocks whose methods have critics, as BLOCK")
 
     reference = verb("reference", "Measure real training samples as if they were generated: the floor of each measure.")
-    reference.add_argument("cell", help="what to measure, as JSON")
+    reference.add_argument("reference", help="what to measure, as JSON, or STUDY.yaml:DATASET")
     reference.add_argument("--data", type=Path, required=True)
     reference.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     reference.add_argument("--output", type=Path, required=True)

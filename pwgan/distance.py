@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pwgan.data.files import channels_first, image_files, upright
-from pwgan.options import CostName, nearest
+from pwgan.errors import Refused
+from pwgan.options import CostName, one_of
 
 if TYPE_CHECKING:
     import torch
@@ -108,11 +109,13 @@ def distance(
     """
     import torch
 
+    from pwgan.runtime import measured_cost
     from pwgan.transport.certificate import certificate
-    from pwgan.transport.wasserstein import wasserstein
+    from pwgan.transport.empirical import wasserstein
 
     x, y = (torch.from_numpy(side.points).to(device) for side in (a, b))
-    found = wasserstein(x, y, cost, device=device, progress=progress)
+    with measured_cost(device) as taken:
+        found = wasserstein(x, y, cost, device=device, progress=progress)
     proof = None
     if certify:
         proof = certificate(
@@ -126,8 +129,8 @@ def distance(
         cost=cost,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         rounds=found.rounds,
-        seconds=found.seconds,
-        peak_bytes=found.peak_bytes,
+        seconds=taken.seconds,
+        peak_bytes=int(taken.peak_memory_mb * 1e6),
         a=a,
         b=b,
         certificate=proof,
@@ -141,11 +144,11 @@ def read_pair(a: str, b: str, first: int | None = None, *, progress: bool = Fals
     the units of the file; pixels are 0..255, of one channel if all images of both folders are grey and of three (RGB)
     if not, and are flattened in the order channel, row, column.
 
-    Raises FileNotFoundError, and ValueError for what cannot be read, for arrays that are complex, of objects, empty or
+    Raises FileNotFoundError, and ``Refused`` for what cannot be read, for arrays that are complex, of objects, empty or
     of one axis, for counts, dimensions or sizes that differ, and for values that are not finite.
     """
     if first is not None and first < 1:
-        raise ValueError(f"--first takes the first N >= 1 samples of both sides, given {first}")
+        raise Refused(f"--first takes the first N >= 1 samples of both sides, given {first}")
     places = [_locate(spec) for spec in (a, b)]
     found = [image_files(path) if path.is_dir() else _array(path, name) for path, name in places]
     rows = _equally_many(found, (a, b), first)
@@ -183,31 +186,24 @@ def _array(path: Path, name: str | None) -> np.ndarray | torch.Tensor:
     from safetensors import SafetensorError
 
     if path.suffix.lower() not in ARRAYS:
-        raise ValueError(f"{path} is neither a folder of images nor a file of an array: {', '.join(ARRAYS)}")
+        raise Refused(f"{path} is neither a folder of images nor a file of an array: {', '.join(ARRAYS)}")
     try:
         return _safetensors(path, name) if path.suffix.lower() == ".safetensors" else _numpy(path, name)
-    except _Unclear:
+    except Refused:
         raise
     # What numpy and zipfile raise for damaged files; a pickled array is a ValueError.
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, SafetensorError) as error:
-        raise ValueError(f"{path} cannot be read as arrays of numbers ({path.suffix}): {error}") from error
-
-
-class _Unclear(ValueError):
-    """Which array of a file is meant is not clear."""
+        raise Refused(f"{path} cannot be read as arrays of numbers ({path.suffix}): {error}") from error
 
 
 def _chosen(path: Path, names: Sequence[str], name: str | None) -> str:
     if name is None:
         if len(names) == 1:
             return names[0]
-        raise _Unclear(
+        raise Refused(
             f"{path} holds {len(names)} arrays: write {path}:NAME, NAME one of {', '.join(sorted(names)) or 'none'}"
         )
-    try:
-        return nearest(name, names, f"array of {path}")
-    except ValueError as error:
-        raise _Unclear(str(error)) from error
+    return one_of(name, names, f"array of {path}")
 
 
 def _numpy(path: Path, name: str | None) -> np.ndarray:
@@ -215,7 +211,7 @@ def _numpy(path: Path, name: str | None) -> np.ndarray:
     given = np.load(path, mmap_mode="r", allow_pickle=False)
     if isinstance(given, np.ndarray):
         if name is not None:
-            raise _Unclear(f"{path} holds one array, which has no name: leave out ':{name}'")
+            raise Refused(f"{path} holds one array, which has no name: leave out ':{name}'")
         return given
     with given:
         return given[_chosen(path, given.files, name)]
@@ -233,19 +229,19 @@ def _equally_many(found: Sequence[Any], sources: tuple[str, str], first: int | N
     counts = []
     for rows, source in zip(found, sources, strict=True):
         if not isinstance(rows, list) and rows.ndim < 2:
-            raise ValueError(
+            raise Refused(
                 f"{source} holds {rows.dtype} of shape {tuple(rows.shape)}; allowed are samples along the first of at "
                 "least two axes, (n, *sample): (n, 1) where a sample is one number"
             )
         counts.append(len(rows))
     if first is None and counts[0] != counts[1]:
-        raise ValueError(
+        raise Refused(
             f"the matching is one to one, but {sources[0]} holds {counts[0]} samples and {sources[1]} holds "
             f"{counts[1]}; --first N compares the first N of both"
         )
     for count, source in zip(counts, sources, strict=True):
         if first is not None and count < first:
-            raise ValueError(f"--first {first} needs so many samples on both sides, but {source} holds {count}")
+            raise Refused(f"--first {first} needs so many samples on both sides, but {source} holds {count}")
     return [rows if first is None else rows[:first] for rows in found]
 
 
@@ -257,19 +253,19 @@ def _points(rows: np.ndarray | torch.Tensor, source: str) -> PointSet:
         # numpy has no bfloat16; float32 holds every value of the floats that it lacks.
         rows = rows.numpy() if hasattr(np, dtype) else rows.float().numpy()
     if rows.dtype.kind not in "biuf" or rows.dtype.itemsize > 8 or rows.size == 0:
-        raise ValueError(
+        raise Refused(
             f"{source} holds {dtype} of shape {shape}; allowed are one or more samples of bool, integers or floats of "
             "at most 64 bits, (n, *sample)"
         )
     low, high = rows.min(), rows.max()
     if rows.dtype.kind in "iu" and max(abs(int(low)), abs(int(high))) > EXACT:
-        raise ValueError(f"{source} holds integers beyond ±2^53, which float64 cannot tell apart: {low} to {high}")
+        raise Refused(f"{source} holds integers beyond ±2^53, which float64 cannot tell apart: {low} to {high}")
     # Mapped pages are copied here.
     points = rows.reshape(len(rows), -1).astype(np.float32 if np.can_cast(rows.dtype, np.float32) else np.float64)
     finite = np.isfinite(points).all(1)
     if not finite.all():
         bad = np.flatnonzero(~finite)
-        raise ValueError(
+        raise Refused(
             f"{source}: {len(bad)} of {len(points)} samples hold values that are NaN or infinite, the first is row "
             f"{bad[0]}"
         )
@@ -279,14 +275,14 @@ def _points(rows: np.ndarray | torch.Tensor, source: str) -> PointSet:
 def _comparable(x: PointSet, y: PointSet) -> None:
     """Refuse samples whose numbers do not stand in the same places; warn of units that are likely not the same."""
     if x.points.shape[1] != y.points.shape[1]:
-        raise ValueError(
+        raise Refused(
             f"samples differ in dimension: {x.source} holds {x.points.shape[1]} numbers per sample {x.shape}, "
             f"{y.source} {y.points.shape[1]} {y.shape}"
         )
     # Axes of length 1 and flat samples leave the order of the numbers as it is.
     first, second = (tuple(size for size in side.shape if size != 1) for side in (x, y))
     if first != second and min(len(first), len(second)) > 1:
-        raise ValueError(
+        raise Refused(
             f"samples differ in shape: {x.source} holds {x.shape}, {y.source} {y.shape}; flattened, their numbers "
             "would stand in different places (images of a folder are channel, row, column)"
         )
@@ -311,7 +307,7 @@ def _is_grey(path: Path) -> bool:
         with Image.open(path) as file:
             return file.mode in ("1", "L", "LA")
     except (OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image: {error}") from error
+        raise Refused(f"{path} cannot be read as an image: {error}") from error
 
 
 def _images(paths: Sequence[Path], channels: int, progress: bool) -> np.ndarray:
@@ -331,7 +327,7 @@ def _images(paths: Sequence[Path], channels: int, progress: bool) -> np.ndarray:
                 images = np.empty((len(paths), *image.shape), dtype=np.uint8)
             elif image.shape != images[0].shape:
                 size, other = images[0].shape[1:], image.shape[1:]
-                raise ValueError(
+                raise Refused(
                     f"images of a folder must be of one size, but {paths[0]} is {size[1]}×{size[0]} and {paths[index]} "
                     f"{other[1]}×{other[0]} pixels; resizing changes the distance, so do it beforehand"
                 )

@@ -1,4 +1,4 @@
-"""What a run needs of its machine: devices, atomic files, random numbers, provenance."""
+"""What a run needs of its machine: devices, atomic files, seeds of random numbers, costs."""
 
 from __future__ import annotations
 
@@ -17,18 +17,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
+from pwgan.errors import Refused
 from pwgan.lazy import torch
 
 if sys.platform != "win32":
     import fcntl
 
 
-class Refused(RuntimeError):
-    """What a run needs and does not have here, said so that the user can act on it."""
-
-
 @contextlib.contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; it is renamed to ``path`` only if the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +47,7 @@ def _umask() -> int:
 
 def write_json(path: str | Path, content: Any) -> None:
     """Write JSON whole or not at all."""
-    with whole_file(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
@@ -62,7 +59,7 @@ def write_table(path: str | Path, rows: list[dict[str, Any]], types: dict[str, s
     import pyarrow
     from pyarrow import parquet
 
-    with whole_file(path) as aside:
+    with atomic_write(path) as aside:
         schema = None if types is None else pyarrow.schema(list(types.items()))
         parquet.write_table(pyarrow.Table.from_pylist(rows, schema), aside)
 
@@ -90,7 +87,7 @@ def claimed_device(device: str) -> Iterator[torch.device]:
     """Yield the torch device to run on, and hold one GPU of several for as long as the block lasts.
 
     Snakemake counts GPUs but hands out no device number: where several are visible and no scheduler has
-    chosen one, the first whose lock file is free is taken. Raises RuntimeError where CUDA was asked for in vain.
+    chosen one, the first whose lock file is free is taken. Raises ``Refused`` where CUDA was asked for in vain.
     """
     if resolve_device(device) == "cpu":
         yield torch.device("cpu")
@@ -121,7 +118,7 @@ def _lock_one(gpus: list[str], held: contextlib.ExitStack) -> str:
 
 @contextlib.contextmanager
 def exclusive(lock: Path) -> Iterator[None]:
-    """Hold a lock file while the block lasts; raises RuntimeError where another process holds it.
+    """Hold a lock file while the block lasts; raises ``Refused`` where another process holds it.
 
     A cluster job may outlive the workflow that submitted it: its second copy must stop, not write beside it.
     """
@@ -183,8 +180,8 @@ def _peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def provenance(device: torch.device) -> dict[str, Any]:
-    """Say with what a result was made: versions, machine, device, threads."""
+def environment(device: torch.device) -> dict[str, Any]:
+    """Return what a result was made with: versions, machine, device, threads."""
     packages: dict[str, str | None] = {}
     for name in ("pwgan", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "numba"):
         try:

@@ -10,13 +10,13 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pwgan.runtime import claimed_device, exclusive, write_table
-from pwgan.study import DATA, read_cell, read_data_cell, read_reference, read_study, read_training
+from pwgan.runtime import claimed_device
+from pwgan.study import read_block, read_data_cell, read_reference, read_study, read_training
 
 
-def cells(options: Namespace) -> None:
-    """Print the cells of a study, a line each."""
-    sys.stdout.write("\n".join(read_study(options.study).cells) + "\n")
+def blocks(options: Namespace) -> None:
+    """Print the blocks of a study, a line each."""
+    sys.stdout.write("\n".join(read_study(options.study).blocks) + "\n")
 
 
 def schema(options: Namespace) -> None:
@@ -31,29 +31,17 @@ def data(options: Namespace) -> None:
     from pwgan.data.store import write_data
 
     cell = read_data_cell(options.spec)
-    about = {"name": cell.name, "dataset": cell.dataset, "options": json.dumps(cell.options)}
+    about = {"name": cell.name, "source": cell.source, "options": json.dumps(cell.options)}
     write_data(options.output, cell.build().load(), about)
 
 
 def classifier(options: Namespace) -> None:
     """Train a data set's classifier."""
-    import torch
-
     from pwgan.data.store import read_data
-    from pwgan.measures.classifier import save_classifier, train_classifier
+    from pwgan.measures.classifier import write_classifier
 
-    stored = read_data(options.data)
-    if stored.train_labels is None or stored.heldout_labels is None:
-        raise ValueError(f"{options.data} has no labels to train a classifier on")
     with claimed_device(options.device) as device:
-        model, report = train_classifier(
-            torch.from_numpy(stored.train),
-            torch.from_numpy(stored.train_labels),
-            torch.from_numpy(stored.heldout),
-            torch.from_numpy(stored.heldout_labels),
-            device=device,
-        )
-        save_classifier(options.output, model, report)
+        write_classifier(options.output, read_data(options.data), device)
 
 
 def train(options: Namespace) -> None:
@@ -62,57 +50,37 @@ def train(options: Namespace) -> None:
     from pwgan.training.run import train as train_block
 
     with claimed_device(options.device) as device:
-        train_block(read_training(options.cell), read_data(options.data), options.output, device)
+        train_block(read_training(options.block), read_data(options.data), options.output, device)
 
 
 def measure(options: Namespace) -> None:
     """Measure one trained block."""
-    import torch
-
     from pwgan.data.store import read_data
-    from pwgan.measures.block import Block, generated
-    from pwgan.measures.forgetting import MODE_STEPS
-    from pwgan.training.run import load_generator
+    from pwgan.measures.measuring import measure_block
 
-    cell = read_cell(options.cell)
-    training = cell.training
-    run = json.loads((options.input / "run.json").read_text())
-    sound = torch.tensor([seed["status"] == "ok" for seed in run["seeds"]])
-    with exclusive(options.input / ".lock"), claimed_device(options.device) as device:
-        generator = load_generator(options.input / "generator.safetensors", training, device)
-        subject = generated(generator, training.seed_range, training.network.latent_dim, sound)
-        block = Block(subject, read_data(options.data), cell.measures, cell.features, options.classifier, device)
-        block.run()
-        counts = block.along_training(options.input, training.evaluation_points)
-        labels = {"dataset": training.dataset, "method": training.method, "batch_size": training.batch_size}
-        write_table(options.input / "mode_steps.parquet", [{**labels, **row} for row in counts], MODE_STEPS)
-        block.write(options.input, labels)
+    block, stored = read_block(options.block), read_data(options.data)
+    with claimed_device(options.device) as device:
+        measure_block(block, stored, options.output, options.classifier, device)
 
 
 def signal(options: Namespace) -> None:
-    """Measure what critics tell a block's generators that stand still."""
+    """Measure the gradients that critics in training give a block's fixed generators."""
     from pwgan.data.store import read_data
-    from pwgan.measures.signal import block_signal
+    from pwgan.measures.signal import measure_signal
 
-    block, critics = read_training(options.cell), [read_training(text) for text in options.critics]
-    labels = {"dataset": block.dataset, "method": block.method, "batch_size": block.batch_size}
+    block, critics = read_training(options.block), [read_training(text) for text in options.critics]
     with claimed_device(options.device) as device:
-        rows = block_signal(options.input, block, critics, read_data(options.data), device)
-    write_table(options.input / "signal.parquet", [{**labels, **row} for row in rows])
+        measure_signal(options.output, block, critics, read_data(options.data), device)
 
 
 def reference(options: Namespace) -> None:
     """Measure real training samples."""
     from pwgan.data.store import read_data
-    from pwgan.measures.block import Block, real
+    from pwgan.measures.measuring import measure_reference
 
-    what = read_reference(options.cell)
-    stored = read_data(options.data)
+    what, stored = read_reference(options.reference), read_data(options.data)
     with claimed_device(options.device) as device:
-        block = Block(real(stored, what.seeds), stored, what.measures, what.features, options.classifier, device)
-        block.run()
-        block.ewd_at(what.evaluation_points, "ewd-history")
-        block.write(options.output, {"dataset": what.dataset, "method": DATA, "batch_size": None})
+        measure_reference(what, stored, options.output, options.classifier, device)
 
 
 def aggregate(options: Namespace) -> None:
@@ -170,7 +138,7 @@ def theory_figures(options: Namespace) -> None:
 
 def claims(options: Namespace) -> None:
     """Judge every claim and write the page of them."""
-    from pwgan.report.paper import write_claims
+    from pwgan.report.claims.page import write_claims
 
     with _timed("claims"):
         write_claims(options.results, options.output)

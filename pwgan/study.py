@@ -1,6 +1,6 @@
-"""A study: what is trained on what, with which seeds, and how it is measured; and the cells it consists of.
+"""A study: what is trained on what, with which seeds, and how it is measured; and its expansion into jobs.
 
-Reading a study imports no torch and loads no data, so that planning is quick; whatever is wrong with it is refused.
+Reading a study imports no torch and loads no data, so planning is quick; whatever is wrong with a study is refused.
 """
 
 from __future__ import annotations
@@ -8,53 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_validator, model_validator
+from pydantic import Field, PositiveInt, ValidationError, model_validator
 
+from pwgan.cells import FEWEST, Block, DataCell, Extractor, Measures, Name, Reference, Training
 from pwgan.data import DataSet, datasets
+from pwgan.errors import Refused
 from pwgan.methods import Method, methods
-from pwgan.networks import DCGAN, MLP, Network
-from pwgan.options import Options, SamplerName, nearest
+from pwgan.networks import AnyNetwork, Network, networks
+from pwgan.options import REFERENCE, Options, one_of
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 Device = Literal["auto", "cpu", "cuda"]
-Extractor = Literal["classifier", "inception", "none"]
 Parsed = TypeVar("Parsed", bound=Options)
-FEWEST = 4  # The first rung of the ladder of evaluation m; and precision and recall look at three neighbours.
-DATA = "data"  # Where the method's name stands, it means the training samples themselves: the floor of every measure.
-
-
-class Measures(Options):
-    """How many samples each measure takes; fewer are taken where a held-out set holds fewer, and names say how many."""
-
-    ewd_points: PositiveInt = 1000
-    mode_samples: PositiveInt = 2500
-    feature_samples: Annotated[int, Field(ge=FEWEST)] = 10000
-    bias_points: Annotated[int, Field(ge=FEWEST)] = 1024
-    bias_partitions: PositiveInt = 2
-    bias_samplers: list[SamplerName] = Field(default=["random"], min_length=1)
-    neighbour_samples: Annotated[int, Field(ge=FEWEST)] = 1000
-    inception_weights: Path | None = None
-
-    @field_validator("bias_samplers")
-    @classmethod
-    def _each_sampler_once(cls, given: list[SamplerName]) -> list[SamplerName]:
-        """Refuse a sampler named twice: its rows of the ladder would be counted twice."""
-        if len(set(given)) < len(given):
-            raise ValueError(f"name each sampler once; nearest: {list(dict.fromkeys(given))}")
-        return given
-
-
-class Reference(Options):
-    """The real samples in a generator's place: as many seeds, and measured as every cell of their data set is."""
-
-    dataset: Name
-    seeds: PositiveInt
-    evaluation_points: PositiveInt
-    measures: Measures
-    features: Extractor
 
 
 class DataSetEntry(Options):
@@ -66,7 +33,7 @@ class DataSetEntry(Options):
     seed_block: PositiveInt | None = None
     steps: PositiveInt | None = None
     evaluate_every: PositiveInt | None = None
-    network: Network | None = None
+    network: AnyNetwork | None = None
     features: Extractor | None = None
     methods: dict[str, dict[str, Any]] = Field(
         default={}, description="options of methods that differ on this data set"
@@ -80,48 +47,8 @@ class MethodEntry(Options):
     batch_sizes: list[PositiveInt] | None = Field(None, min_length=1, description="only these mini-batch sizes")
 
 
-class Training(Options):
-    """Everything that one block of seeds is trained with, and nothing else: only a change here retrains it."""
-
-    dataset: Name
-    method: Name
-    batch_size: PositiveInt
-    first_seed: NonNegativeInt
-    seeds: PositiveInt
-    steps: PositiveInt
-    evaluate_every: PositiveInt
-    evaluation_points: PositiveInt
-    network: Network
-    algorithm: str
-    options: dict[str, Any]
-
-    @property
-    def seed_range(self) -> range:
-        """The seeds of the block."""
-        return range(self.first_seed, self.first_seed + self.seeds)
-
-    def build_method(self) -> Method:
-        """Return the method with its options."""
-        known = methods()
-        return known[nearest(self.algorithm, known, "method")].model_validate(self.options)
-
-
-class Cell(Options):
-    """One block of seeds of one data set, method and mini-batch size: how it is trained and how it is measured."""
-
-    training: Training
-    measures: Measures
-    features: Extractor
-
-    @property
-    def path(self) -> str:
-        """Its place under results/{study}/."""
-        t = self.training
-        return f"{t.dataset}/{t.method}/m{t.batch_size}/seeds{t.first_seed}-{t.first_seed + t.seeds - 1}"
-
-
 class Study(Options):
-    """A study as its YAML file states it; every data set × method × mini-batch size × block of seeds is a cell."""
+    """A study as its YAML file states it; every data set × method × mini-batch size is a cell, trained in blocks."""
 
     study: Name
     device: Device = "auto"
@@ -135,6 +62,9 @@ class Study(Options):
     datasets: dict[Name, dict[str, Any]] = Field(min_length=1)
     methods: dict[Name, dict[str, Any]] = Field(min_length=1)
     measures: Measures = Measures()
+    signal: list[Name] = Field(default=[], description="methods whose generators are held fixed under trained critics")
+    highlight: list[Name] = Field(default=[], max_length=6, description="methods that the figures show in colour")
+    figure_formats: list[Literal["png", "pdf", "svg"]] = Field(default=["png"], min_length=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -151,8 +81,13 @@ class Study(Options):
         """Build everything once, so that whatever is impossible is refused before anything runs."""
         for name in self.methods:
             self._method(name)
-        if DATA in self.methods:
-            raise ValueError(f"{DATA!r} cannot name a method: it names the real samples in every table")
+        if REFERENCE in self.methods:
+            raise ValueError(f"{REFERENCE!r} cannot name a method: it names the real samples in every table")
+        for key in ("signal", "highlight"):
+            for name in getattr(self, key):
+                one_of(name, self.methods, f"method of this study in {key}")
+        if "png" not in self.figure_formats:
+            raise ValueError(f"figure_formats: the report shows PNG, so keep it: {['png', *self.figure_formats]}")
         for name in self.datasets:
             self._check_data(name)
         for name in self.methods:
@@ -166,7 +101,7 @@ class Study(Options):
         """Refuse a method that names data sets or mini-batch sizes which the study lacks."""
         place = self._place(name)
         for data in place.datasets or []:
-            nearest(data, self.datasets, f"data set of this study in methods.{name}.datasets")
+            one_of(data, self.datasets, f"data set of this study in methods.{name}.datasets")
         used = sorted({m for data in place.datasets or self.datasets for m in self._batch_sizes(data)})
         for m in place.batch_sizes or []:
             if m not in used:
@@ -175,7 +110,7 @@ class Study(Options):
     def _check_data(self, name: str) -> None:
         spec, entry = self.data_set(name), self._entry(name)
         for method in entry.methods:
-            self._method(nearest(method, self.methods, f"method of this study in datasets.{name}.methods"), name)
+            self._method(one_of(method, self.methods, f"method of this study in datasets.{name}.methods"), name)
         try:
             self._network(name).check(spec.sample_shape())
         except ValueError as error:
@@ -216,9 +151,9 @@ class Study(Options):
         """Return the data set that the entry ``name`` describes."""
         given = self.datasets[name]
         known = datasets()
-        cls = known[nearest(given.get("dataset", name), known, f"data set in datasets.{name}")]
+        cls = known[one_of(given.get("dataset", name), known, f"data set in datasets.{name}")]
         for key in given:
-            nearest(key, [*cls.model_fields, *DataSetEntry.model_fields], f"key of datasets.{name}")
+            one_of(key, [*cls.model_fields, *DataSetEntry.model_fields], f"key of datasets.{name}")
         own = {key: value for key, value in given.items() if key not in DataSetEntry.model_fields}
         return _named(f"datasets.{name}", cls, own)
 
@@ -228,9 +163,9 @@ class Study(Options):
         known, place = methods(), self._place(name).model_dump()
         given = {key: value for key, value in self.methods[name].items() if key not in place} | changed
         where = f"datasets.{data}.methods.{name}" if changed else f"methods.{name}"
-        algorithm = nearest(given.pop("method", name), known, f"method in {where}")
+        algorithm = one_of(given.pop("method", name), known, f"method in {where}")
         for key in given:
-            nearest(key, [*known[algorithm].model_fields, *([] if changed else place)], f"key of {where}")
+            one_of(key, [*known[algorithm].model_fields, *([] if changed else place)], f"key of {where}")
         return algorithm, _named(where, known[algorithm], given)
 
     def _place(self, name: str) -> MethodEntry:
@@ -247,15 +182,15 @@ class Study(Options):
     def _batch_sizes(self, name: str) -> list[int]:
         return self._entry(name).batch_sizes or self.batch_sizes
 
-    def _network(self, name: str) -> MLP | DCGAN:
-        spec = self.data_set(name)
-        return self._entry(name).network or (MLP() if spec.kind == "points" else DCGAN())
+    def _network(self, name: str) -> Network:
+        given = self._entry(name).network
+        return given or networks()[self.data_set(name).natural_network()].model_validate({})
 
     def extractor(self, name: str) -> Extractor:
         """Return the feature extractor of a data set: by default a classifier where there are labels, else none."""
         return self._entry(name).features or ("classifier" if self.data_set(name).labelled else "none")
 
-    def blocks(self, name: str) -> list[tuple[int, int]]:
+    def _seed_blocks(self, name: str) -> list[tuple[int, int]]:
         """Return (first seed, number of seeds) of each block of a data set."""
         seeds, block = self._seeds(name)
         return [(first, block) for first in range(0, seeds, block)]
@@ -280,20 +215,20 @@ class Study(Options):
         """The data sets by the name that the study gives them."""
         specs = {name: self.data_set(name) for name in self.datasets}
         return {
-            name: DataCell(name=name, dataset=type(spec).name, options=spec.model_dump(mode="json"))
+            name: DataCell(name=name, source=type(spec).name, options=spec.model_dump(mode="json"))
             for name, spec in specs.items()
         }
 
     @cached_property
-    def cells(self) -> dict[str, Cell]:
-        """All cells by their path."""
-        cells: list[Cell] = []
+    def blocks(self) -> dict[str, Block]:
+        """All blocks of seeds of all cells by their path."""
+        blocks: list[Block] = []
         for data in self.datasets:
             entry, heldout = self._entry(data), self.data_set(data).heldout_size()
             for method in self.methods:
                 algorithm, spec = self._method(method, data)
                 for m in self._trained(method, data):
-                    for first, count in self.blocks(data):
+                    for first, count in self._seed_blocks(data):
                         training = Training(
                             dataset=data,
                             method=method,
@@ -307,21 +242,8 @@ class Study(Options):
                             algorithm=algorithm,
                             options=spec.model_dump(mode="json"),
                         )
-                        cells.append(Cell(training=training, measures=self.measures, features=self.extractor(data)))
-        return {cell.path: cell for cell in cells}
-
-
-class DataCell(Options):
-    """A data set of a study, as the stage that stores it needs it."""
-
-    name: Name
-    dataset: str
-    options: dict[str, Any]
-
-    def build(self) -> DataSet:
-        """Return the data set with its options."""
-        known = datasets()
-        return _named(self.name, known[nearest(self.dataset, known, "data set")], self.options)
+                        blocks.append(Block(training=training, measures=self.measures, features=self.extractor(data)))
+        return {block.path: block for block in blocks}
 
 
 def _named(where: str, cls: type[Any], given: Mapping[str, Any]) -> Any:
@@ -329,7 +251,7 @@ def _named(where: str, cls: type[Any], given: Mapping[str, Any]) -> Any:
     try:
         return cls.model_validate(given)
     except ValidationError as error:
-        raise ValueError(f"{where}: {explain(error)}") from error
+        raise Refused(f"{where}: {explain(error)}") from error
 
 
 def explain(error: ValidationError) -> str:
@@ -345,32 +267,32 @@ def explain(error: ValidationError) -> str:
 
 
 def parse_study(given: Mapping[str, Any]) -> Study:
-    """Read a study from a mapping; raises ValueError that names every slip."""
+    """Read a study from a mapping; raises ``Refused``, which names every slip."""
     try:
         return Study.model_validate(given)
     except ValidationError as error:
-        raise ValueError(explain(error)) from error
+        raise Refused(explain(error)) from error
 
 
 def read_study(path: str | Path) -> Study:
-    """Read a study from a YAML file; raises ValueError that names the file and every slip."""
+    """Read a study from a YAML file; raises ``Refused``, which names the file and every slip."""
     try:
         return parse_study(yaml.safe_load(Path(path).read_text()))
-    except (ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+    except (Refused, yaml.YAMLError) as error:
+        raise Refused(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def read_training(text: str) -> Training:
     """Read how a block is trained from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
-    return _from_json(Training, text) if _is_json(text) else read_cell(text).training
+    return _from_json(Training, text) if _is_json(text) else read_block(text).training
 
 
-def read_cell(text: str) -> Cell:
-    """Read a cell from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
+def read_block(text: str) -> Block:
+    """Read a block from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
     if _is_json(text):
-        return _from_json(Cell, text)
+        return _from_json(Block, text)
     study, place = _in_study(text, "DATASET/METHOD/mN/seedsA-B")
-    return study.cells[nearest(place, study.cells, f"cell of {text.removesuffix(':' + place)}")]
+    return study.blocks[one_of(place, study.blocks, f"block of {text.removesuffix(':' + place)}")]
 
 
 def read_data_cell(text: str) -> DataCell:
@@ -378,12 +300,15 @@ def read_data_cell(text: str) -> DataCell:
     if _is_json(text):
         return _from_json(DataCell, text)
     study, name = _in_study(text, "DATASET")
-    return study.data_cells[nearest(name, study.data_cells, f"data set of {text.removesuffix(':' + name)}")]
+    return study.data_cells[one_of(name, study.data_cells, f"data set of {text.removesuffix(':' + name)}")]
 
 
 def read_reference(text: str) -> Reference:
-    """Read from JSON what of a data set's real samples is measured."""
-    return _from_json(Reference, text)
+    """Read from JSON, or from ``STUDY.yaml:DATASET``, how a data set's real samples are measured."""
+    if _is_json(text):
+        return _from_json(Reference, text)
+    study, name = _in_study(text, "DATASET")
+    return study.reference(one_of(name, study.datasets, f"data set of {text.removesuffix(':' + name)}"))
 
 
 def _is_json(text: str) -> bool:
@@ -394,12 +319,12 @@ def _from_json(cls: type[Parsed], text: str) -> Parsed:
     try:
         return cls.model_validate_json(text)
     except ValidationError as error:
-        raise ValueError(f"{cls.__name__} as JSON: {explain(error)}") from error
+        raise Refused(f"{cls.__name__} as JSON: {explain(error)}") from error
 
 
 def _in_study(text: str, form: str) -> tuple[Study, str]:
     """Part ``STUDY.yaml:PLACE`` into the study and the place in it."""
     path, colon, place = text.rpartition(":")
     if not colon:
-        raise ValueError(f"{text!r} is neither JSON nor STUDY.yaml:{form}")
+        raise Refused(f"{text!r} is neither JSON nor STUDY.yaml:{form}")
     return read_study(path), place

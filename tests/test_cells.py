@@ -8,12 +8,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pwgan.cells import Training
 from pwgan.data.images import Digits
 from pwgan.data.mixtures import Ring8
 from pwgan.methods import methods
 from pwgan.methods.pwgan import PWGAN
-from pwgan.networks import DCGAN, MLP
-from pwgan.study import Training, parse_study, read_cell, read_data_cell, read_reference, read_study, read_training
+from pwgan.networks.dcgan import DCGAN
+from pwgan.networks.mlp import MLP
+from pwgan.study import parse_study, read_block, read_data_cell, read_reference, read_study, read_training
 
 TWO = {
     "study": "two",
@@ -31,7 +33,7 @@ TWO = {
 def trainings(**changes):
     """Return the JSON that each cell is trained with; it is what decides whether a cell is trained again."""
     study = parse_study(copy.deepcopy(TWO) | changes)
-    return {path: cell.training.model_dump_json() for path, cell in study.cells.items()}
+    return {path: cell.training.model_dump_json() for path, cell in study.blocks.items()}
 
 
 def differing(changed):
@@ -63,9 +65,9 @@ def test_cells_are_all_data_sets_methods_sizes_and_blocks(data, named, sizes, bl
             "seed_block": block,
         }
     )
-    assert len(study.cells) == len(data) * len(named) * len(sizes) * blocks
+    assert len(study.blocks) == len(data) * len(named) * len(sizes) * blocks
     met = []
-    for path, cell in study.cells.items():
+    for path, cell in study.blocks.items():
         t = cell.training
         assert path == f"{t.dataset}/{t.method}/m{t.batch_size}/seeds{t.seed_range[0]}-{t.seed_range[-1]}"
         met += [(t.dataset, t.method, t.batch_size, seed) for seed in t.seed_range]
@@ -125,12 +127,12 @@ def test_what_a_data_set_changes_of_a_method_is_laid_over_what_the_study_says():
     ring = {"methods": {"squared": {"generator_lr": 0.5}, "pwgan": {"generator_lr": 0.25}}}
     named = TWO["methods"] | {"pwgan": {"generator_lr": 0.125}}
     study = parse_study(TWO | {"datasets": {"ring8": ring, "digits": None}, "methods": named})
-    assert study.cells["ring8/pwgan/m8/seeds0-1"].training.build_method() == PWGAN(generator_lr=0.25)
-    assert study.cells["digits/pwgan/m8/seeds0-1"].training.build_method() == PWGAN(generator_lr=0.125)
-    assert study.cells["ring8/squared/m8/seeds0-1"].training.build_method() == PWGAN(
+    assert study.blocks["ring8/pwgan/m8/seeds0-1"].training.build_method() == PWGAN(generator_lr=0.25)
+    assert study.blocks["digits/pwgan/m8/seeds0-1"].training.build_method() == PWGAN(generator_lr=0.125)
+    assert study.blocks["ring8/squared/m8/seeds0-1"].training.build_method() == PWGAN(
         cost="sqeuclidean", generator_lr=0.5
     )
-    assert study.cells["digits/squared/m8/seeds0-1"].training.build_method() == PWGAN(cost="sqeuclidean")
+    assert study.blocks["digits/squared/m8/seeds0-1"].training.build_method() == PWGAN(cost="sqeuclidean")
 
 
 @pytest.mark.parametrize(
@@ -161,15 +163,15 @@ def test_a_data_set_may_have_its_own_sizes_seeds_steps_network_and_features():
         "features": "none",
     }
     study = parse_study(TWO | {"datasets": {"digits": own, "ring8": None}})
-    assert [path for path in study.cells if path.startswith("digits/nsgan/")] == ["digits/nsgan/m5/seeds0-1"]
-    cell = study.cells["digits/nsgan/m5/seeds0-1"]
+    assert [path for path in study.blocks if path.startswith("digits/nsgan/")] == ["digits/nsgan/m5/seeds0-1"]
+    cell = study.blocks["digits/nsgan/m5/seeds0-1"]
     assert (cell.training.steps, cell.training.network, cell.features) == (3, MLP(width=7), "none")
-    other = study.cells["ring8/nsgan/m8/seeds2-3"].training
+    other = study.blocks["ring8/nsgan/m8/seeds2-3"].training
     assert (other.steps, other.seeds, other.first_seed) == (10, 2, 2)
 
 
 def test_points_get_an_mlp_and_images_a_dcgan_and_labels_a_classifier():
-    cells = parse_study(TWO).cells
+    cells = parse_study(TWO).blocks
     ring, digits = cells["ring8/pwgan/m8/seeds0-1"], cells["digits/pwgan/m8/seeds0-1"]
     assert (ring.training.network, ring.features) == (MLP(), "none")
     assert (digits.training.network, digits.features) == (DCGAN(), "classifier")
@@ -177,8 +179,8 @@ def test_points_get_an_mlp_and_images_a_dcgan_and_labels_a_classifier():
 
 def test_evaluation_takes_no_more_points_than_are_held_out():
     study = parse_study(TWO)
-    assert study.cells["ring8/pwgan/m8/seeds0-1"].training.evaluation_points == 300
-    assert study.cells["digits/pwgan/m8/seeds0-1"].training.evaluation_points == 400
+    assert study.blocks["ring8/pwgan/m8/seeds0-1"].training.evaluation_points == 300
+    assert study.blocks["digits/pwgan/m8/seeds0-1"].training.evaluation_points == 400
     assert (study.reference("ring8").evaluation_points, study.reference("digits").evaluation_points) == (300, 400)
 
 
@@ -194,7 +196,7 @@ def test_two_names_may_stand_for_one_data_set_and_one_method():
     )
     assert study.data_cells["small"].build() == Ring8(samples=40)
     assert study.data_cells["large"].build() == Ring8()
-    assert study.cells["small/squared/m8/seeds0-1"].training.build_method() == PWGAN(cost="sqeuclidean")
+    assert study.blocks["small/squared/m8/seeds0-1"].training.build_method() == PWGAN(cost="sqeuclidean")
 
 
 def test_the_reference_has_as_many_seeds_as_the_cells():
@@ -205,8 +207,8 @@ def test_the_reference_has_as_many_seeds_as_the_cells():
 
 def test_what_a_study_says_survives_json(tmp_path):
     study = parse_study(TWO)
-    for cell in study.cells.values():
-        assert read_cell(cell.model_dump_json()) == cell
+    for cell in study.blocks.values():
+        assert read_block(cell.model_dump_json()) == cell
         assert read_training(cell.training.model_dump_json()) == cell.training
     assert read_data_cell(study.data_cells["digits"].model_dump_json()).build() == Digits()
     assert read_reference(study.reference("ring8").model_dump_json()) == study.reference("ring8")
@@ -216,16 +218,16 @@ def test_a_cell_is_found_by_its_place_in_a_study(tmp_path):
     path = tmp_path / "two.yaml"
     path.write_text(yaml.safe_dump(TWO))
     study, place = read_study(path), "ring8/pwgan/m32/seeds2-3"
-    assert read_cell(f"{path}:{place}") == study.cells[place]
-    assert read_training(f"{path}:{place}") == study.cells[place].training
+    assert read_block(f"{path}:{place}") == study.blocks[place]
+    assert read_training(f"{path}:{place}") == study.blocks[place].training
     assert read_data_cell(f"{path}:digits") == study.data_cells["digits"]
     with pytest.raises(ValueError, match=r"cell of .*two\.yaml.*seeds2-4.*Did you mean 'ring8/pwgan/m32/seeds2-3'"):
-        read_cell(f"{path}:ring8/pwgan/m32/seeds2-4")
+        read_block(f"{path}:ring8/pwgan/m32/seeds2-4")
     with pytest.raises(ValueError, match=r"data set of .*two\.yaml.*'rign8'.*'ring8'"):
         read_data_cell(f"{path}:rign8")
 
 
-@pytest.mark.parametrize("read", [read_cell, read_training, read_data_cell, read_reference])
+@pytest.mark.parametrize("read", [read_block, read_training, read_data_cell, read_reference])
 @pytest.mark.parametrize("text", ["{}", "{broken", '{"colour": 1}'])
 def test_broken_json_is_refused_in_one_line(read, text):
     with pytest.raises(ValueError) as caught:
@@ -233,7 +235,7 @@ def test_broken_json_is_refused_in_one_line(read, text):
     assert "\n" not in str(caught.value) and "JSON" in str(caught.value)
 
 
-@pytest.mark.parametrize("read", [read_cell, read_training, read_data_cell])
+@pytest.mark.parametrize("read", [read_block, read_training, read_data_cell])
 def test_what_is_neither_json_nor_a_place_is_told_the_form(read):
     with pytest.raises(ValueError, match=r"'config'.*STUDY\.yaml:DATASET"):
         read("config")
@@ -241,7 +243,7 @@ def test_what_is_neither_json_nor_a_place_is_told_the_form(read):
 
 def test_unknown_names_in_json_are_refused_with_the_nearest():
     study = parse_study(TWO)
-    cell = study.cells["ring8/pwgan/m8/seeds0-1"].training.model_copy(update={"algorithm": "pwgn"})
+    cell = study.blocks["ring8/pwgan/m8/seeds0-1"].training.model_copy(update={"algorithm": "pwgn"})
     with pytest.raises(ValueError, match=r"'pwgn'.*'pwgan'"):
         cell.build_method()
     with pytest.raises(ValueError, match=r"'rign8'.*'ring8'"):
@@ -251,7 +253,7 @@ def test_unknown_names_in_json_are_refused_with_the_nearest():
 def test_a_number_in_scientific_notation_is_a_number_whether_yaml_reads_it_so_or_not():
     for given_lr in ("1e-3", 1e-3):
         study = parse_study(TWO | {"methods": {"pwgan": {"generator_lr": given_lr}}})
-        assert math.isclose(study.cells["ring8/pwgan/m8/seeds0-1"].training.options["generator_lr"], 1e-3)
+        assert math.isclose(study.blocks["ring8/pwgan/m8/seeds0-1"].training.options["generator_lr"], 1e-3)
 
 
 def test_a_study_that_cannot_be_read_is_named(tmp_path):

@@ -73,7 +73,7 @@ def chain(tmp_path_factory):
     classifier = results / "data/shades-classifier.safetensors"
     run("classifier", "--data", results / "data/shades.safetensors", "--output", classifier, "--device", "cpu")
     options = {"ring8": [], "shades": ["--classifier", classifier]}
-    for place, cell in study.cells.items():
+    for place, cell in study.blocks.items():
         name, folder = cell.training.dataset, results / place
         data = ["--data", results / f"data/{name}.safetensors", "--device", "cpu"]
         run("train", f"{path}:{place}", *data, "--output", folder)
@@ -82,7 +82,7 @@ def chain(tmp_path_factory):
         data = ["--data", results / f"data/{name}.safetensors", "--device", "cpu"]
         reference = study.reference(name).model_dump_json()
         run("reference", reference, *data, "--output", results / name / "data", *options[name])
-    folders = [*(results / place for place in study.cells), *(results / name / "data" for name in study.datasets)]
+    folders = [*(results / place for place in study.blocks), *(results / name / "data" for name in study.datasets)]
     files = sorted((results / "data").iterdir())
     # As the workflow does it: without the seconds that importing torch takes.
     code = (
@@ -130,7 +130,9 @@ def frames(chain):
 
 def test_the_frames_hold_every_seed_of_every_cell_and_reference(frames):
     study, _, joined = frames
-    cells = {(c.training.dataset, c.training.method, 8, s) for c in study.cells.values() for s in c.training.seed_range}
+    cells = {
+        (c.training.dataset, c.training.method, 8, s) for c in study.blocks.values() for s in c.training.seed_range
+    }
     references = {(name, "data", 0, seed) for name in study.datasets for seed in range(study.reference(name).seeds)}
     for name, expected in (
         ("runs", cells),
@@ -153,7 +155,7 @@ def test_the_frames_hold_every_seed_of_every_cell_and_reference(frames):
 
 def test_the_frames_say_what_the_files_of_the_blocks_say(frames):
     study, results, joined = frames
-    for place, cell in study.cells.items():
+    for place, cell in study.blocks.items():
         t = cell.training
         for name in ("measures", "bias", "interpolation", "history"):
             frame = joined[name]
@@ -199,7 +201,7 @@ def test_data_sets_are_described(frames):
 
 def test_aggregates_of_the_same_files_have_the_same_bytes(chain, tmp_path):
     study, results = chain
-    folders = [*(results / place for place in study.cells), *(results / name / "data" for name in study.datasets)]
+    folders = [*(results / place for place in study.blocks), *(results / name / "data" for name in study.datasets)]
     write_aggregates(folders, sorted((results / "data").iterdir()), tmp_path)
     for name in FRAMES:
         assert (tmp_path / f"{name}.parquet").read_bytes() == (results / f"{name}.parquet").read_bytes()

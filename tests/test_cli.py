@@ -11,7 +11,7 @@ import yaml
 
 from pwgan import __version__
 from pwgan.__main__ import main
-from pwgan.runtime import Refused
+from pwgan.errors import Refused
 from pwgan.study import read_study
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def test_help_names_every_verb(capsys):
 
 def test_cells_are_listed_a_line_each(capsys):
     assert main(["cells", str(ROOT / "config.yaml")]) == 0
-    assert capsys.readouterr().out.splitlines() == list(read_study(ROOT / "config.yaml").cells)
+    assert capsys.readouterr().out.splitlines() == list(read_study(ROOT / "config.yaml").blocks)
 
 
 def test_the_schema_is_json(capsys):

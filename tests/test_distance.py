@@ -300,7 +300,7 @@ def test_pickled_code_is_not_run(capsys):
 
 def test_ctrl_c_ends_in_one_line_with_status_130(here, monkeypatch, capsys):
     np.save("a.npy", normal(5, 2))
-    monkeypatch.setattr("pwgan.transport.wasserstein.wasserstein", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("pwgan.transport.empirical.wasserstein", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     assert main(["distance", "a.npy", "a.npy", "--device", "cpu"]) == 130
     assert capsys.readouterr() == ("", "pwgan distance: interrupted\n")
     assert [path.name for path in here.iterdir()] == ["a.npy"]
@@ -308,7 +308,7 @@ def test_ctrl_c_ends_in_one_line_with_status_130(here, monkeypatch, capsys):
 
 def test_the_certificate_is_not_the_solvers_word(run, monkeypatch):
     # A solver that claims a value, a gap and potentials that are false is contradicted.
-    from pwgan.transport import wasserstein as module
+    from pwgan.transport import empirical as module
 
     def lie(x, y, cost, **_):
         n = len(x)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pwgan import runtime
 from pwgan.runtime import (
+    atomic_write,
     claimed_device,
     exclusive,
     measured_cost,
@@ -24,7 +25,6 @@ from pwgan.runtime import (
     resolve_device,
     seed_of,
     visible_gpus,
-    whole_file,
     write_json,
 )
 
@@ -41,7 +41,7 @@ with exclusive(Path(sys.argv[1])):
 
 def test_a_file_is_there_when_the_block_ends_and_not_before(tmp_path):
     path = tmp_path / "new" / "result.json"
-    with whole_file(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text("done")
         assert not path.exists() and aside.parent == path.parent and aside.suffix == ".json"
     assert path.read_text() == "done"
@@ -52,7 +52,7 @@ def test_a_file_is_there_when_the_block_ends_and_not_before(tmp_path):
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "result.json"
     path.write_text("old")
-    with pytest.raises(error), whole_file(path) as aside:
+    with pytest.raises(error), atomic_write(path) as aside:
         aside.write_text("half of the n")
         raise error
     assert path.read_text() == "old"

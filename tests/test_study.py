@@ -11,7 +11,7 @@ import pytest
 
 from pwgan.data.mixtures import Ring8
 from pwgan.methods import methods
-from pwgan.networks import MLP
+from pwgan.networks.mlp import MLP
 from pwgan.study import (
     DataSetEntry,
     Measures,
@@ -208,7 +208,7 @@ def test_every_slip_is_told_at_once(tiny):
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_the_studies_of_the_repository_are_sound(path):
     study = read_study(path)
-    trained = [cell.training for cell in study.cells.values()]
+    trained = [cell.training for cell in study.blocks.values()]
     assert {t.dataset for t in trained} == set(study.datasets) and {t.method for t in trained} == set(study.methods)
     for name in study.datasets:
         assert study.data_cells[name].build() == study.data_set(name)
@@ -217,7 +217,7 @@ def test_the_studies_of_the_repository_are_sound(path):
 def test_planning_imports_no_torch():
     code = (
         "import sys\nfrom pwgan.study import read_study\nstudy = read_study('config.yaml')\n"
-        "[cell.model_dump_json() for cell in study.cells.values()]\n"
+        "[cell.model_dump_json() for cell in study.blocks.values()]\n"
         "[study.reference(name) for name in study.datasets]\n"
         "sys.exit(', '.join({'torch', 'torchvision', 'sklearn', 'scipy'} & set(sys.modules)) or 0)"
     )

@@ -55,6 +55,10 @@ class DataSet(Options):
         """Say whether every sample has a class label; subclasses that have labels override this."""
         return False
 
+    def natural_network(self) -> str:
+        """Return the name of the network that is used where a study names none."""
+        return "mlp" if self.kind == "points" else "dcgan"
+
     def train_size(self) -> int:
         """Return the number of training samples."""
         raise NotImplementedError

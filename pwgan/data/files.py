@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from pwgan.data.base import DataSet, Split
+from pwgan.errors import Refused
 from pwgan.runtime import seed_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".
 def read_images(paths: Sequence[Path], size: int, channels: int) -> np.ndarray:
     """Read images as uint8 (n, channels, size, size): upright, largest central square, bicubic with antialiasing.
 
-    Raises ValueError naming the first file that cannot be read as an image of 8 bits per channel.
+    Raises ``Refused`` naming the first file that cannot be read as an image of 8 bits per channel.
     Source of the resizing: Parmar et al. 2022, "On aliased resizing", which compares the choices for Frechet distances.
     """
     from concurrent.futures import ThreadPoolExecutor
@@ -47,17 +48,17 @@ def _read_image(path: Path, size: int, channels: int) -> np.ndarray:
 
 
 def upright(path: Path, channels: int) -> Image.Image:
-    """Decode an image of 8 bits per channel and turn it as its EXIF orientation says; ValueError where it cannot be."""
+    """Decode an image of 8 bits per channel, upright by its EXIF orientation; raises ``Refused`` where it cannot."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as file:
             if file.mode.startswith(("I", "F")):
-                raise ValueError(f"its pixels are of mode {file.mode!r}; allowed are 8 bits per channel")
+                raise Refused(f"its pixels are of mode {file.mode!r}; allowed are 8 bits per channel")
             return ImageOps.exif_transpose(file).convert("L" if channels == 1 else "RGB")
     # Pillow's decoders answer a damaged file with any of these; UnidentifiedImageError is an OSError.
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image: {error}") from error
+        raise Refused(f"{path} cannot be read as an image: {error}") from error
 
 
 def channels_first(image: Image.Image, channels: int) -> np.ndarray:
@@ -81,7 +82,7 @@ def image_files(root: Path) -> list[Path]:
 def heldout_count(total: int, fraction: float, what: str) -> int:
     """Return how many of ``total`` samples are held out: the rounded fraction, and at least one on either side."""
     if total < 2:
-        raise ValueError(f"{what} holds {total} sample; at least 2 are needed, one to train on and one to hold out")
+        raise Refused(f"{what} holds {total} sample; at least 2 are needed, one to train on and one to hold out")
     return min(max(round(fraction * total), 1), total - 1)
 
 
@@ -182,7 +183,7 @@ class Array(DataSet):
         points = rows.ndim == 2 and rows.shape[1] > 0 and rows.dtype.kind == "f"
         square = rows.ndim == 4 and rows.shape[1] in (1, 3) and rows.shape[2] == rows.shape[3] > 0
         if not (points or (square and (rows.dtype == np.uint8 or rows.dtype.kind == "f"))):
-            raise ValueError(
+            raise Refused(
                 f"{self.path} holds {rows.dtype} of shape {rows.shape}; allowed are points (n, d) of a float type and "
                 "images (n, 1 or 3, size, size), uint8 or floats in [-1, 1]"
             )
@@ -195,9 +196,9 @@ class Array(DataSet):
             rows = np.asarray(rows, dtype=np.float32)
         low, high = rows.min(), rows.max()
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise ValueError(f"{self.path} holds values that are not finite as float32; remove those rows")
+            raise Refused(f"{self.path} holds values that are not finite as float32; remove those rows")
         if rows.ndim == 4 and (low < -1 or high > 1):
-            raise ValueError(f"{self.path}: float images must lie in [-1, 1], given are values in [{low}, {high}]")
+            raise Refused(f"{self.path}: float images must lie in [-1, 1], given are values in [{low}, {high}]")
         return rows
 
     def _read_labels(self, count: int) -> np.ndarray | None:
@@ -205,7 +206,7 @@ class Array(DataSet):
             return None
         labels = _map_npy(self.labels)
         if labels.shape != (count,) or labels.dtype.kind not in "iu" or labels.min() < 0:
-            raise ValueError(
+            raise Refused(
                 f"{self.labels} holds {labels.dtype} of shape {labels.shape}; "
                 f"allowed are integers from 0, of shape ({count},) like {self.path}"
             )
@@ -219,7 +220,7 @@ def _map_npy(path: Path) -> np.ndarray:
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as a .npy array: {error}") from error
+        raise Refused(f"{path} cannot be read as a .npy array: {error}") from error
     if not isinstance(rows, np.ndarray):
-        raise ValueError(f"{path} is an archive of arrays; save the one array alone with numpy.save")
+        raise Refused(f"{path} is an archive of arrays; save the one array alone with numpy.save")
     return rows

@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from pwgan.data.base import DataSet, Split
 from pwgan.data.files import read_images
-from pwgan.runtime import Refused, seed_of
+from pwgan.errors import Refused
+from pwgan.runtime import seed_of
 
 
 class Digits(DataSet):
@@ -70,7 +71,7 @@ class _TorchVision(DataSet):
         for key, total in zip(("samples", "heldout"), self.totals, strict=True):
             given = getattr(self, key)
             if given is not None and given > total:
-                raise ValueError(f"{self.name} has {total} such images; given was {key}: {given}")
+                raise Refused(f"{self.name} has {total} such images; given was {key}: {given}")
         return self
 
     def train_size(self) -> int:
@@ -121,7 +122,7 @@ class _TorchVision(DataSet):
         """Return the rows that make a part, in a fixed random order; refuses files that hold too few."""
         key, wanted = ("samples", self.train_size()) if part == "train" else ("heldout", self.heldout_size())
         if found < wanted or (getattr(self, key) is None and found > wanted):
-            raise ValueError(
+            raise Refused(
                 f"data set {self.name!r}: the {part} files hold {found} images, expected are {wanted}; "
                 f"the files are not the published ones, or incomplete (`{key}` asks for fewer)"
             )
@@ -157,7 +158,7 @@ class _Idx(_TorchVision):
 
         source = getattr(datasets, self.torchvision_class)(root, train=train, download=fetch)
         if source.data.shape != (len(source.targets), 28, 28):
-            raise ValueError(f"images of shape {tuple(source.data.shape)} with {len(source.targets)} labels")
+            raise Refused(f"images of shape {tuple(source.data.shape)} with {len(source.targets)} labels")
         return source
 
     def _pixels(self, source: Any, part: str) -> np.ndarray:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pwgan.data.base import Split
+from pwgan.errors import Refused
 from pwgan.lazy import torch
-from pwgan.runtime import whole_file
+from pwgan.runtime import atomic_write
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,30 +51,30 @@ def _gather(rows: np.ndarray, indices: Tensor | None, device: torch.device | str
 
 
 def to_float(pixels: Tensor) -> Tensor:
-    """Turn uint8 pixels x into float32 x / 127.5 - 1, in [-1, 1]; leave float32 as it is."""
-    return pixels if pixels.dtype == torch.float32 else pixels.to(torch.float32).div_(127.5).sub_(1)
+    """Turn uint8 pixels x into float32 x / 127.5 - 1, in [-1, 1]; floats are taken to be there already."""
+    return pixels.float() if pixels.is_floating_point() else pixels.to(torch.float32).div_(127.5).sub_(1)
 
 
 def write_data(path: str | Path, split: Split, about: Mapping[str, str]) -> None:
     """Write a split and what is said about it, ``about["name"]`` at the least, to one safetensors file.
 
-    Raises ValueError, before anything is written, where the split breaks the contract of ``Split``.
+    Raises ``Refused``, before anything is written, where the split breaks the contract of ``Split``.
     """
     from safetensors.numpy import save_file
 
     if "name" not in about:
-        raise ValueError(f"about must hold the data set's name; given: {', '.join(about) or 'nothing'}")
+        raise Refused(f"about must hold the data set's name; given: {', '.join(about) or 'nothing'}")
     check_split(split)
     given = {field.name: getattr(split, field.name) for field in fields(Split)}
     arrays = {key: np.asarray(value, order="C") for key, value in given.items() if value is not None}
-    with whole_file(path) as aside:
+    with atomic_write(path) as aside:
         save_file(arrays, aside, metadata={FORMAT: json.dumps(dict(about), sort_keys=True)})
 
 
 def read_data(path: str | Path) -> StoredData:
     """Read what ``write_data`` wrote; the arrays are mapped from the file and not read before they are used.
 
-    Raises FileNotFoundError, and ValueError for a file that is truncated or was written by something else.
+    Raises FileNotFoundError, and ``Refused`` for a file that is truncated or was written by something else.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -84,9 +85,9 @@ def read_data(path: str | Path) -> StoredData:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
     except SafetensorError as error:
-        raise ValueError(f"{path} is truncated or no safetensors file ({error}); make it again") from error
+        raise Refused(f"{path} is truncated or no safetensors file ({error}); make it again") from error
     if FORMAT not in metadata:
-        raise ValueError(f"{path} was not written as {FORMAT!r}, but as {list(metadata)}; make it again")
+        raise Refused(f"{path} was not written as {FORMAT!r}, but as {list(metadata)}; make it again")
     arrays = _mapped(path)
     extent, sigma = arrays.pop("extent", None), arrays.pop("sigma", None)
     about = json.loads(metadata[FORMAT])
@@ -124,35 +125,35 @@ def _mapped(path: Path) -> dict[str, np.ndarray]:
 
 
 def check_split(split: Split) -> None:
-    """Raise ValueError, naming the array, unless shapes, types and values are what ``Split`` promises."""
+    """Raise ``Refused``, naming the array, unless shapes, types and values are what ``Split`` promises."""
     _check_samples("train", split.train)
     _check_samples("heldout", split.heldout)
     if split.train.shape[1:] != split.heldout.shape[1:] or split.train.dtype != split.heldout.dtype:
-        raise ValueError(
+        raise Refused(
             f"train and heldout must hold the same kind of sample; given are {_told(split.train)} and "
             f"{_told(split.heldout)}"
         )
     if (split.train_labels is None) != (split.heldout_labels is None):
-        raise ValueError("labels must be given for train and heldout, or for neither")
+        raise Refused("labels must be given for train and heldout, or for neither")
     for name, labels, rows in (
         ("train_labels", split.train_labels, split.train),
         ("heldout_labels", split.heldout_labels, split.heldout),
     ):
         if labels is not None and (labels.dtype != np.int64 or labels.shape != rows.shape[:1]):
-            raise ValueError(f"{name} must be int64 of shape {rows.shape[:1]}; given is {_told(labels)}")
+            raise Refused(f"{name} must be int64 of shape {rows.shape[:1]}; given is {_told(labels)}")
     if split.train_labels is not None and split.heldout_labels is not None:
         _check_classes(split.train_labels, split.heldout_labels)
     for name in ("modes", "weights", "density"):
         law = getattr(split, name)
         if law is not None and not (law.dtype == np.float64 and np.isfinite(law).all()):
-            raise ValueError(f"{name} must be finite float64; given is {_told(law)}")
+            raise Refused(f"{name} must be finite float64; given is {_told(law)}")
 
 
 def _check_classes(train: np.ndarray, heldout: np.ndarray) -> None:
     """Refuse labels with a gap: a class that is never trained on cannot be recognised, nor its share be told."""
     classes = np.unique(train)
     if not np.array_equal(classes, np.arange(len(classes))) or heldout.min() < 0 or heldout.max() >= len(classes):
-        raise ValueError(
+        raise Refused(
             f"classes must be 0..k-1, each with training samples; given are {classes[:20].tolist()} in training and "
             f"{np.unique(heldout)[:20].tolist()} held out"
         )
@@ -162,7 +163,7 @@ def _check_samples(name: str, rows: np.ndarray) -> None:
     points = rows.ndim == 2 and rows.dtype == np.float32
     images = rows.ndim == 4 and rows.dtype in (np.float32, np.uint8) and rows.shape[2] == rows.shape[3]
     if not (points or images) or rows.size == 0:
-        raise ValueError(
+        raise Refused(
             f"{name} must be float32 points (n, d), or uint8 or float32 images (n, channels, size, size), and not "
             f"empty; given is {_told(rows)}"
         )
@@ -170,9 +171,9 @@ def _check_samples(name: str, rows: np.ndarray) -> None:
         return
     low, high = rows.min(), rows.max()  # NaN is the minimum of anything that holds it
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(f"{name} holds values that are not finite")
+        raise Refused(f"{name} holds values that are not finite")
     if images and (low < -1 or high > 1):
-        raise ValueError(f"{name}: float images must lie in [-1, 1]; given are values in [{low}, {high}]")
+        raise Refused(f"{name}: float images must lie in [-1, 1]; given are values in [{low}, {high}]")
 
 
 def _told(array: np.ndarray) -> str:

@@ -14,18 +14,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from pwgan.runtime import whole_file
+from pwgan.data.store import StoredData, to_float
+from pwgan.errors import Refused
+from pwgan.runtime import atomic_write
 
 BATCH = 128
 LEARNING_RATE = 1e-3
 PATIENCE = 5
 MAX_EPOCHS = 40
 FEATURES = 64
-
-
-def unit_range(images: Tensor) -> Tensor:
-    """Return images as float32 in [-1, 1]: uint8 x becomes x / 127.5 - 1, floats are taken to be there already."""
-    return images / 127.5 - 1 if images.dtype == torch.uint8 else images.float()
 
 
 class Classifier(nn.Module):
@@ -70,7 +67,7 @@ class Classifier(nn.Module):
             raise ValueError(f"images must be (n, {self.channels}, h, w), n >= 1; got {tuple(images.shape)}")
         device = self.head.weight.device
         self.eval()
-        return torch.cat([network(unit_range(part.to(device))).cpu() for part in images.split(batch)])
+        return torch.cat([network(to_float(part.to(device))).cpu() for part in images.split(batch)])
 
 
 def train_classifier(
@@ -117,7 +114,7 @@ def train_classifier(
     for epoch in range(1, MAX_EPOCHS + 1):
         model.train()
         for index in training[torch.randperm(len(training), generator=generator)].split(BATCH):
-            loss = F.cross_entropy(model(unit_range(train[index].to(device))), labels[index].to(device))
+            loss = F.cross_entropy(model(to_float(train[index].to(device))), labels[index].to(device))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -135,18 +132,28 @@ def train_classifier(
     }
 
 
+def write_classifier(path: Path, data: StoredData, device: torch.device) -> None:
+    """Train the classifier of a stored data set and write it; raises ``Refused`` for data without labels."""
+    if data.train_labels is None or data.heldout_labels is None:
+        raise Refused(f"{data.name} has no labels to train a classifier on")
+    train, labels = torch.from_numpy(data.train), torch.from_numpy(data.train_labels)
+    heldout, heldout_labels = torch.from_numpy(data.heldout), torch.from_numpy(data.heldout_labels)
+    model, report = train_classifier(train, labels, heldout, heldout_labels, device=device)
+    save_classifier(path, model, report)
+
+
 def save_classifier(path: str | Path, model: Classifier, report: dict[str, float]) -> None:
     """Write weights, architecture and report to one safetensors file, whole or not at all."""
     architecture = {"channels": model.channels, "classes": model.classes}
     metadata = {"classifier": json.dumps(architecture), "report": json.dumps(report)}
-    with whole_file(path) as aside:
+    with atomic_write(path) as aside:
         save_file({name: value.cpu().contiguous() for name, value in model.state_dict().items()}, aside, metadata)
 
 
 def load_classifier(path: str | Path) -> tuple[Classifier, dict[str, float]]:
     """Read what ``save_classifier`` wrote: the classifier, on the CPU in eval mode, and its report.
 
-    Raises FileNotFoundError for a missing file and ValueError for one that holds no such classifier.
+    Raises FileNotFoundError for a missing file and ``Refused`` for one that holds no such classifier.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -155,7 +162,7 @@ def load_classifier(path: str | Path) -> tuple[Classifier, dict[str, float]]:
         model, report = Classifier(**json.loads(metadata["classifier"])), json.loads(metadata["report"])
         model.load_state_dict(state)
     except (SafetensorError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} holds no classifier of this version of pwgan; train it again ({error})") from error
+        raise Refused(f"{path} holds no classifier of this version of pwgan; train it again ({error})") from error
     return model.eval(), report
 
 

@@ -14,10 +14,10 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
+from pwgan.cells import Extractor
+from pwgan.errors import Refused
 from pwgan.measures.classifier import Classifier
-from pwgan.options import nearest
-from pwgan.runtime import Refused
-from pwgan.study import Extractor
+from pwgan.options import one_of
 
 LAYER = "2048"  # the pooled features that FID is defined on
 
@@ -35,7 +35,7 @@ def extractor(
     that is None. The network is loaded once, here. Raises ValueError for an unknown name or a missing model, and what
     ``load_inception`` raises.
     """
-    nearest(name, get_args(Extractor), "value of features")
+    one_of(name, get_args(Extractor), "value of features")
     if name == "none":
         return None
     if name == "inception":

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from pwgan.data.store import StoredData
 from pwgan.measures.classifier import Classifier
 from pwgan.measures.modes import RADIUS, nearest_mode
+from pwgan.measures.names import named
 
 Rows = list[dict[str, Any]]
 MODE_STEPS = {"dataset": "string", "method": "string"} | dict.fromkeys(
@@ -82,20 +83,22 @@ def ranking_lost(steps: np.ndarray, earlier: np.ndarray, auc: np.ndarray) -> tup
     return float(np.mean(kept)), float(np.mean([then[step] - now[step] for step in before]))
 
 
-def step_counts(samples: np.ndarray, data: StoredData, classifier: Classifier | None) -> tuple[np.ndarray, str] | None:
-    """Count modes at each step by the data set's rule: (counts (T, K), suffix of the measure's name).
+def step_counts(
+    samples: np.ndarray, data: StoredData, classifier: Classifier | None
+) -> tuple[np.ndarray, str | None] | None:
+    """Count modes at each step by the data set's rule: (counts (T, K), the feature extractor used, if any).
 
     Distances to the modes of a mixture; the classes that a classifier sees in images, cut to the range of a picture;
     None where neither is known. samples: (T, k, *sample), finite.
     """
     count = samples.shape[1]
     if data.modes is not None and data.sigma is not None:
-        return mode_counts(samples, data.modes, data.sigma), f"@{count}"
+        return mode_counts(samples, data.modes, data.sigma), None
     if classifier is None:
         return None
     pictures = torch.from_numpy(samples).float().clamp(-1, 1)
     labels = classifier.predict(pictures.flatten(0, 1)).numpy().reshape(len(samples), count)
-    return label_counts(labels, classifier.classes), f"-classifier@{count}"
+    return label_counts(labels, classifier.classes), "classifier"
 
 
 def run_measures(
@@ -117,28 +120,30 @@ def run_measures(
     values, counted = [], []
     for seed, samples in zip(seeds, snapshots, strict=True):
         known = np.isfinite(samples.reshape(len(samples), -1)).all(1)
-        measured = {}
-        found = step_counts(samples[known], data, classifier) if known.any() else None
-        if found is not None:
-            counts, suffix = found
+        measured: dict[str, float] = {}
+        kept_count = samples.shape[1]
+        counting = step_counts(samples[known], data, classifier) if known.any() else None
+        if counting is not None:
+            counts, extractor = counting
             counted += [
-                {"seed": seed, "step": int(step), "mode": mode, "count": int(count), "samples": samples.shape[1]}
+                {"seed": seed, "step": int(step), "mode": mode, "count": int(count), "samples": kept_count}
                 for step, row in zip(steps[known], counts, strict=True)
                 for mode, count in enumerate(row)
             ]
-            measured[f"coverage-lost{suffix}"] = coverage_lost(counts) if known.all() else np.nan
-        own = history["seed"] == seed
-        evaluated = own & np.isin(history["step"], steps)
+            lost = coverage_lost(counts) if known.all() else np.nan
+            measured |= named({"coverage-lost": lost}, kept_count, extractor)
+        of_seed = history["seed"] == seed
+        evaluated = of_seed & np.isin(history["step"], steps)
         ewd = settling(history["step"][evaluated], history["ewd"][evaluated])
-        measured[f"ewd-above-floor@{points}"] = ewd["last"] - floor
-        measured |= {f"ewd-{name}@{points}": ewd[name] for name in ("trend", "variance")}
-        if np.isfinite(history["tied_ewd"][own]).any():
-            measured[f"tied-ewd@{len(data.train)}"] = history["tied_ewd"][own][history["step"][own].argmax()]
+        ends = {"ewd-above-floor": ewd["last"] - floor, "ewd-trend": ewd["trend"], "ewd-variance": ewd["variance"]}
+        measured |= named(ends, points)
+        if np.isfinite(history["tied_ewd"][of_seed]).any():
+            last = history["tied_ewd"][of_seed][history["step"][of_seed].argmax()]
+            measured |= named({"tied-ewd": last}, len(data.train))
         if len(ranked["seed"]):
             rows = ranked["seed"] == seed
             ranks = ranking_lost(*(ranked[name][rows] for name in ("step", "earlier_step", "auc")))
-            names = (f"critic-auc@{samples.shape[1]}", f"critic-auc-lost@{samples.shape[1]}")
-            measured |= dict(zip(names, ranks, strict=True))
+            measured |= named(dict(zip(("critic-auc", "critic-auc-lost"), ranks, strict=True)), kept_count)
         values.append(measured)
     return _rows(values, seeds), counted
 

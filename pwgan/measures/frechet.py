@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pwgan.cells import FEWEST, NEIGHBOURS
 from pwgan.measures.features import fidelity
+from pwgan.measures.names import named
 
-NEIGHBOURS = 3
 KID_SUBSET = 1000
 KID_SUBSETS = 100
-FEWEST = NEIGHBOURS + 1  # a sample has three neighbours only among four
 
 
 def feature_measures(generated: Tensor, real: Tensor, extractor: str, seed: int = 0) -> dict[str, float]:
@@ -53,7 +53,7 @@ def feature_measures(generated: Tensor, real: Tensor, extractor: str, seed: int 
         "precision": precision,
         "recall": recall,
     }
-    return {f"{measure}-{extractor}@{len(generated)}": value for measure, value in values.items()}
+    return named(values, len(generated), extractor)
 
 
 def frechet_distance(generated: Tensor, real: Tensor) -> float:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pwgan.batches import random_order
 from pwgan.data.store import StoredData
-from pwgan.measures.interpolation import path_distances, path_measures, steps
+from pwgan.measures.interpolation import path_distances, path_measures, places
 from pwgan.measures.memorization import memorization_measures, precision_recall
 from pwgan.measures.modes import mode_coverage
+from pwgan.measures.names import named
 from pwgan.transport.cost import points
-from pwgan.transport.samplers import random_order
 
 Found = list[dict[str, float]]
 
@@ -33,7 +34,7 @@ def neighbour_measures(data: StoredData, own: Tensor, heldout: Tensor, device: t
     if data.kind == "points":
         for found, mine, theirs in zip(measured, x, y.expand_as(x), strict=True):
             found["precision"], found["recall"] = precision_recall(mine, theirs)
-    return [_named(found, f"@{own.shape[1]}") for found in measured]
+    return [named(found, own.shape[1]) for found in measured]
 
 
 def feature_neighbours(
@@ -53,7 +54,7 @@ def feature_neighbours(
     some = torch.arange(min(max(limit, own.shape[1]), len(data.train)))
     mine, theirs = (torch.stack([find(images) for images in side]).to(device) for side in (own, heldout))
     measured = memorization_measures(mine, theirs, find(data.train_tensor(some)))
-    return [_named(found, f"-{extractor}@{own.shape[1]}") for found in measured]
+    return [named(found, own.shape[1], extractor) for found in measured]
 
 
 def interpolated(
@@ -77,10 +78,6 @@ def interpolated(
         {"seed": seed, "path": path, "t": t, "nn_train": distance, "nn_ratio": ratio}
         for seed, *values in zip(seeds, distances.tolist(), relative.tolist(), strict=True)
         for path, both in enumerate(zip(*values, strict=True))
-        for t, distance, ratio in zip(steps().tolist(), *both, strict=True)
+        for t, distance, ratio in zip(places().tolist(), *both, strict=True)
     ]
-    return [_named(found, f"@{samples.shape[1]}") for found in measured], rows
-
-
-def _named(values: dict[str, float], suffix: str) -> dict[str, float]:
-    return {name + suffix: value for name, value in values.items()}
+    return [named(found, samples.shape[1]) for found in measured], rows

@@ -10,14 +10,14 @@ from torch import Tensor
 from pwgan.measures.memorization import nearest_distances
 
 PATHS = 32
-SHOWN = 4  # paths whose samples are kept
-STEPS = 9  # points of a path, both ends among them
+PATHS_KEPT = 4  # paths whose samples are kept
+PLACES = 9  # points of a path, both ends among them
 MIDDLE = slice(3, 6)  # the central third
 
 
-def steps() -> Tensor:
+def places() -> Tensor:
     """Return the places t = 0, 1/8, ..., 1 on a path, (9,)."""
-    return torch.linspace(0, 1, STEPS)
+    return torch.linspace(0, 1, PLACES)
 
 
 def spherical_paths(start: Tensor, end: Tensor) -> Tensor:
@@ -29,13 +29,13 @@ def spherical_paths(start: Tensor, end: Tensor) -> Tensor:
 
     Source: White, "Sampling generative networks", 2016, section 2.1, which keeps the norm; this keeps the law.
     """
-    angle = (steps().to(start) * (math.pi / 2)).unsqueeze(-1)
+    angle = (places().to(start) * (math.pi / 2)).unsqueeze(-1)
     return angle.cos() * start.unsqueeze(-2) + angle.sin() * end.unsqueeze(-2)
 
 
 def straight_paths(start: Tensor, end: Tensor) -> Tensor:
     """Return (1 - t) x_0 + t x_1: samples (..., d) twice -> (..., 9, d), the blend that needs no generator."""
-    t = steps().to(start).unsqueeze(-1)
+    t = places().to(start).unsqueeze(-1)
     return torch.lerp(start.unsqueeze(-2), end.unsqueeze(-2), t)
 
 

@@ -7,10 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+from pwgan.cells import NEIGHBOURS
 from pwgan.transport.cost import cost
 
-NEIGHBOURS = 3  # of precision and recall
-FEWEST = NEIGHBOURS + 1  # a sample has three neighbours only among four
 QUANTILE = 0.01  # of held-out samples, by definition, are as near to the training set as a near copy
 TREE = 8  # dimensions up to which a k-d tree is faster than all pairs
 ROWS, COLUMNS = 1024, 8192  # of a block of distances: 64 MB

@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 
+from pwgan.cells import Training
 from pwgan.data.store import StoredData, to_float
+from pwgan.errors import Refused
 from pwgan.methods import AdversarialMethod, Batch
-from pwgan.study import Training
+from pwgan.runtime import write_table
 from pwgan.training.checkpoint import RUNNING
 from pwgan.training.loop import Trainer
 from pwgan.training.run import load_generator
@@ -19,7 +21,7 @@ from pwgan.training.samples import latent_samples
 Weights = dict[str, torch.Tensor]
 Rows = list[dict[str, Any]]
 POOL = 256  # samples that the generator's gradient is taken on, the same at every step
-STEPS = 512
+CRITIC_STEPS = 512
 SIGNAL = ("critic_loss", "parameter_gradient", "sample_gradient")
 
 
@@ -33,7 +35,7 @@ def critic_signal(
     data: StoredData,
     weights: Weights | None,
     device: torch.device,
-    steps: int = STEPS,
+    steps: int = CRITIC_STEPS,
 ) -> Rows:
     """Train fresh critics of one method against fixed generators and record the gradient that these would descend.
 
@@ -43,12 +45,12 @@ def critic_signal(
     the pool of ||d l_j / d y_j||, l_j the loss of sample y_j alone, L their mean. Generators are in eval mode, critics
     as in training. All is NaN once a seed's critic has diverged. Source: article B4 (vanishing gradients) and C2.
 
-    Raises ValueError where the cell's method has no critic.
+    Raises ``Refused`` where the cell's method has no critic.
     """
     trainer = Trainer(cell, data, device)
     method, nets, state = trainer.method, trainer.state.nets, trainer.state
     if not isinstance(method, AdversarialMethod):
-        raise ValueError(f"{cell.method} ({cell.algorithm}) has no critic whose signal could be measured")
+        raise Refused(f"{cell.method} ({cell.algorithm}) has no critic whose signal could be measured")
     if weights is not None:
         nets.generator.load_state_dict(weights)
     latent = latent_samples(cell.seed_range, "signal", POOL, cell.network.latent_dim).to(device)
@@ -82,30 +84,51 @@ def _gradients(trainer: Trainer, method: AdversarialMethod, latent: torch.Tensor
 
 
 def block_signal(
-    folder: Path, block: Training, critics: list[Training], data: StoredData, device: torch.device, steps: int = STEPS
+    folder: Path,
+    block: Training,
+    critics: list[Training],
+    data: StoredData,
+    device: torch.device,
+    steps: int = CRITIC_STEPS,
 ) -> Rows:
     """Measure the signal of every method in ``critics`` to the initial and to the trained generators of a block.
 
     The rows of ``critic_signal``, with ``generator`` (initial or trained) and ``critic``, the method's name; NaN for a
-    trained generator that diverged. Raises ValueError where a critic is of other data, networks or seeds.
+    trained generator that diverged. Raises ``Refused`` where a critic is of other data, networks or seeds.
     """
     for critic in critics:
         for name in ("dataset", "network", "first_seed", "seeds"):
             given, wanted = getattr(critic, name), getattr(block, name)
             if given != wanted:
-                raise ValueError(f"the critic of {critic.method} has {name} {given!r}, and the block {wanted!r}")
+                raise Refused(f"the critic of {critic.method} has {name} {given!r}, and the block {wanted!r}")
     fates = json.loads((folder / "run.json").read_text())["seeds"]
     lost = {fate["seed"] for fate in fates if fate["status"] != "ok"}
     trained = load_generator(folder / "generator.safetensors", block, device).state_dict()
     rows: Rows = []
+    labels = block.labels()
     for critic in critics:
         rows += [
-            {"generator": "initial", "critic": critic.method, **row}
+            {**labels, "generator": "initial", "critic": critic.method, **row}
             for row in critic_signal(critic, data, None, device, steps)
         ]
         rows += [
-            {"generator": "trained", "critic": critic.method, **row}
+            {**labels, "generator": "trained", "critic": critic.method, **row}
             | (dict.fromkeys(SIGNAL, float("nan")) if row["seed"] in lost else {})
             for row in critic_signal(critic, data, trained, device, steps)
         ]
     return rows
+
+
+SIGNAL_COLUMNS = (
+    dict.fromkeys(("dataset", "method"), "string")
+    | {"batch_size": "int64", "generator": "string", "critic": "string", "seed": "int64", "step": "int64"}
+    | dict.fromkeys(SIGNAL, "double")
+)
+"""Columns of signal.parquet."""
+
+
+def measure_signal(
+    folder: Path, block: Training, critics: list[Training], data: StoredData, device: torch.device
+) -> None:
+    """Write ``block_signal`` of a block into its folder as signal.parquet."""
+    write_table(folder / "signal.parquet", block_signal(folder, block, critics, data, device), SIGNAL_COLUMNS)

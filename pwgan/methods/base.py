@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from pwgan.batches import SamplerName
 from pwgan.lazy import torch
-from pwgan.networks import CriticNorm
-from pwgan.options import Options, SamplerName
+from pwgan.networks.base import CriticNorm
+from pwgan.options import Options
 
 if TYPE_CHECKING:
-    from pwgan.transport.wasserstein import Transport
+    from pwgan.transport.empirical import Transport
 
 
 class Optimiser(Protocol):
@@ -64,7 +65,7 @@ class Method(Options):
     One iteration takes ``generator_steps`` steps of Adam, each on a fresh mini-batch. Losses are (S,), one for each
     seed. A method knows no data set, no file and no workflow.
 
-    ``sampler`` says which samples meet in a mini-batch, real ones and generated ones (pwgan/transport/samplers.py);
+    ``sampler`` says which samples meet in a mini-batch, real ones and generated ones (pwgan/batches/);
     other than random, it chooses m latents by the samples that the generator makes of more. Source: article D6.
     """
 
@@ -89,10 +90,12 @@ class Method(Options):
 class AdversarialMethod(Method):
     """A method with a critic, which takes ``critic_steps`` steps, each on a fresh mini-batch, before the generator's.
 
-    ``critic_norm`` says whether a convolutional critic is batch-normalised.
+    ``critic_norm`` says whether a convolutional critic is batch-normalised; ``dual``, whether E f(x) - E f(G(z)) of the
+    critic f estimates the Wasserstein distance.
     """
 
     critic_norm: ClassVar[CriticNorm] = "batch"
+    dual: ClassVar[bool] = False
 
     critic_steps: PositiveInt = 1
     critic_lr: PositiveFloat = 2e-4

@@ -11,7 +11,7 @@ from pwgan.methods.base import Batch, Nets, TiedMethod
 from pwgan.options import CostName
 
 if TYPE_CHECKING:
-    from pwgan.transport.wasserstein import Transport
+    from pwgan.transport.empirical import Transport
 
 
 class FullPWGAN(TiedMethod):
@@ -37,6 +37,6 @@ class FullPWGAN(TiedMethod):
         self, real: torch.Tensor, fake: torch.Tensor, potentials: tuple[torch.Tensor, torch.Tensor] | None
     ) -> Transport:
         """The exact full matching, from warm potentials."""
-        from pwgan.transport.wasserstein import wasserstein
+        from pwgan.transport.empirical import wasserstein
 
         return wasserstein(real, fake, self.cost, potentials=potentials)

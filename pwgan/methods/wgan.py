@@ -19,6 +19,7 @@ class WGAN(AdversarialMethod):
     """
 
     name: ClassVar[str] = "wgan"
+    dual: ClassVar[bool] = True
 
     critic_steps: PositiveInt = 5
     clip: PositiveFloat = 0.01

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from pwgan.lazy import torch
 from pwgan.methods.base import AdversarialMethod, Batch, Nets
-from pwgan.networks import CriticNorm
+from pwgan.networks.base import CriticNorm
 
 
 class WGANGP(AdversarialMethod):
@@ -19,6 +19,7 @@ class WGANGP(AdversarialMethod):
     """
 
     name: ClassVar[str] = "wgan_gp"
+    dual: ClassVar[bool] = True
     critic_norm: ClassVar[CriticNorm] = "none"
 
     critic_steps: PositiveInt = 5

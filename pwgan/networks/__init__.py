@@ -1,60 +1,29 @@
-"""Networks on the seed axis: their options here, without torch; their layers in the modules of this package."""
+"""Networks: each is a class of options with a ``name`` in a module of this package; its layers are in ``layers``."""
 
-from __future__ import annotations
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from pydantic import BeforeValidator, SerializeAsAny
 
-from pydantic import Field, PositiveInt
-
-from pwgan.options import Options
-
-if TYPE_CHECKING:
-    from torch import nn
-
-CriticNorm = Literal["batch", "none"]
+from pwgan.networks.base import CriticNorm, Network
+from pwgan.options import discover, one_of
 
 
-class MLP(Options):
-    """Fully connected generator and critic for points."""
-
-    name: Literal["mlp"] = "mlp"
-    width: PositiveInt = 128
-    depth: PositiveInt = 3
-    latent_dim: PositiveInt = 16
-
-    def check(self, shape: tuple[int, ...]) -> None:
-        """Refuse samples that this network cannot make: it takes any shape."""
-
-    def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
-        """Return generator (S, m, z) -> (S, m, *shape) and critic (S, m, *shape) -> (S, m)."""
-        from pwgan.networks import mlp
-
-        generator = mlp.Generator(len(seeds), self.latent_dim, self.width, self.depth, shape)
-        return generator, mlp.Critic(len(seeds), self.width, self.depth, shape)
+def networks() -> dict[str, type[Network]]:
+    """Return every known network by name."""
+    return discover(sys.modules[__name__], Network)
 
 
-class DCGAN(Options):
-    """Convolutional generator and critic for square images, after Radford et al. (2016)."""
-
-    name: Literal["dcgan"] = "dcgan"
-    width: PositiveInt = 32
-    latent_dim: PositiveInt = 64
-
-    def check(self, shape: tuple[int, ...]) -> None:
-        """Refuse samples that are not square images of 8 pixels or more whose size divides by 4."""
-        if len(shape) != 3 or shape[1] != shape[2] or shape[1] < 8 or shape[1] % 4:
-            raise ValueError(
-                f"dcgan makes square images (channels, size, size) of size 8, 12, 16, ... (8, 28, 32, 64 are usual); "
-                f"given samples of shape {shape}; use network: {{name: mlp}}"
-            )
-
-    def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
-        """Return generator (S, m, z) -> (S, m, *shape) and critic (S, m, *shape) -> (S, m)."""
-        from pwgan.networks import dcgan
-
-        self.check(shape)
-        generator = dcgan.Generator(len(seeds), self.latent_dim, self.width, shape)
-        return generator, dcgan.Critic(len(seeds), self.width, shape, critic_norm)
+def _read(given: Any) -> Any:
+    """Read options of a network as the class that their ``name`` says."""
+    if not isinstance(given, Mapping):
+        return given
+    known = networks()
+    return known[one_of(given.get("name"), known, "network")].model_validate(given)
 
 
-Network = Annotated[MLP | DCGAN, Field(discriminator="name")]
+AnyNetwork = Annotated[SerializeAsAny[Network], BeforeValidator(_read)]
+"""A field that takes the options of any known network."""
+
+__all__ = ["AnyNetwork", "CriticNorm", "Network", "networks"]

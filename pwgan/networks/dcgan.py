@@ -1,70 +1,39 @@
-"""DCGAN generator and critic on the seed axis (Radford, Metz and Chintala, 2016), for 8, 28, 32, 64 pixels and more."""
+"""The convolutional network of Radford et al. (2016)."""
 
 from __future__ import annotations
 
-import itertools
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import torch
-import torch.nn.functional as F
-from torch import nn
+from pydantic import PositiveInt
 
-from pwgan.networks import CriticNorm
-from pwgan.networks.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, to_maps
+from pwgan.errors import Refused
+from pwgan.networks.base import CriticNorm, Network
 
-
-def levels(size: int) -> int:
-    """Count how often an image is halved: down to 4 pixels or the last even size, and at least twice."""
-    count = 0
-    while size % 2 == 0 and (size > 4 or count < 2):
-        size, count = size // 2, count + 1
-    return count
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class Generator(nn.Module):
-    """Latents (S, m, z) -> images (S, m, channels, size, size) in [-1, 1]; every hidden layer is batch-normalised."""
+class DCGAN(Network):
+    """Convolutional generator and critic for square images, after Radford et al. (2016), with its initial weights."""
 
-    def __init__(self, seeds: int, latent_dim: int, width: int, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.seeds, depth = seeds, levels(shape[1])
-        self.start = shape[1] >> depth
-        channels = [width << level for level in reversed(range(depth))]
-        self.project = Linear(seeds, latent_dim, channels[0] * self.start**2)
-        self.norms = nn.ModuleList(BatchNorm(seeds, c) for c in channels)
-        self.ups = nn.ModuleList(ConvTranspose2d(seeds, a, b, bias=False) for a, b in itertools.pairwise(channels))
-        self.last = ConvTranspose2d(seeds, channels[-1], shape[0], bias=True)
+    init_std: ClassVar[float | None] = 0.02
 
-    def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        maps = to_maps(self.project(latent).unflatten(-1, (-1, self.start, self.start)))
-        maps = F.relu(self.norms[0](maps))
-        for up, norm in zip(self.ups, self.norms[1:], strict=True):
-            maps = F.relu(norm(up(maps)))
-        return from_maps(torch.tanh(self.last(maps)), self.seeds)
+    name: Literal["dcgan"] = "dcgan"
+    width: PositiveInt = 32
+    latent_dim: PositiveInt = 64
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise ``Refused`` unless samples are square images of at least 8 pixels a side, a multiple of 4."""
+        if len(shape) != 3 or shape[1] != shape[2] or shape[1] < 8 or shape[1] % 4:
+            raise Refused(
+                f"dcgan makes square images (channels, size, size) of size 8, 12, 16, ... (8, 28, 32, 64 are usual); "
+                f"given samples of shape {shape}; use network: {{name: mlp}}"
+            )
 
-class Critic(nn.Module):
-    """Images (S, m, channels, size, size) -> scores (S, m); ``norm`` says whether hidden layers are normalised."""
+    def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
+        """Return generator and critic; ``critic_norm`` says whether the critic's hidden layers are normalised."""
+        from pwgan.networks.layers import dcgan
 
-    def __init__(self, seeds: int, width: int, shape: tuple[int, ...], norm: CriticNorm) -> None:
-        super().__init__()
-        self.seeds, depth = seeds, levels(shape[1])
-        channels = [shape[0], *(width << level for level in range(depth))]
-        self.downs = nn.ModuleList(
-            Conv2d(seeds, channels[level], channels[level + 1], bias=norm == "none" or level == 0)
-            for level in range(depth)
-        )
-        # The first layer goes without normalisation, as in the paper.
-        self.norms = nn.ModuleList(
-            nn.Identity() if norm == "none" or level == 0 else BatchNorm(seeds, channels[level + 1])
-            for level in range(depth)
-        )
-        self.score = Linear(seeds, channels[-1] * (shape[1] >> depth) ** 2, 1)
-
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the last hidden layer, (S, m, features)."""
-        maps = to_maps(x)
-        for down, norm in zip(self.downs, self.norms, strict=True):
-            maps = F.leaky_relu(norm(down(maps)), 0.2)
-        return from_maps(maps, self.seeds).flatten(2)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.score(self.features(x)).squeeze(-1)
+        self.check(shape)
+        generator = dcgan.Generator(len(seeds), self.latent_dim, self.width, shape)
+        return generator, dcgan.Critic(len(seeds), self.width, shape, critic_norm)

@@ -1,48 +1,28 @@
-"""Fully connected generator and critic on the seed axis."""
+"""The fully connected network."""
 
 from __future__ import annotations
 
-import itertools
-import math
+from typing import TYPE_CHECKING, Literal
 
-import torch
-import torch.nn.functional as F
-from torch import nn
+from pydantic import PositiveInt
 
-from pwgan.networks.seeds import Linear
+from pwgan.networks.base import CriticNorm, Network
 
-
-class Generator(nn.Module):
-    """Latents (S, m, z) -> samples (S, m, *shape) through ``depth`` ReLU layers."""
-
-    def __init__(self, seeds: int, latent_dim: int, width: int, depth: int, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.shape = shape
-        sizes = [latent_dim, *[width] * depth, math.prod(shape)]
-        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in itertools.pairwise(sizes))
-
-    def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        hidden = latent
-        for layer in self.layers[:-1]:
-            hidden = F.relu(layer(hidden))
-        return self.layers[-1](hidden).unflatten(-1, self.shape)
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class Critic(nn.Module):
-    """Samples (S, m, *shape) -> scores (S, m), without a final sigmoid (article C1)."""
+class MLP(Network):
+    """Fully connected generator and critic, for samples of any shape."""
 
-    def __init__(self, seeds: int, width: int, depth: int, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        sizes = [math.prod(shape), *[width] * depth]
-        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in itertools.pairwise(sizes))
-        self.score = Linear(seeds, width, 1)
+    name: Literal["mlp"] = "mlp"
+    width: PositiveInt = 128
+    depth: PositiveInt = 3
+    latent_dim: PositiveInt = 16
 
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the last hidden layer, (S, m, width)."""
-        hidden = x.flatten(2)
-        for layer in self.layers:
-            hidden = F.leaky_relu(layer(hidden), 0.2)
-        return hidden
+    def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
+        """Return generator and critic; the critic has no normalisation, whatever ``critic_norm`` says."""
+        from pwgan.networks.layers import mlp
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.score(self.features(x)).squeeze(-1)
+        generator = mlp.Generator(len(seeds), self.latent_dim, self.width, self.depth, shape)
+        return generator, mlp.Critic(len(seeds), self.width, self.depth, shape)

@@ -12,17 +12,18 @@ import pandas as pd
 from safetensors import safe_open
 
 from pwgan.data.store import StoredData, read_data
-from pwgan.runtime import whole_file
+from pwgan.report.frames import COLUMNS
+from pwgan.runtime import atomic_write
 
 CLASSIFIER = "-classifier"  # what the file of a data set's classifier has behind the data set's name
 Rows = list[dict[str, Any]]
 
 
 def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -> None:
-    """Write measures, bias, interpolation, history, ranking, mode_steps, runs, costs and datasets as parquet.
+    """Write every frame of ``frames.COLUMNS`` as parquet into ``out``.
 
     ``folders`` are those of blocks and of references; one without run.json is that of a reference, the real samples.
-    ``data`` are stored data sets and classifiers.
+    ``data`` are stored data sets and classifiers. The frame ``runs`` names the folder of each block relative to ``out``.
     """
     folders = list(folders)
     blocks = [folder for folder in folders if (folder / "run.json").exists()]
@@ -33,6 +34,8 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -
     for name in ("history", "ranking"):
         frames[name] = [_named(folder, name) for folder in blocks]
     frames["mode_steps"] = [pd.read_parquet(folder / "mode_steps.parquet") for folder in blocks]
+    signals = [folder / "signal.parquet" for folder in blocks if (folder / "signal.parquet").exists()]
+    frames["signal"] = [pd.read_parquet(file) for file in signals] or [pd.DataFrame(columns=COLUMNS["signal"])]
     rows: dict[str, Rows] = {"runs": [], "costs": []}
     for folder in blocks:
         run, cell = _read(folder / "run.json"), _cell(folder)
@@ -46,7 +49,8 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -
                 "options": json.dumps(training["options"], sort_keys=True),
                 "steps": training["steps"],
                 "history_points": training["evaluation_points"],
-                "folder": str(folder),
+                "dual": run["dual"],
+                "folder": folder.relative_to(out).as_posix(),
             }
             for seed in run["seeds"]
         ]
@@ -67,9 +71,9 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -
     joined = {name: _joined(parts) for name, parts in frames.items()}
     for name, frame in (joined | {name: pd.DataFrame(content) for name, content in rows.items()}).items():
         typed = frame.astype({"batch_size": "Int64"} | ({"diverged_at": "Int64"} if "diverged_at" in frame else {}))
-        with whole_file(out / f"{name}.parquet") as aside:
+        with atomic_write(out / f"{name}.parquet") as aside:
             typed.to_parquet(aside, index=False)
-    with whole_file(out / "datasets.parquet") as aside:
+    with atomic_write(out / "datasets.parquet") as aside:
         _datasets(list(data)).to_parquet(aside, index=False)
 
 
@@ -85,7 +89,7 @@ def _datasets(files: list[Path]) -> pd.DataFrame:
         rows.append(
             {
                 "dataset": stored.name,
-                "source": stored.about["dataset"],
+                "source": stored.about["source"],
                 "sample": "×".join(str(axis) for axis in stored.train.shape[1:]),
                 "training": len(stored.train),
                 "heldout": len(stored.heldout),

@@ -18,7 +18,7 @@ from pwgan.report.interpolation import interpolation, interpolation_data
 from pwgan.report.panels import bias, bias_data, cost, cost_data, coverage, coverage_data
 from pwgan.report.samples import Sample, samples, samples_data
 from pwgan.report.style import themed
-from pwgan.runtime import whole_file
+from pwgan.runtime import atomic_write
 
 DRAW = {
     "bias": bias,
@@ -74,7 +74,7 @@ def write_figures(
 
 def written(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Write a frame as CSV and return what a reader of that file gets, which is what is drawn."""
-    with whole_file(path) as aside:
+    with atomic_write(path) as aside:
         frame.to_csv(aside, index=False)
     return load(path)
 
@@ -87,5 +87,5 @@ def load(path: str | Path) -> pd.DataFrame:
 @themed
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG."""
-    with whole_file(path) as aside:
+    with atomic_write(path) as aside:
         figure.savefig(aside, format="png")

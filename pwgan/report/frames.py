@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pwgan.errors import Refused
+from pwgan.measures.names import MeasureName
+from pwgan.options import REFERENCE
+
 CELL = ["dataset", "method", "batch_size"]
-REFERENCE = "data"
-"""The reserved method of real training samples measured against the held-out set."""
 
 BIAS = ["ewd", "mbwd", "bias", "deviation", "bound", "differing", "cosine_batch", "cosine_mean"]
 BIAS_PARTS = ["matching_bias", "sampling_bias"]
@@ -17,32 +19,42 @@ BIAS_PARTS = ["matching_bias", "sampling_bias"]
 
 COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
-    "bias": [*CELL, "seed", "sampler", "eval_batch", "n", *BIAS],
+    "bias": [*CELL, "seed", "sampler", "partition", "eval_batch", "n", *BIAS],
     "interpolation": [*CELL, "seed", "path", "t", "nn_train", "nn_ratio"],
     "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd", "critic_dual", "critic_slope"],
     "ranking": [*CELL, "seed", "step", "earlier_step", "auc"],
     "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples"],
-    "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options", "folder"],
+    "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options", "dual", "folder"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
+    "signal": [*CELL, "generator", "critic", "seed", "step", "critic_loss", "parameter_gradient", "sample_gradient"],
+    "datasets": ["dataset", "source", "sample", "training", "heldout", "modes"],
 }
+"""The frames of a study, and the columns that each must have."""
 
 
 def read(results_dir: str | Path, name: str) -> pd.DataFrame:
-    """Read ``{name}.parquet`` of a study; raises ValueError if a column is missing."""
+    """Read ``{name}.parquet`` of a study; raises ``Refused`` if a column is missing.
+
+    ``measures`` gains the columns ``name``, ``extractor`` and ``count``, the parts of each measure's name.
+    """
     path = Path(results_dir) / f"{name}.parquet"
     frame = pd.read_parquet(path)
     missing = [column for column in COLUMNS[name] if column not in frame]
     if missing:
-        raise ValueError(f"{path} lacks {missing}; it has {list(frame.columns)} and must have {COLUMNS[name]}")
-    return typed(frame)
+        raise Refused(f"{path} lacks {missing}; it has {list(frame.columns)} and must have {COLUMNS[name]}")
+    if name == "measures":
+        frame = with_names(frame)
+    return typed(frame) if "batch_size" in frame else frame
 
 
-def read_signal(results_dir: str | Path, runs: pd.DataFrame) -> pd.DataFrame:
-    """Read the signal of critics on the generators of ``gan``; no rows and no columns where it was not measured."""
-    folders = [Path(folder) for folder in runs.loc[runs["method"] == "gan", "folder"].unique()]
-    every = [Path(results_dir).joinpath(*folder.parts[-4:], "signal.parquet") for folder in folders]
-    files = [file for file in every if file.exists()]
-    return typed(pd.concat([pd.read_parquet(file) for file in files])) if files else pd.DataFrame()
+def with_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the parts of each name in column ``measure``: ``name``, ``extractor`` (missing where none) and ``count``."""
+    parts = {text: MeasureName.parse(text) for text in frame["measure"].unique()}
+    return frame.assign(
+        name=frame["measure"].map({text: part.measure for text, part in parts.items()}),
+        extractor=frame["measure"].map({text: part.extractor for text, part in parts.items()}),
+        count=frame["measure"].map({text: part.count for text, part in parts.items()}),
+    )
 
 
 def shared_sizes(runs: pd.DataFrame) -> dict[str, int]:

@@ -12,7 +12,7 @@ import pandas as pd
 from pwgan.report.frames import BIAS, BIAS_PARTS, CELL, REFERENCE, ordered, read
 from pwgan.report.names import TABLES
 from pwgan.report.statistics import intervals, summary, with_diverged
-from pwgan.runtime import whole_file
+from pwgan.runtime import atomic_write
 
 ABSENT = "-"
 BIAS_ROWS = [*CELL, "sampler", "eval_batch", "n"]
@@ -98,7 +98,7 @@ def write_tables(results_dir: str | Path, out_dir: str | Path) -> None:
     for name in TABLES:
         table = readable(name, frames[name])
         for suffix, text in (("csv", frames[name].to_csv(index=False)), ("md", markdown(table)), ("html", page(table))):
-            with whole_file(Path(out_dir) / f"{name}.{suffix}") as aside:
+            with atomic_write(Path(out_dir) / f"{name}.{suffix}") as aside:
                 aside.write_text(text, encoding="utf-8")
 
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 import torch
 
+from pwgan.batches import samplers
 from pwgan.data.mixtures import Grid25, Ring8
-from pwgan.measures.transport import ladder, sampler_bias
-from pwgan.options import SamplerName, nearest
+from pwgan.options import one_of
 from pwgan.report.statistics import interval
 from pwgan.runtime import seed_of
-from pwgan.transport.minibatch import minibatch_wasserstein
-from pwgan.transport.samplers import batches
+from pwgan.transport.bias import bias_ladder, full_matching, ladder
 
 DRAWS, PARTITIONS = 5, 4
 """Pairs of draws, and partitions of each: twenty of both sides behind every mean."""
 DPP_SIZES = (4, 16, 64)
-"""Rungs on which k-DPP subsets are drawn: each takes an eigendecomposition."""
+"""Rungs for samplers that do not partition: each k-DPP subset takes an eigendecomposition."""
 FIT = 16
 """Slopes are fitted where m <= n / FIT: nearer to n the bias falls to its zero at m = n, whatever the law."""
 
@@ -71,37 +69,26 @@ PAIRS: dict[str, Callable[[int], Pair]] = {
 """By data set: two draws (n, d) of its law, n = 1024, of images 512."""
 
 
-def bias_curves(
-    datasets: Iterable[str] = tuple(PAIRS), samplers: Iterable[SamplerName] = get_args(SamplerName)
-) -> pd.DataFrame:
+def bias_curves(datasets: Iterable[str] = tuple(PAIRS), names: Iterable[str] | None = None) -> pd.DataFrame:
     """EWD, MBWD and the bias against m between two draws of one law, each row the mean of PARTITIONS partitions.
 
-    One row for each data set, draw (``seed``), sampler and m = 4, 8, ..., n (DPP_SIZES for ``dpp``), with the columns
-    of ``sampler_bias`` and ``n``. The ``ewd`` is the floor: what no generator can be nearer to the data than the data.
-    Raises ValueError for an unknown data set. Source: article D3-D6.
+    One row for each data set, draw (``seed``), sampler of ``names`` (all by default) and m = 4, 8, ..., n (DPP_SIZES
+    for a sampler that does not partition), with the columns of ``sampler_bias``, ``n`` and ``partition``, whether the
+    sampler does. The ``ewd`` is the floor: no generator can be closer to the data than a second draw of it. Raises
+    ``Refused`` for an unknown data set. Source: article D3-D6.
     """
-    rows = []
+    rows, known = [], samplers()
+    partitioning = {name: known[name].partitions for name in names or known}
     for dataset in datasets:
-        pairs = [PAIRS[nearest(dataset, PAIRS, "data set")](seed) for seed in range(DRAWS)]
+        pairs = [PAIRS[one_of(dataset, PAIRS, "data set")](seed) for seed in range(DRAWS)]
         x, y = (torch.stack(side) for side in zip(*pairs, strict=True))
-        n = x.shape[1]
-        whole = torch.arange(n).expand(DRAWS, 1, n)
-        full = minibatch_wasserstein(x, y, whole, whole)
-        for sampler in samplers:
-            for m in [m for m in ladder(n) if sampler != "dpp" or m in DPP_SIZES]:
-                reports = []
-                for part in range(PARTITIONS if m < n else 1):
-                    x_batches, y_batches = (
-                        batches(sampler, side, m, [("law", name, seed, m, part) for seed in range(DRAWS)])
-                        for name, side in (("real", x), ("generated", y))
-                    )
-                    reports.append(sampler_bias(x, y, full, sampler, x_batches, y_batches)[0])
-                mean = {key: torch.stack([report[key] for report in reports]).mean(0) for key in reports[0]}
-                for seed in range(DRAWS):
-                    values = {key: float(value[seed]) for key, value in mean.items()}
-                    rows.append(
-                        {"dataset": dataset, "seed": seed, "sampler": sampler, "eval_batch": m, "n": n, **values}
-                    )
+        n, seeds = x.shape[1], range(DRAWS)
+        rungs = {name: ladder(n) if whole else DPP_SIZES for name, whole in partitioning.items()}
+        for sampler, m, report in bias_ladder(x, y, full_matching(x, y), rungs, seeds, PARTITIONS, "law"):
+            rung = {"sampler": sampler, "partition": partitioning[sampler], "eval_batch": m, "n": n}
+            for seed in seeds:
+                values = {key: float(value[seed]) for key, value in report.items()}
+                rows.append({"dataset": dataset, "seed": seed, **rung, **values})
     return pd.DataFrame(rows)
 
 
@@ -113,7 +100,7 @@ def bias_slopes(curves: pd.DataFrame, measures: Iterable[str] = ("bias", "deviat
     between two samples of m from a mixture is, at a scale below the distance of its modes, the error of their
     proportions, and that is of the order m^-1/2. Source: Sommerfeld and Munk 2018 for laws of finite support.
     """
-    fitted = curves[(curves["eval_batch"] * FIT <= curves["n"]) & (curves["sampler"] != "dpp")]
+    fitted = curves[(curves["eval_batch"] * FIT <= curves["n"]) & curves["partition"]]
     rows = []
     for (dataset, sampler), part in fitted.groupby(["dataset", "sampler"], sort=False):
         for measure in measures:

@@ -11,11 +11,10 @@ from pwgan.data.funnels import HALF_WIDTH, Funnels, funnels
 from pwgan.methods import AdversarialMethod, Batch, Nets
 from pwgan.methods.wgan import WGAN
 from pwgan.methods.wgan_gp import WGANGP
-from pwgan.networks import MLP
-from pwgan.networks.seeds import initialise
+from pwgan.networks.mlp import MLP
 from pwgan.theory.recovery import TRUTH, mean_cosine, transport_cosine
 from pwgan.training.draws import Draws
-from pwgan.transport.wasserstein import wasserstein
+from pwgan.transport.empirical import wasserstein
 
 DIMENSIONS = (2, 8, 32, 128)
 SEEDS = 4
@@ -70,7 +69,7 @@ def critics(
 def _trained(method: AdversarialMethod, law: Funnels, seeds: range, steps: int, device: torch.device) -> nn.Module:
     """Return the critics of all seeds after so many steps of the method, its generator standing still."""
     _, critic = NETWORK.build(seeds, (law.dimension,), method.critic_norm)
-    initialise(critic, seeds, "critic")
+    NETWORK.initialise(critic, seeds, "critic")
     critic = critic.to(device)
     nets = Nets(nn.Identity(), critic)
     optimiser = method.optimiser(critic.parameters(), method.critic_lr)

@@ -11,7 +11,7 @@ import torch
 from pwgan.data.funnels import funnels
 from pwgan.data.mixtures import Grid25, Ring8
 from pwgan.transport.cost import cost
-from pwgan.transport.wasserstein import wasserstein
+from pwgan.transport.empirical import wasserstein
 
 POINTS = 1024
 DRAWS = 3

@@ -9,8 +9,7 @@ from scipy.stats import norm
 
 from pwgan.methods import Batch, Nets
 from pwgan.methods.gan import GAN
-from pwgan.networks import MLP
-from pwgan.networks.seeds import initialise
+from pwgan.networks.mlp import MLP
 from pwgan.training.draws import Draws
 from pwgan.training.optimisers import Adam
 
@@ -33,7 +32,7 @@ def game(seeds: range) -> pd.DataFrame:
     """
     method = GAN()
     _, critic = NETWORK.build(seeds, (1,), "none")
-    initialise(critic, seeds, "game", None)
+    NETWORK.initialise(critic, seeds, "game")
     nets = Nets(torch.nn.Identity(), critic)
     optimiser = Adam(critic.parameters(), RATE, method.betas)
     draws = Draws(seeds, torch.device("cpu"))

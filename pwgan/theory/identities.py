@@ -8,7 +8,7 @@ import torch
 
 from pwgan.divergences import jensen_shannon, wasserstein_points
 from pwgan.runtime import seed_of
-from pwgan.transport.wasserstein import wasserstein
+from pwgan.transport.empirical import wasserstein
 
 PAIRS = 1000
 DIMENSIONS = (1, 2, 8, 64)

@@ -8,7 +8,7 @@ import torch
 
 from pwgan.data.funnels import Funnels, funnels
 from pwgan.report.statistics import intervals
-from pwgan.transport.wasserstein import Transport, wasserstein
+from pwgan.transport.empirical import Transport, wasserstein
 
 DIMENSIONS = (2, 4, 8, 16, 32, 64, 128)
 SIZES = (64, 256, 1024, 4096)

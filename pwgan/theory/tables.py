@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pwgan.runtime import whole_file
+from pwgan.runtime import atomic_write
 from pwgan.theory.bias import bias_curves, bias_ratios, bias_slopes
 from pwgan.theory.duality import duality
 from pwgan.theory.game import game, game_checks
@@ -48,5 +48,5 @@ def write_theory(out: Path) -> None:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame as CSV, whole or not at all."""
-    with whole_file(path) as aside:
+    with atomic_write(path) as aside:
         frame.to_csv(aside, index=False)

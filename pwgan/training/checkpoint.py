@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from pwgan import __version__
+from pwgan.cells import Training
 from pwgan.data.store import StoredData
 from pwgan.methods import Nets
 from pwgan.methods.base import Optimiser
-from pwgan.runtime import whole_file
-from pwgan.study import Training
+from pwgan.provenance import ROOT, closure
+from pwgan.runtime import atomic_write
 from pwgan.training.watch import Snapshot
 
 log = logging.getLogger("pwgan")
@@ -68,15 +69,13 @@ def stamp(cell: Training, made_from: str = "") -> str:
     return hashlib.sha256(f"{__version__} {made_from} {cell.model_dump_json()}".encode()).hexdigest()
 
 
-def origin(data: StoredData, device: torch.device) -> str:
-    """Hash the samples, the code that trains, and the kind of device, whose random numbers differ."""
+def origin(cell: Training, data: StoredData, device: torch.device) -> str:
+    """Hash the samples, the code that trains this cell, and the kind of device, whose random numbers differ."""
     digest = hashlib.blake2b(device.type.encode(), digest_size=16)
     for array in (data.train, data.heldout):
         digest.update(np.ascontiguousarray(array).data)
-    package = Path(__file__).parents[1]
-    for folder in ("methods", "networks", "training", "transport"):
-        for file in sorted((package / folder).glob("*.py")):
-            digest.update(file.read_bytes())
+    for file in closure("pwgan.training.run", *cell.modules()):
+        digest.update((ROOT / file).read_bytes())
     return digest.hexdigest()
 
 
@@ -96,7 +95,7 @@ def save_checkpoint(path: Path, cell: Training, state: State) -> None:
         "history": state.history,
         "snapshots": [tuple(snapshot) for snapshot in state.snapshots],
     }
-    with whole_file(path) as aside:
+    with atomic_write(path) as aside:
         torch.save(content, aside)
 
 

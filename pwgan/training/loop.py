@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from pwgan.batches import build_sampler, choose
+from pwgan.cells import Training
 from pwgan.data.store import StoredData, to_float
 from pwgan.methods import AdversarialMethod, Batch, Nets, TiedMethod
-from pwgan.networks.seeds import initialise
-from pwgan.study import Training
 from pwgan.training.checkpoint import (
     CRITIC_LOSS,
     GENERATOR_LOSS,
@@ -30,8 +30,7 @@ from pwgan.training.draws import Draws
 from pwgan.training.samples import generate, latent_samples
 from pwgan.training.watch import SNAPSHOT, STORED, Snapshot, duality, rankings
 from pwgan.transport.cost import points
-from pwgan.transport.samplers import OVERSAMPLE, build_sampler, choose
-from pwgan.transport.wasserstein import ewd
+from pwgan.transport.empirical import ewd
 
 log = logging.getLogger("pwgan")
 
@@ -59,16 +58,14 @@ class Trainer:
         adversarial = isinstance(method, AdversarialMethod)
         norm = method.critic_norm if isinstance(method, AdversarialMethod) else "none"
         generator, critic = cell.network.build(cell.seed_range, tuple(self.data.train.shape[1:]), norm)
-        # DCGAN prescribes its initial law; a plain MLP keeps the usual uniform one.
-        std = 0.02 if cell.network.name == "dcgan" else None
-        initialise(generator, cell.seed_range, "generator", std)
-        initialise(critic, cell.seed_range, "critic", std)
+        cell.network.initialise(generator, cell.seed_range, "generator")
+        cell.network.initialise(critic, cell.seed_range, "critic")
         nets = Nets(generator.to(self.device), critic.to(self.device) if adversarial else nn.Identity())
         optimisers = {"generator": method.optimiser(generator.parameters(), method.generator_lr)}
         if isinstance(method, AdversarialMethod):
             optimisers["critic"] = method.optimiser(critic.parameters(), method.critic_lr)
         fate = torch.full((cell.seeds,), RUNNING, device=self.device)
-        made_from = origin(self.data, self.device)
+        made_from = origin(cell, self.data, self.device)
         return State(nets, optimisers, fate, torch.full_like(fate, -1), self._untied(), made_from)
 
     def _untied(self) -> dict[str, torch.Tensor]:
@@ -164,14 +161,14 @@ class Trainer:
 
     def _latents(self, number: int) -> torch.Tensor:
         """Draw the latents (S, m, z) of a batch, or let the sampler choose them among more by what becomes of them."""
-        m, z, name = self.cell.batch_size, self.cell.network.latent_dim, self.method.sampler
-        if name == "random":
-            return self.draws.draw("latent", number, (m, z))
+        m, z = self.cell.batch_size, self.cell.network.latent_dim
+        latent = self.draws.draw("latent", number, (self.sampler.oversample * m, z))
+        if self.sampler.oversample == 1:
+            return latent
         generator = self.state.nets.generator
-        latent = self.draws.draw("latent", number, (OVERSAMPLE * m, z))
         fake = points(generate(generator, latent), 1)
         generator.train()
-        chosen = choose(name, fake, m, self.draws.uniforms("choice", number))
+        chosen = choose(self.sampler.name, fake, m, self.draws.uniforms("choice", number))
         return latent.gather(1, chosen.unsqueeze(-1).expand(-1, -1, z))
 
     def _descend(self, network: str, losses: torch.Tensor) -> None:

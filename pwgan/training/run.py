@@ -12,9 +12,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from pwgan.cells import Training
 from pwgan.data.store import StoredData
-from pwgan.runtime import Cost, exclusive, measured_cost, provenance, whole_file, write_json, write_table
-from pwgan.study import Training
+from pwgan.errors import Refused
+from pwgan.methods import AdversarialMethod
+from pwgan.runtime import Cost, atomic_write, environment, exclusive, measured_cost, write_json, write_table
 from pwgan.training.checkpoint import REASONS, State
 from pwgan.training.loop import Trainer
 from pwgan.training.samples import generate, latent_samples
@@ -22,13 +24,13 @@ from pwgan.training.samples import generate, latent_samples
 log = logging.getLogger("pwgan")
 FORMAT = "pwgan generator 1"  # the one key of the metadata: with several, their order and so the bytes would vary
 HISTORY = ("critic_loss", "generator_loss", "ewd", "tied_ewd", "critic_dual", "critic_slope", "critic_slope_mean")
-SHOWN = {"points": 1000, "images": 64}  # samples kept to look at
+SAMPLES_KEPT = {"points": 1000, "images": 64}  # of each seed, to look at
 
 
 def train(cell: Training, data: StoredData, folder: Path, device: torch.device) -> None:
     """Train a block and write its files to its folder: run.json last, when all others are there.
 
-    The checkpoint beside them is removed when all are there. Raises RuntimeError if another process is at it.
+    The checkpoint beside them is removed when all are there. Raises ``Refused`` if another process is at it.
     """
     with exclusive(folder / ".lock"):
         checkpoint = folder / "checkpoint.pt"
@@ -41,7 +43,7 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device) 
         cost.seconds = round(state.seconds, 3)
         write_history(folder / "history.parquet", cell, state)
         write_ranking(folder / "ranking.parquet", cell, state)
-        with whole_file(folder / "snapshots.safetensors") as aside:
+        with atomic_write(folder / "snapshots.safetensors") as aside:
             save_file(
                 {
                     "steps": torch.tensor([snapshot.step for snapshot in state.snapshots]),
@@ -50,10 +52,10 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device) 
                 aside,
             )
         about = {**_identity(cell), "shape": data.train.shape[1:]}
-        with whole_file(folder / "generator.safetensors") as aside:
+        with atomic_write(folder / "generator.safetensors") as aside:
             save_file(state.nets.generator.state_dict(), aside, {FORMAT: json.dumps(about, sort_keys=True)})
-        with whole_file(folder / "samples.npy") as aside:
-            latents = latent_samples(cell.seed_range, "shown", SHOWN[data.kind], cell.network.latent_dim)
+        with atomic_write(folder / "samples.npy") as aside:
+            latents = latent_samples(cell.seed_range, "shown", SAMPLES_KEPT[data.kind], cell.network.latent_dim)
             np.save(aside, generate(state.nets.generator, latents.to(device)).cpu().numpy())
         write_json(folder / "run.json", _summary(cell, state, cost, device))
         checkpoint.unlink()
@@ -65,9 +67,10 @@ def _identity(cell: Training) -> dict[str, object]:
 
 
 def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> dict[str, object]:
-    fates = [REASONS[int(fate)] for fate in state.fate]
+    fates, method = [REASONS[int(fate)] for fate in state.fate], cell.build_method()
     return {
         "training": cell.model_dump(mode="json"),
+        "dual": isinstance(method, AdversarialMethod) and method.dual,
         "seeds": [
             {
                 "seed": seed,
@@ -80,7 +83,7 @@ def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> 
         "steps": state.step,
         **asdict(cost),
         "evaluation_seconds": round(state.evaluation_seconds, 3),
-        **provenance(device),
+        **environment(device),
     }
 
 
@@ -107,14 +110,14 @@ def write_ranking(path: Path, cell: Training, state: State) -> None:
 
 
 def load_generator(path: Path, cell: Training, device: torch.device) -> torch.nn.Module:
-    """Load the generators of a block in eval mode; raises ValueError where the file is not of this cell."""
+    """Load the generators of a block in eval mode; raises ``Refused`` where the file is not of this cell."""
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     about = json.loads(metadata.get(FORMAT, "{}"))
     shape = about.pop("shape", None)
     if about != _identity(cell):
-        raise ValueError(f"{path} holds {metadata}, not the generators of {cell.network!r} with {cell.seeds} seeds")
+        raise Refused(f"{path} holds {metadata}, not the generators of {cell.network!r} with {cell.seeds} seeds")
     generator, _ = cell.network.build(cell.seed_range, tuple(shape), "none")
     generator.load_state_dict(tensors)
     return generator.to(device).eval()

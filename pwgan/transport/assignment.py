@@ -51,11 +51,11 @@ def _solve(cost: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
     n = cost.shape[-1]
     stack = cost.detach().reshape(-1, n, n)
     if cost.is_cuda:
-        from pwgan.transport.gpu_batched import solve_batched
+        from pwgan.transport.solvers.gpu_batched import solve_batched
 
         columns, u, v = solve_batched(stack)
     else:
-        from pwgan.transport.dense import solve_dense
+        from pwgan.transport.solvers.dense import solve_dense
 
         answers = solve_dense(stack.contiguous().numpy(), torch.get_num_threads())
         columns, u, v = (torch.from_numpy(answer) for answer in answers)

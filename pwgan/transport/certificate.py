@@ -9,7 +9,7 @@ from typing import get_args
 import torch
 from tqdm import tqdm
 
-from pwgan.options import CostName, nearest
+from pwgan.options import CostName, one_of
 
 BLOCK = 1024  # pairs are priced in squares of this side: 8 MB for each array of a square
 UNIT = torch.finfo(torch.float64).eps / 2  # the largest relative error of one float64 operation
@@ -60,7 +60,7 @@ def certificate(
     or costs that are not finite. Source: article C1 for the dual; Higham 2002, "Accuracy and Stability of Numerical
     Algorithms", section 3.1 for gamma_k.
     """
-    nearest(cost, get_args(CostName), "cost")
+    one_of(cost, get_args(CostName), "cost")
     n = len(x)
     u, v = (potential.to(x.device, torch.float64) for potential in (row_potential, column_potential))
     _check(x, y, matching, u, v)

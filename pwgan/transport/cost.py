@@ -6,7 +6,7 @@ from typing import get_args
 
 import torch
 
-from pwgan.options import CostName, nearest
+from pwgan.options import CostName, one_of
 
 FEW_AXES = 32
 """Dimensions up to which differences take about as long as a matrix product."""
@@ -26,7 +26,7 @@ def cost(x: torch.Tensor, y: torch.Tensor, name: CostName = "euclidean") -> torc
     directly, not by expanding the square, so that near duplicates lose no digits. Raises ValueError where dimensions
     differ. Source: article D1; A4 for the Euclidean cost.
     """
-    nearest(name, get_args(CostName), "cost")
+    one_of(name, get_args(CostName), "cost")
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ValueError(
             f"points must be (..., n, d) with one d on both sides, given {tuple(x.shape)}, {tuple(y.shape)}"
@@ -69,7 +69,7 @@ def pair_cost(x: torch.Tensor, y: torch.Tensor, name: CostName = "euclidean") ->
     Its gradient at x_j = y_j is 0, the subgradient of least norm, where that of the square root is undefined. NaN stays
     NaN.
     """
-    nearest(name, get_args(CostName), "cost")
+    one_of(name, get_args(CostName), "cost")
     squared = (x - y).square().sum(-1)
     if name == "sqeuclidean":
         return squared

@@ -10,7 +10,7 @@ from pwgan.options import CostName
 from pwgan.transport.assignment import match
 from pwgan.transport.cost import cost as cost_matrix
 from pwgan.transport.cost import pair_cost
-from pwgan.transport.wasserstein import Transport, check_pair
+from pwgan.transport.empirical import Transport, check_pair
 
 
 @dataclass(frozen=True)

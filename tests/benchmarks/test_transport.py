@@ -22,7 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from pwgan.data.mixtures import Grid25
-from pwgan.runtime import Refused
+from pwgan.errors import Refused
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 SETTINGS = {"cost": "euclidean", "seed": 0, "threads": 1, "limit": 9.0, "memory": 1.0}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pwgan.data.funnels import HALF_WIDTH, Funnels, funnels
 from pwgan.divergences import wasserstein_line
-from pwgan.transport.wasserstein import ewd
+from pwgan.transport.empirical import ewd
 
 DIMENSIONS = st.sampled_from([1, 2, 3, 8, 64])
 PAIRS = st.integers(0, 50)

@@ -7,18 +7,18 @@ import torch
 
 from pwgan.data import Split
 from pwgan.data.store import read_data, write_data
-from pwgan.measures.block import Block, generated
+from pwgan.measures.measuring import Block, generated
 from pwgan.measures.memorization import nearest_distances
 from pwgan.methods import methods
-from pwgan.networks import DCGAN
+from pwgan.networks.dcgan import DCGAN
 from pwgan.study import parse_study
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer
 from pwgan.training.run import generate, latent_samples, load_generator, train
 from pwgan.transport.assignment import match, solve
 from pwgan.transport.cost import cost
+from pwgan.transport.empirical import wasserstein
 from pwgan.transport.minibatch import minibatch_wasserstein
-from pwgan.transport.wasserstein import wasserstein
 
 pytestmark = pytest.mark.gpu
 
@@ -36,7 +36,7 @@ def cell(tiny):
 
     def make(method="pwgan", network=None, **changes):
         study = parse_study(tiny(methods={method: {}}, **changes))
-        training = next(iter(study.cells.values())).training
+        training = next(iter(study.blocks.values())).training
         return training.model_copy(update={"network": network}) if network else training
 
     return make
@@ -159,7 +159,7 @@ def test_nearest_distances_are_those_of_a_cpu():
 
 
 def test_measures_are_those_of_a_cpu(tiny, ring8, tmp_path):
-    (cell,) = parse_study(tiny(methods={"pwgan": {}}, steps=5)).cells.values()
+    (cell,) = parse_study(tiny(methods={"pwgan": {}}, steps=5)).blocks.values()
     data, training = read_data(ring8), cell.training
     train(training, data, tmp_path, CUDA)
     values, bias = {}, {}

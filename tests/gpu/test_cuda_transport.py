@@ -30,7 +30,7 @@ def clouds(kind: str, *shape: int) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("kind", ["cloud", "collapsed", "duplicates", "ties", "far"])
 @pytest.mark.parametrize("shape", [(3, 1, 2), (5, 2, 2), (200, 16, 2), (300, 64, 32), (20, 256, 2), (4, 1024, 8)])
 def test_batches_are_matched_as_scipy_matches_them(shape, kind, dtype):
-    from pwgan.transport.gpu_batched import solve_batched
+    from pwgan.transport.solvers.gpu_batched import solve_batched
 
     x, y = clouds(kind, *shape)
     costs = cost(x, y).to(dtype)
@@ -46,7 +46,7 @@ def test_batches_are_matched_as_scipy_matches_them(shape, kind, dtype):
 
 
 def test_the_largest_problems_are_solved():
-    from pwgan.transport.gpu_batched import LARGEST, solve_batched
+    from pwgan.transport.solvers.gpu_batched import LARGEST, solve_batched
 
     costs = torch.rand(2, LARGEST, LARGEST, generator=torch.Generator().manual_seed(0))
     columns, u, v = solve_batched(costs.to(CUDA))
@@ -57,7 +57,7 @@ def test_the_largest_problems_are_solved():
 
 def test_the_same_batch_has_the_same_answer():
     # Threads that read what others have not written yet would show here.
-    from pwgan.transport.gpu_batched import solve_batched
+    from pwgan.transport.solvers.gpu_batched import solve_batched
 
     costs = cost(*clouds("ties", 500, 100, 2)).to(CUDA)
     first = solve_batched(costs)
@@ -67,7 +67,7 @@ def test_the_same_batch_has_the_same_answer():
 
 @pytest.mark.parametrize(("count", "rows", "chunks"), [(1, 1, 1), (70, 200, 3), (64, 64, 1000), (3, 5, 4099)])
 def test_chunk_minima_are_those_of_the_reference(count, rows, chunks):
-    from pwgan.transport.gpu_screen import CHUNK, chunk_minima, chunk_minima_reference
+    from pwgan.transport.solvers.gpu_screen import CHUNK, chunk_minima, chunk_minima_reference
 
     draw = torch.Generator().manual_seed(0)
     codes = torch.randint(-32768, 32768, (count, chunks, CHUNK), generator=draw).to(CUDA, torch.int16)
@@ -81,7 +81,7 @@ def test_chunk_minima_are_those_of_the_reference(count, rows, chunks):
 @pytest.mark.parametrize("kind", ["cloud", "collapsed", "duplicates", "ties", "far"])
 @pytest.mark.parametrize(("n", "d", "k"), [(50, 3, 50), (3000, 2, 32), (3000, 784, 32)])
 def test_scans_bound_every_key_left_out(n, d, k, kind, stored, monkeypatch):
-    from pwgan.transport import gpu_screen
+    from pwgan.transport.solvers import gpu_screen
 
     if not stored:
         monkeypatch.setattr(gpu_screen, "_free_bytes", lambda device: 0)

@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
 from pwgan.measures import classifier
-from pwgan.measures.classifier import Classifier, load_classifier, save_classifier, train_classifier, unit_range
+from pwgan.data.store import to_float
+from pwgan.measures.classifier import Classifier, load_classifier, save_classifier, train_classifier
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +79,14 @@ def test_stops_after_patience_and_keeps_the_first_best(digits, monkeypatch):
 def test_bytes_and_floats_are_the_same_images():
     model = Classifier(3, 10).eval()
     images = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    floats = unit_range(images)
+    floats = to_float(images)
     assert floats.dtype == torch.float32 and floats.min() >= -1 and floats.max() <= 1
-    assert unit_range(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1, 1]
+    assert to_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1, 1]
     torch.testing.assert_close(model.features(images), model.features(floats))
     few = torch.arange(40) % 2
     images = images.repeat(7, 1, 1, 1)[:40]
     a, _ = train_classifier(images, few, images, few)
-    b, _ = train_classifier(unit_range(images), few, images, few)
+    b, _ = train_classifier(to_float(images), few, images, few)
     assert torch.equal(a.head.weight, b.head.weight)
 
 

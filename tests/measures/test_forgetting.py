@@ -126,7 +126,7 @@ def test_without_modes_or_critic_there_is_less_to_say(ring8, tmp_path):
 def test_measuring_a_trained_block_writes_them(ring8, tiny, tmp_path):
     from pwgan.study import parse_study
 
-    (cell,) = parse_study(tiny(methods={"wgan": {}})).cells.values()
+    (cell,) = parse_study(tiny(methods={"wgan": {}})).blocks.values()
     common = ["--data", str(ring8), "--device", "cpu"]
     assert main(["train", cell.training.model_dump_json(), *common, "--output", str(tmp_path)]) == 0
     assert main(["measure", cell.model_dump_json(), *common, "--input", str(tmp_path)]) == 0

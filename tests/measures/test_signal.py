@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def cells(tiny):
     study = parse_study(tiny(methods={"gan": {}, "wgan": {}, "wgan_gp": {}, "pwgan": {}}, steps=4, evaluate_every=4))
-    return {cell.training.method: cell for cell in study.cells.values()}
+    return {cell.training.method: cell for cell in study.blocks.values()}
 
 
 def test_rungs_are_powers_of_two():
@@ -67,7 +67,7 @@ def test_the_minimax_signal_vanishes_and_that_of_the_dual_stays(tiny, ring8):
     rates = {"gan": {"critic_lr": 1e-2}, "wgan_gp": {"critic_lr": 1e-2, "penalty": 0.1}}
     study = parse_study(tiny(methods=rates, batch_sizes=[32]))
     last = {}
-    for cell in study.cells.values():
+    for cell in study.blocks.values():
         frame = pd.DataFrame(critic_signal(cell.training, read_data(ring8), None, CPU, 256))
         last[cell.training.method] = frame.groupby("step")["sample_gradient"].mean()
     assert last["gan"][256] < 0.3 * last["gan"].max()

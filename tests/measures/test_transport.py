@@ -7,14 +7,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pwgan.measures.transport import bias_ladder, ladder, pool_size, sampler_bias
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from pwgan.measures.transport import bias_ladder, ladder, pool_size, sampler_bias
-from pwgan.networks import MLP
-from pwgan.networks.seeds import initialise
+from pwgan.batches import batches, random_order
+from pwgan.networks.layers.seeds import initialise
+from pwgan.networks.mlp import MLP
 from pwgan.transport.minibatch import minibatch_wasserstein
-from pwgan.transport.samplers import batches, random_order
 
 N, SEEDS, PARTITIONS = 16, range(3), 2
 PARTS = ["matching_bias", "sampling_bias"]

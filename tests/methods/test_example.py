@@ -56,7 +56,7 @@ def test_its_losses(with_example):
 def test_it_trains_as_part_of_a_study(tiny, ring8, tmp_path):
     with pytest.raises(ValueError, match="Did you mean 'critic_steps'"):
         parse_study(tiny(methods={"lsgan": {"critic_step": 2}}))
-    (cell,) = parse_study(tiny(methods={"lsgan": {"critic_steps": 2, "generator_lr": 1e-3}})).cells.values()
+    (cell,) = parse_study(tiny(methods={"lsgan": {"critic_steps": 2, "generator_lr": 1e-3}})).blocks.values()
     assert cell.path == "ring8/lsgan/m8/seeds0-1" and cell.training.options["critic_steps"] == 2
     trainer = Trainer(cell.training, read_data(ring8), torch.device("cpu"))
     nets = trainer.state.nets

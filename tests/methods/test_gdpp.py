@@ -10,8 +10,8 @@ from pwgan.methods import gdpp as module
 from pwgan.methods.gdpp import GDPP, GDPPWGANGP, diversity
 from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.methods.wgan_gp import WGANGP
-from pwgan.networks import MLP
-from pwgan.networks.seeds import initialise
+from pwgan.networks.layers.seeds import initialise
+from pwgan.networks.mlp import MLP
 
 
 def features(m, d, seed, seeds=2):

@@ -16,7 +16,7 @@ from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.methods.pwgan import PWGAN
 from pwgan.methods.wgan import WGAN
 from pwgan.methods.wgan_gp import WGANGP
-from pwgan.networks import MLP
+from pwgan.networks.mlp import MLP
 
 S, M, D = 3, 6, 2
 

@@ -11,8 +11,8 @@ import torch
 from pydantic import ValidationError
 
 from pwgan.methods import AdversarialMethod, Batch, Nets, methods
-from pwgan.networks import MLP
-from pwgan.networks.seeds import initialise
+from pwgan.networks.layers.seeds import initialise
+from pwgan.networks.mlp import MLP
 
 KNOWN = methods()
 EVERY = pytest.mark.parametrize("name", KNOWN)

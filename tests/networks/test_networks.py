@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from pwgan.networks import DCGAN, MLP
-from pwgan.networks.dcgan import levels
-from pwgan.networks.seeds import BatchNorm, initialise
+from pwgan.networks.dcgan import DCGAN
+from pwgan.networks.layers.dcgan import levels
+from pwgan.networks.layers.seeds import BatchNorm, initialise
+from pwgan.networks.mlp import MLP
 
 Pair = tuple[nn.Module, nn.Module]
 CASES = [

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pwgan.networks import seeds as layers
-from pwgan.networks.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, initialise, to_maps
+from pwgan.networks.layers import seeds as layers
+from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, initialise, to_maps
 
 # How many channels count as few and which maps as small decides the way a convolution is computed.
 WAYS = {"matrix product": (99, 99), "grouped": (0, 0), "as chosen": (4, 8)}

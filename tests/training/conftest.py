@@ -14,9 +14,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pwgan.cells import Block
 from pwgan.data import Split
 from pwgan.data.store import StoredData, read_data, write_data
-from pwgan.study import Cell, parse_study
+from pwgan.study import parse_study
 from pwgan.training.run import train
 
 RESULTS = ("generator.safetensors", "history.parquet", "ranking.parquet", "samples.npy", "snapshots.safetensors")
@@ -27,7 +28,7 @@ class Run:
     """A trained block and its files."""
 
     folder: Path
-    cell: Cell
+    cell: Block
 
     @property
     def seeds(self) -> list[dict[str, Any]]:
@@ -70,19 +71,19 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> StoredData:
 
 
 @pytest.fixture
-def block(tiny: Callable[..., Any]) -> Callable[..., Cell]:
+def block(tiny: Callable[..., Any]) -> Callable[..., Block]:
     """Return the maker of the one cell of a tiny study with one method and one block of seeds."""
 
-    def make(method: str = "pwgan", options: dict[str, Any] | None = None, seeds: int = 2, **changes: Any) -> Cell:
+    def make(method: str = "pwgan", options: dict[str, Any] | None = None, seeds: int = 2, **changes: Any) -> Block:
         study = parse_study(tiny(methods={method: options or {}}, seeds=seeds, seed_block=seeds, **changes))
-        (cell,) = study.cells.values()
+        (cell,) = study.blocks.values()
         return cell
 
     return make
 
 
 @pytest.fixture
-def trained(block: Callable[..., Cell], data: StoredData, tmp_path: Path) -> Callable[..., Run]:
+def trained(block: Callable[..., Block], data: StoredData, tmp_path: Path) -> Callable[..., Run]:
     """Return a function that trains such a cell in a folder of that name."""
 
     def run(folder: str = "run", method: str = "pwgan", options: dict[str, Any] | None = None, **changes: Any) -> Run:

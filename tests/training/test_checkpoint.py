@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pwgan.methods import methods
-from pwgan.networks import DCGAN
+from pwgan.networks.dcgan import DCGAN
 from pwgan.training.checkpoint import load_checkpoint, origin, save_checkpoint, stamp
 from pwgan.training.loop import Trainer
 from pwgan.training.run import train

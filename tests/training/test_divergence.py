@@ -9,7 +9,7 @@ import torch
 
 from pwgan.__main__ import main
 from pwgan.methods import AdversarialMethod, methods
-from pwgan.networks import DCGAN
+from pwgan.networks.dcgan import DCGAN
 from pwgan.training.checkpoint import CRITIC_LOSS, GENERATOR_LOSS, RUNNING
 from pwgan.training.loop import Trainer
 

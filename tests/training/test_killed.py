@@ -48,7 +48,7 @@ def test_a_killed_run_ends_in_the_bits_of_one_left_alone(tiny, tmp_path, process
         study["datasets"] = DIGITS
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(study))
-    (place,) = parse_study(study).cells
+    (place,) = parse_study(study).blocks
     data, cell = tmp_path / "data.safetensors", f"{path}:{place}"
     assert main(["data", f"{path}:{dataset}", "--output", str(data)]) == 0
 

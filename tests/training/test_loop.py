@@ -14,8 +14,9 @@ from pwgan.data import Split
 from pwgan.data.store import read_data, write_data
 from pwgan.methods import AdversarialMethod, methods
 from pwgan.methods.nsgan import NonSaturatingGAN
-from pwgan.networks import DCGAN, MLP
-from pwgan.networks.seeds import initialise
+from pwgan.networks.dcgan import DCGAN
+from pwgan.networks.layers.seeds import initialise
+from pwgan.networks.mlp import MLP
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer
 from pwgan.training.run import generate, latent_samples, load_generator

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from pwgan.batches import build_sampler, choose, samplers
 from pwgan.methods import AdversarialMethod, methods
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer
 from pwgan.training.run import generate
-from pwgan.transport.samplers import OVERSAMPLE, build_sampler, choose
 
 CPU = torch.device("cpu")
 
@@ -26,7 +26,7 @@ def test_real_and_generated_samples_are_those_of_the_sampler(block, data, name):
         assert batch.fake.requires_grad and trainer.state.nets.generator.training
         assert torch.equal(batch.index, sampler.batch(number))
         assert torch.equal(batch.real, real[batch.index])
-        many = Draws(range(2), CPU).draw("latent", number, (OVERSAMPLE * 8, 3))
+        many = Draws(range(2), CPU).draw("latent", number, (samplers()[name].oversample * 8, 3))
         fake = generate(trainer.state.nets.generator, many)
         chosen = choose(name, fake, 8, Draws(range(2), CPU).uniforms("choice", number))
         for seed in range(2):

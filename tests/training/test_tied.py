@@ -12,7 +12,8 @@ from scipy.spatial.distance import cdist
 
 from pwgan.methods.pwgan import PWGAN
 from pwgan.methods.pwgan_full import FullPWGAN
-from pwgan.networks import DCGAN, MLP
+from pwgan.networks.dcgan import DCGAN
+from pwgan.networks.mlp import MLP
 from pwgan.training.checkpoint import RUNNING, SAMPLES
 from pwgan.training.loop import Trainer
 from pwgan.training.run import generate, latent_samples, train

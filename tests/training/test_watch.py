@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from scipy.stats import mannwhitneyu
 from torch import nn
 
-from pwgan.networks import DCGAN
+from pwgan.networks.dcgan import DCGAN
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer
 from pwgan.training.run import generate, latent_samples, load_generator

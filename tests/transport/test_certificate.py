@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 
 from pwgan.transport import certificate as module
 from pwgan.transport.certificate import certificate
-from pwgan.transport.wasserstein import wasserstein
+from pwgan.transport.empirical import wasserstein
 
 COSTS = st.sampled_from(["euclidean", "sqeuclidean"])
 SEEDS = st.integers(0, 2**32)

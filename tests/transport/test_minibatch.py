@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from pwgan.transport.empirical import wasserstein
 from pwgan.transport.minibatch import BiasReport, bias_report, minibatch_wasserstein
-from pwgan.transport.wasserstein import wasserstein
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:

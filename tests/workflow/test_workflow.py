@@ -27,7 +27,7 @@ pytestmark = pytest.mark.workflow
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ("--configfile", "workflow/studies/smoke.yaml")
-SLURM = ("--workflow-profile", "workflow/profiles/slurm")
+SLURM = ("--workflow-profile", "profiles/slurm")
 DATA, METHODS = ("ring8", "digits"), ("nsgan", "pwgan", "pwgan_full")
 LAST = {"aggregate", "figures", "tables", "all"}
 # Says at its end which packages a process has imported.
@@ -90,7 +90,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 shutil.copy(ROOT / name, folder)
             for name in ("pwgan", "workflow", "envs"):
                 shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-            (folder / "profiles").symlink_to("workflow/profiles")
+            (folder / "profiles").symlink_to("profiles")
             said = snakemake(folder, "--cores", "2", "--resources", "gpu=1", *SMOKE)
             (folder / "said.txt").write_text(said)
     assert (folder / "said.txt").exists(), "the smoke study failed, in the first test that asked for it"
@@ -125,14 +125,14 @@ def test_run_makes_everything(finished: Path) -> None:
     measured = ("measures.parquet", "bias.parquet", "interpolation.parquet", "interpolation.npy", "measures.json")
     trained = ("run.json", "history.parquet", "generator.safetensors", "samples.npy")
     along = ("ranking.parquet", "snapshots.safetensors", "mode_steps.parquet")
-    expected += [f"{cell}/{name}" for cell in study.cells for name in (*measured, *trained, *along)]
+    expected += [f"{cell}/{name}" for cell in study.blocks for name in (*measured, *trained, *along)]
     expected += [f"{data}/data/{name}" for data in DATA for name in measured]
-    expected += [f"logs/{rule}/{cell}.log" for cell in study.cells for rule in ("train", "measure")]
-    expected += [f"benchmarks/{rule}/{cell}.tsv" for cell in study.cells for rule in ("train", "measure")]
+    expected += [f"logs/{rule}/{cell}.log" for cell in study.blocks for rule in ("train", "measure")]
+    expected += [f"benchmarks/{rule}/{cell}.tsv" for cell in study.blocks for rule in ("train", "measure")]
     assert [name for name in expected if not (results / name).exists()] == []
     assert [name for name in expected if "logs" not in name and not (results / name).stat().st_size] == []
     assert list(results.rglob("checkpoint.pt")) == []
-    assert len(study.cells) == len(DATA) * len(METHODS)
+    assert len(study.blocks) == len(DATA) * len(METHODS)
 
 
 def test_second_run_does_nothing(folder: Path) -> None:
@@ -184,7 +184,7 @@ def test_planning_imports_nothing_heavy(folder: Path, study: str) -> None:
     witnessed = {"PYTHONPATH": str(folder / "witness"), "IMPORTED": str(folder / "imported.txt")}
     said = snakemake(folder, "--dry-run", "--forceall", "--configfile", study, **witnessed)
     trained = [job for job, _ in blocks(said) if job.startswith("train ")]
-    assert len(trained) == len(read_study(folder / study).cells)
+    assert len(trained) == len(read_study(folder / study).blocks)
     imported = set((folder / "imported.txt").read_text().split())
     assert "pwgan" in imported
     assert imported.isdisjoint({"torch", "torchvision", "torch_fidelity", "sklearn", "scipy", "matplotlib"})

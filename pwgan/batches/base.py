@@ -1,0 +1,57 @@
+"""The contract of a sampler: which samples meet in a mini-batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from pwgan.lazy import torch
+from pwgan.runtime import seed_of
+
+Stream = tuple[object, ...]
+"""The name of a stream of random numbers."""
+
+
+class Sampler:
+    """The real mini-batches of one block of seeds, and the rule by which they are drawn.
+
+    A batch is a function of the seed and its number alone, so a resumed run needs nothing but the number. Subclasses
+    set the class attributes and are found by their ``name``.
+    """
+
+    name: ClassVar[str]
+    partitions: ClassVar[bool]
+    """Whether the batches of an epoch partition the points, as the bias B_M and its bounds need."""
+    oversample: ClassVar[int] = 1
+    """How many times m latents are drawn for ``choose`` to take a batch of m from."""
+
+    def __init__(self, points: torch.Tensor, batch_size: int, seeds: range, device: torch.device) -> None:
+        """Prepare batches of the training set ``points`` (n, d), float or uint8, which all seeds share."""
+        self.points, self.batch_size, self.seeds, self.device = points, batch_size, seeds, device
+
+    def batch(self, number: int) -> torch.Tensor:
+        """Return the indices (S, m), int64, of batch ``number`` = 0, 1, 2, ...; floor(n/m) of them make an epoch."""
+        raise NotImplementedError
+
+    @staticmethod
+    def choose(points: torch.Tensor, m: int, uniforms: Callable[..., torch.Tensor]) -> torch.Tensor:
+        """Return the indices (S, m) of the batch taken from generated points (S, N, d), all finite, N >= m.
+
+        ``uniforms(*shape)`` -> (S, *shape) are the seeds' draws from [0, 1).
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def epoch(points: torch.Tensor, m: int, streams: Sequence[Stream]) -> torch.Tensor:
+        """Return the batches (S, n//m, m) of one epoch of points (n, d) or (S, n, d), for each stream its own."""
+        raise NotImplementedError
+
+
+def random_order(n: int, *stream: object) -> torch.Tensor:
+    """Return a permutation of 0..n-1 that is a function of the stream's name."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed_of(*stream)))
+
+
+def stream_uniforms(shape: tuple[int, ...], *stream: object) -> torch.Tensor:
+    """Return float64 draws from [0, 1) that are a function of the stream's name."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed_of(*stream)), dtype=torch.float64)

@@ -1,0 +1,59 @@
+"""The gradient that a generator would descend on mini-batches, against that of the full matching."""
+
+from __future__ import annotations
+
+import torch
+
+from pwgan.transport.bias import Report
+from pwgan.transport.cost import pair_cost
+from pwgan.transport.minibatch import MinibatchTransport
+
+
+class MatchedGradients:
+    """Gradients of the mean matched cost of a pool with respect to the generators' parameters.
+
+    generator: (S, n, z) -> (S, n, *sample), in eval mode; latent: (S, n, z); x: (S, n, d) float64, the real side;
+    ``full``: the full matching of x with the generated pool.
+    """
+
+    def __init__(
+        self, generator: torch.nn.Module, latent: torch.Tensor, x: torch.Tensor, full: MinibatchTransport
+    ) -> None:
+        self.generator, self.latent, self.x = generator, latent, x
+        self.full = self._gradient(full.matching.argsort(-1), None)
+
+    def cosines(self, mini: MinibatchTransport | None, y_batches: torch.Tensor) -> Report:
+        """Cosines, (S,), between the gradient of mini-batch matchings and that of the full one.
+
+        ``cosine_batch``: the mean over mini-batches of the cosine of one mini-batch's gradient with the full one.
+        ``cosine_mean``: the cosine of the mean gradient over mini-batches with the full one. Both are NaN where the
+        batches do not partition the pool (``mini`` is None). Source: article D3-D6.
+        """
+        if mini is None:
+            nothing = torch.full(self.x.shape[:1], torch.nan, device=self.x.device)
+            return {"cosine_batch": nothing, "cosine_mean": nothing}
+        inverse = mini.matching.argsort(-1)
+        # Summed as they come: the gradients of all mini-batches of a large generator would not fit a GPU.
+        total, cosines = torch.zeros_like(self.full), torch.zeros_like(self.full[:, 0])
+        for batch in y_batches.unbind(1):
+            gradient = self._gradient(inverse, batch)
+            total += gradient
+            cosines += torch.cosine_similarity(gradient, self.full, dim=-1)
+        mean = torch.cosine_similarity(total, self.full, dim=-1)
+        return {"cosine_batch": cosines / y_batches.shape[1], "cosine_mean": mean}
+
+    def _gradient(self, partner: torch.Tensor, batch: torch.Tensor | None) -> torch.Tensor:
+        """Gradient of the mean cost of generated points ``batch`` (S, k) and their partners in x, (S, parameters)."""
+        latent = self.latent
+        if batch is not None:
+            latent = latent.gather(1, batch.unsqueeze(-1).expand(-1, -1, latent.shape[-1]))
+            partner = partner.gather(1, batch)
+        targets = self.x.gather(1, partner.unsqueeze(-1).expand(-1, -1, self.x.shape[-1]))
+        loss = pair_cost(self.generator(latent).flatten(2), targets.to(latent.dtype)).mean(-1).sum()
+        return torch.cat([g.flatten(1) for g in torch.autograd.grad(loss, list(self.generator.parameters()))], 1)
+
+
+def no_cosines(mini: MinibatchTransport | None, y_batches: torch.Tensor) -> Report:
+    """The cosines of samples that have no generator: NaN, (S,)."""
+    nothing = torch.full((len(y_batches),), torch.nan, device=y_batches.device)
+    return {"cosine_batch": nothing, "cosine_mean": nothing}

@@ -1,0 +1,248 @@
+"""All measures of one block of seeds, or of the real samples that stand in for a generator as the floor of each."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pwgan.batches import samplers
+from pwgan.cells import FEWEST, Block, Extractor, Measures, Reference
+from pwgan.data.store import StoredData
+from pwgan.measures.classifier import Classifier, load_classifier
+from pwgan.measures.features import extractor
+from pwgan.measures.forgetting import MODE_STEPS, Rows, run_measures
+from pwgan.measures.frechet import feature_measures
+from pwgan.measures.generalisation import feature_neighbours, interpolated, neighbour_measures
+from pwgan.measures.interpolation import PATHS, PATHS_KEPT
+from pwgan.measures.modes import label_coverage, mode_coverage
+from pwgan.measures.names import MeasureName, named
+from pwgan.measures.subjects import Generated, Real, Subject
+from pwgan.options import REFERENCE
+from pwgan.runtime import Cost, atomic_write, exclusive, measured_cost, write_json, write_table
+from pwgan.training.run import load_generator
+from pwgan.transport.bias import bias_ladder, full_matching, ladder, pool_size
+from pwgan.transport.cost import points
+from pwgan.transport.empirical import ewd
+
+log = logging.getLogger("pwgan")
+
+
+class Measuring:
+    """Measures one subject against one data set's held-out samples, and keeps the cost of each group of measures."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        data: StoredData,
+        measures: Measures,
+        features: Extractor,
+        classifier: Path | None,
+        device: torch.device,
+    ) -> None:
+        self.subject, self.data, self.measures, self.features = subject, data, measures, features
+        self.classifier: Classifier | None = load_classifier(classifier)[0].to(device) if classifier else None
+        self.device = device
+        self.sound = subject.sound.clone()
+        self.values: list[dict[str, object]] = []
+        self.bias_rows: list[dict[str, object]] = []
+        self.interpolation_rows: list[dict[str, float]] = []
+        self.strips = torch.empty(0)
+        self.costs: dict[str, Cost] = {}
+        self.groups: dict[str, Callable[[], None]] = {
+            "ewd": self._ewd,
+            "coverage": self._coverage,
+            "features": self._features,
+            "neighbours": self._neighbours,
+            "interpolation": self._interpolation,
+            "bias": self._bias,
+        }
+        """Every group of measures, in the order in which they are taken."""
+
+    def run(self) -> None:
+        """Take every measure that the data set allows."""
+        for name, group in self.groups.items():
+            before = len(self.values) + len(self.bias_rows)
+            with measured_cost(self.device) as cost:
+                group()
+            if len(self.values) + len(self.bias_rows) > before:
+                self.costs[name] = cost
+                log.info("%s: %.1f s, %.0f MB", name, cost.seconds, cost.peak_memory_mb)
+
+    def along_training(self, folder: Path, evaluation_points: int) -> Rows:
+        """Add what the run in ``folder`` left along training, and return its counts of each mode at each step."""
+        with measured_cost(self.device) as cost:
+            seeds = self.subject.seeds
+            real = Real(self.data, len(seeds), self.device)
+            floor = Measuring(real, self.data, self.measures, "none", None, self.device)
+            floor.ewd_at(evaluation_points)
+            mean = float(np.mean([row["value"] for row in floor.values]))
+            values, counts = run_measures(folder, self.data, self.classifier, seeds, mean, evaluation_points)
+            self.values += values
+        self.costs["training"] = cost
+        return counts
+
+    def write(self, folder: Path, labels: dict[str, Any]) -> None:
+        """Write the tables of measures, bias and interpolation, the strips of samples, and measures.json.
+
+        ``labels`` are the columns that name the cell.
+        """
+        tables: dict[str, list[Any]] = {
+            "measures": self.values,
+            "bias": self.bias_rows,
+            "interpolation": self.interpolation_rows,
+        }
+        for name, rows in tables.items():
+            write_table(folder / f"{name}.parquet", [{**labels, **row} for row in rows])
+        with atomic_write(folder / "interpolation.npy") as aside:
+            np.save(aside, self.strips.numpy(), allow_pickle=False)
+        costs = {name: asdict(cost) for name, cost in self.costs.items()}
+        write_json(folder / "measures.json", {**labels, "device": str(self.device), "costs": costs})
+
+    def _add(self, measure: str, values: torch.Tensor | list[float]) -> None:
+        for seed, sound, value in zip(self.subject.seeds, self.sound.tolist(), values, strict=True):
+            self.values.append({"seed": seed, "measure": measure, "value": float(value) if sound else np.nan})
+
+    def _add_each(self, measured: Sequence[dict[str, float] | None]) -> None:
+        """Add the measures of each seed; None stands for a diverged one, whose names are those of its neighbours."""
+        names = next((list(values) for values in measured if values), [])
+        for name in names:
+            self._add(name, [values[name] if values else np.nan for values in measured])
+
+    def _per_seed(self, samples: torch.Tensor, measure: Callable[[torch.Tensor], dict[str, float]]) -> None:
+        sound = self.sound.tolist()
+        # Where no seed is sound, the first one, all zeros by now, still tells the names of what would be measured.
+        needed = sound if any(sound) else [True, *sound[1:]]
+        self._add_each([measure(seed) if ok else None for seed, ok in zip(samples, needed, strict=True)])
+
+    def _samples(self, count: int) -> torch.Tensor:
+        """Return samples on the CPU, those of diverged seeds as 0 and images cut to the range of a picture."""
+        return self._cleaned(self.subject.samples(count))
+
+    def _cleaned(self, samples: torch.Tensor) -> torch.Tensor:
+        # A generator can be finite on the latents it was last evaluated on, and not on these.
+        self.sound &= samples.flatten(1).isfinite().all(1)
+        samples = torch.where(self.sound.view(-1, *[1] * (samples.ndim - 1)), samples, 0)
+        return samples.clamp(-1, 1) if self.data.kind == "images" else samples
+
+    def ewd_at(self, count: int, name: str = "ewd") -> None:
+        """Add the exact EWD of ``count`` samples, or as many as are trained on, against the first held-out ones."""
+        count = min(count, len(self.data.train))
+        heldout = points(self.data.heldout_tensor(torch.arange(count)), 0)
+        fake = points(self._samples(count), 1)
+        # One seed at a time: n^2 costs of each at once would be the peak of the whole study.
+        self._add(str(MeasureName(name, None, count)), [float(ewd(heldout, seed)) for seed in fake])
+
+    def _ewd(self) -> None:
+        self.ewd_at(min(self.measures.ewd_points, len(self.data.heldout)))
+
+    def _coverage(self) -> None:
+        data, classifier = self.data, self.classifier
+        # No more than there are real ones, so that the floor is of the same count.
+        count = min(self.measures.mode_samples, len(data.train))
+        if data.modes is not None and data.sigma is not None:
+            modes, sigma = data.modes, data.sigma
+            self._per_seed(
+                self._samples(count),
+                lambda seed: named(mode_coverage(seed.numpy(), modes, sigma, data.weights), count),
+            )
+        elif classifier is not None and data.train_labels is not None:
+            shares = np.bincount(data.train_labels) / len(data.train_labels)
+            self._per_seed(
+                self._samples(count),
+                lambda seed: named(
+                    label_coverage(classifier.predict(seed).numpy(), len(shares), shares), count, "classifier"
+                ),
+            )
+
+    @cached_property
+    def _extract(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        return extractor(self.features, self.classifier, self.measures.inception_weights, self.device)
+
+    def _features(self) -> None:
+        extract = self._extract
+        if extract is None:
+            return
+        count = min(self.measures.feature_samples, len(self.data.heldout), len(self.data.train))
+        heldout = extract(self.data.heldout_tensor(torch.arange(count)))
+        self._per_seed(self._samples(count), lambda seed: feature_measures(extract(seed), heldout, self.features))
+
+    def _neighbours(self) -> None:
+        data = self.data
+        count = min(self.measures.neighbour_samples, len(data.heldout) // 2, len(data.train))
+        if count < FEWEST:
+            return
+        samples, heldout = self.subject.neighbours(count)
+        samples = self._cleaned(samples)
+        self._add_each(neighbour_measures(data, samples, heldout, self.device))
+        if self._extract is not None:
+            space = self._extract, self.features, self.measures.feature_samples
+            self._add_each(feature_neighbours(data, samples, heldout, self.device, *space))
+
+    def _interpolation(self) -> None:
+        data, subject = self.data, self.subject
+        samples = self._cleaned(subject.paths(min(PATHS, len(data.heldout) // 2)))
+        limit = min(self.measures.neighbour_samples, len(data.heldout))
+        measured, rows = interpolated(data, samples, subject.seeds, limit, self.device)
+        self._add_each(measured)
+        sound = dict(zip(subject.seeds, self.sound.tolist(), strict=True))
+        for row in rows:
+            lost = {} if sound[int(row["seed"])] else {"nn_train": np.nan, "nn_ratio": np.nan}
+            self.interpolation_rows.append(row | lost)
+        shown = torch.where(self.sound.view(-1, *[1] * (samples.ndim - 1)), samples, torch.nan)
+        self.strips = shown[:, :PATHS_KEPT]
+
+    def _bias(self) -> None:
+        """Bias over the ladder of evaluation m, on one fixed pool for every sampler; NaN for seeds that are not sound.
+
+        Source: article D3-D6.
+        """
+        subject, seeds, known = self.subject, self.subject.seeds, samplers()
+        n = pool_size(self.measures.bias_points, len(self.data.heldout), len(self.data.train))
+        x = points(self.data.heldout_tensor(torch.arange(n), self.device), 0).double()
+        pool = subject.pool(n)
+        sound = self.sound.to(pool.device) & pool.flatten(1).isfinite().all(1)
+        y = torch.where(sound[:, None, None], pool, 0).double()
+        full = full_matching(x, y)
+        rungs = {sampler: ladder(n) for sampler in self.measures.bias_samplers}
+        cosines = subject.cosines(x.expand_as(y), full)
+        partitions = self.measures.bias_partitions
+        for sampler, m, report in bias_ladder(x, y, full, rungs, seeds, partitions, "pool", cosines):
+            rung = {"sampler": sampler, "partition": known[sampler].partitions, "eval_batch": m, "n": n}
+            for i, seed in enumerate(seeds):
+                row = {name: float(values[i]) if sound[i] else np.nan for name, values in report.items()}
+                self.bias_rows.append({"seed": seed, **rung, **row})
+
+
+def measure_block(block: Block, data: StoredData, folder: Path, classifier: Path | None, device: torch.device) -> None:
+    """Measure the trained generators of a block and write the results into its folder."""
+    training = block.training
+    run = json.loads((folder / "run.json").read_text())
+    sound = torch.tensor([seed["status"] == "ok" for seed in run["seeds"]])
+    with exclusive(folder / ".lock"):
+        generator = load_generator(folder / "generator.safetensors", training, device)
+        subject = Generated(data, generator, training.seed_range, training.network.latent_dim, sound)
+        measuring = Measuring(subject, data, block.measures, block.features, classifier, device)
+        measuring.run()
+        counts = measuring.along_training(folder, training.evaluation_points)
+        labels = training.labels()
+        write_table(folder / "mode_steps.parquet", [{**labels, **row} for row in counts], MODE_STEPS)
+        measuring.write(folder, labels)
+
+
+def measure_reference(
+    reference: Reference, data: StoredData, folder: Path, classifier: Path | None, device: torch.device
+) -> None:
+    """Measure real training samples as if they were generated, and write the results into ``folder``."""
+    real = Real(data, reference.seeds, device)
+    measuring = Measuring(real, data, reference.measures, reference.features, classifier, device)
+    measuring.run()
+    measuring.ewd_at(reference.evaluation_points, "ewd-history")
+    measuring.write(folder, {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None})

@@ -1,0 +1,36 @@
+"""The names of measures: what is measured, in which features, and on how many samples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+EXTRACTORS = ("classifier", "inception")
+_FORM = re.compile(rf"(?P<measure>.+?)(?:-(?P<extractor>{'|'.join(EXTRACTORS)}))?@(?P<count>\d+)")
+
+
+@dataclass(frozen=True)
+class MeasureName:
+    """One measure as tables name it: ``measure@count``, or ``measure-extractor@count`` in the features of a network."""
+
+    measure: str
+    extractor: str | None
+    count: int
+
+    def __str__(self) -> str:
+        features = f"-{self.extractor}" if self.extractor else ""
+        return f"{self.measure}{features}@{self.count}"
+
+    @classmethod
+    def parse(cls, text: str) -> MeasureName:
+        """Read a name; raises ValueError for what is not one."""
+        form = _FORM.fullmatch(text)
+        if form is None:
+            raise ValueError(f"{text!r} is not the name of a measure: MEASURE@COUNT or MEASURE-EXTRACTOR@COUNT")
+        return cls(form["measure"], form["extractor"], int(form["count"]))
+
+
+def named(values: Mapping[str, float], count: int, extractor: str | None = None) -> dict[str, float]:
+    """Give measures of ``count`` samples their full names."""
+    return {str(MeasureName(measure, extractor, count)): value for measure, value in values.items()}

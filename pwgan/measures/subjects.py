@@ -1,0 +1,103 @@
+"""Whose samples are measured: a block's generators, or real samples in their place."""
+
+from __future__ import annotations
+
+import torch
+
+from pwgan.batches import random_order
+from pwgan.data.store import StoredData
+from pwgan.measures.generalisation import heldout_halves
+from pwgan.measures.gradients import MatchedGradients, no_cosines
+from pwgan.measures.interpolation import spherical_paths, straight_paths
+from pwgan.training.samples import generate, latent_samples
+from pwgan.transport.bias import Also
+from pwgan.transport.cost import points
+from pwgan.transport.minibatch import MinibatchTransport
+
+
+class Subject:
+    """S seeds that are measured side by side; ``sound`` (S,) marks those that never diverged."""
+
+    def __init__(self, data: StoredData, seeds: range, sound: torch.Tensor) -> None:
+        self.data, self.seeds, self.sound = data, seeds, sound
+
+    def samples(self, count: int) -> torch.Tensor:
+        """Return ``count`` samples of each seed, (S, count, *sample), on the CPU."""
+        raise NotImplementedError
+
+    def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return samples to look for copies among, (S, count, *sample), and held-out ones, (S or 1, count, *sample)."""
+        raise NotImplementedError
+
+    def paths(self, count: int) -> torch.Tensor:
+        """Return the samples along ``count`` paths, (S, count, 9, *sample), on the CPU."""
+        raise NotImplementedError
+
+    def pool(self, n: int) -> torch.Tensor:
+        """Return the pool that mini-batches partition, as points (S, n, d) on the measuring device."""
+        raise NotImplementedError
+
+    def cosines(self, x: torch.Tensor, full: MinibatchTransport) -> Also:
+        """Return what the bias ladder adds to its reports: gradient cosines on the last pool, matched with x."""
+        raise NotImplementedError
+
+
+class Generated(Subject):
+    """A block's generators on fresh latents, the same for every method."""
+
+    def __init__(
+        self, data: StoredData, generator: torch.nn.Module, seeds: range, latent_dim: int, sound: torch.Tensor
+    ) -> None:
+        super().__init__(data, seeds, sound)
+        self.generator, self.latent_dim = generator, latent_dim
+        self.device = next(generator.parameters()).device
+        self._pool_latent = torch.empty(0)
+
+    def _latent(self, stream: str, count: int) -> torch.Tensor:
+        return latent_samples(self.seeds, stream, count, self.latent_dim).to(self.device)
+
+    def samples(self, count: int) -> torch.Tensor:
+        return generate(self.generator, self._latent("measured", count)).cpu()
+
+    def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.samples(count), self.data.heldout_tensor(torch.arange(count)).unsqueeze(0)
+
+    def paths(self, count: int) -> torch.Tensor:
+        latents = spherical_paths(*self._latent("interpolation", 2 * count).split(count, 1))
+        return generate(self.generator, latents.flatten(1, 2)).cpu().unflatten(1, latents.shape[1:3])
+
+    def pool(self, n: int) -> torch.Tensor:
+        self._pool_latent = self._latent("pool", n)
+        with torch.no_grad():
+            return self.generator(self._pool_latent).flatten(2)
+
+    def cosines(self, x: torch.Tensor, full: MinibatchTransport) -> Also:
+        return MatchedGradients(self.generator, self._pool_latent, x, full).cosines
+
+
+class Real(Subject):
+    """Training samples, each seed a random subset, as if they had been generated: the floor of every measure."""
+
+    def __init__(self, data: StoredData, seeds: int, device: torch.device) -> None:
+        super().__init__(data, range(seeds), torch.ones(seeds, dtype=torch.bool))
+        self.device = device
+
+    def samples(self, count: int) -> torch.Tensor:
+        orders = [random_order(len(self.data.train), "reference", seed)[:count] for seed in self.seeds]
+        return self.data.train_tensor(torch.stack(orders))
+
+    def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Half of the held-out samples take the place of generated ones: training samples are copies of themselves."""
+        own, heldout = heldout_halves(self.data, self.seeds, count, "neighbours")
+        return own, heldout
+
+    def paths(self, count: int) -> torch.Tensor:
+        """Straight blends of two held-out samples."""
+        ends = heldout_halves(self.data, self.seeds, count, "paths")
+        return straight_paths(*(points(end) for end in ends)).unflatten(-1, self.data.heldout.shape[1:])
+
+    def pool(self, n: int) -> torch.Tensor:
+        return points(self.samples(n), 1).to(self.device)
+
+    def cosines(self, x: torch.Tensor, full: MinibatchTransport) -> Also:
+        return no_cosines

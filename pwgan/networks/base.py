@@ -1,0 +1,41 @@
+"""The contract of a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import PositiveInt
+
+from pwgan.options import Options
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CriticNorm = Literal["batch", "none"]
+
+
+class Network(Options):
+    """A generator and its critic: their options, the shapes they accept, how they are built and initialised.
+
+    Subclasses give the field ``name`` its only value and are found by it. Planning a study reads this class, so torch
+    is imported inside ``build``.
+    """
+
+    init_std: ClassVar[float | None] = None
+    """Standard deviation of normal initial weights; None: uniform weights, as torch initialises linear layers."""
+
+    name: str
+    latent_dim: PositiveInt = 64
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise ``Refused`` for the shape of a sample that this network cannot make; by default it makes any."""
+
+    def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
+        """Return generator (S, m, z) -> (S, m, *shape) and critic (S, m, *shape) -> (S, m), not yet initialised."""
+        raise NotImplementedError
+
+    def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
+        """Draw every seed's initial parameters of a network of this kind, each seed from its own generator."""
+        from pwgan.networks.layers.seeds import initialise
+
+        initialise(module, seeds, role, self.init_std)

@@ -1,0 +1,70 @@
+"""DCGAN generator and critic on the seed axis (Radford, Metz and Chintala, 2016), for 8, 28, 32, 64 pixels and more."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from pwgan.networks.base import CriticNorm
+from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, to_maps
+
+
+def levels(size: int) -> int:
+    """Count how often an image is halved: down to 4 pixels or the last even size, and at least twice."""
+    count = 0
+    while size % 2 == 0 and (size > 4 or count < 2):
+        size, count = size // 2, count + 1
+    return count
+
+
+class Generator(nn.Module):
+    """Latents (S, m, z) -> images (S, m, channels, size, size) in [-1, 1]; every hidden layer is batch-normalised."""
+
+    def __init__(self, seeds: int, latent_dim: int, width: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.seeds, depth = seeds, levels(shape[1])
+        self.start = shape[1] >> depth
+        channels = [width << level for level in reversed(range(depth))]
+        self.project = Linear(seeds, latent_dim, channels[0] * self.start**2)
+        self.norms = nn.ModuleList(BatchNorm(seeds, c) for c in channels)
+        self.ups = nn.ModuleList(ConvTranspose2d(seeds, a, b, bias=False) for a, b in itertools.pairwise(channels))
+        self.last = ConvTranspose2d(seeds, channels[-1], shape[0], bias=True)
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        maps = to_maps(self.project(latent).unflatten(-1, (-1, self.start, self.start)))
+        maps = F.relu(self.norms[0](maps))
+        for up, norm in zip(self.ups, self.norms[1:], strict=True):
+            maps = F.relu(norm(up(maps)))
+        return from_maps(torch.tanh(self.last(maps)), self.seeds)
+
+
+class Critic(nn.Module):
+    """Images (S, m, channels, size, size) -> scores (S, m); ``norm`` says whether hidden layers are normalised."""
+
+    def __init__(self, seeds: int, width: int, shape: tuple[int, ...], norm: CriticNorm) -> None:
+        super().__init__()
+        self.seeds, depth = seeds, levels(shape[1])
+        channels = [shape[0], *(width << level for level in range(depth))]
+        self.downs = nn.ModuleList(
+            Conv2d(seeds, channels[level], channels[level + 1], bias=norm == "none" or level == 0)
+            for level in range(depth)
+        )
+        # The first layer goes without normalisation, as in the paper.
+        self.norms = nn.ModuleList(
+            nn.Identity() if norm == "none" or level == 0 else BatchNorm(seeds, channels[level + 1])
+            for level in range(depth)
+        )
+        self.score = Linear(seeds, channels[-1] * (shape[1] >> depth) ** 2, 1)
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the last hidden layer, (S, m, features)."""
+        maps = to_maps(x)
+        for down, norm in zip(self.downs, self.norms, strict=True):
+            maps = F.leaky_relu(norm(down(maps)), 0.2)
+        return from_maps(maps, self.seeds).flatten(2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.score(self.features(x)).squeeze(-1)

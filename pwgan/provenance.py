@@ -1,0 +1,90 @@
+"""Which code made a file: the modules that a stage imports, followed through the package.
+
+The rules of the workflow and the checkpoints both use ``closure``: the results of a stage depend on all that it
+imports, at the top of a module or inside a function.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+"""The folder that holds the package."""
+REGISTRIES = ("pwgan.batches", "pwgan.data", "pwgan.methods", "pwgan.networks")
+"""Packages that find their members by name; which member a job uses is among its parameters, and named beside it."""
+EXEMPT = {
+    "pwgan": "the version and the public names",
+    "pwgan.cells": "reads the parameters of a job; the parameters themselves are tracked",
+    "pwgan.errors": "an exception class",
+    "pwgan.lazy": "imports torch on first use",
+    "pwgan.options": "checks parameters",
+    "pwgan.provenance": "lists files",
+    **dict.fromkeys(REGISTRIES, "finds members by name"),
+}
+"""Modules whose own lines change no result, and why. Their imports are followed all the same."""
+
+
+@cache
+def closure(*modules: str) -> list[str]:
+    """Return the files that run when the modules do, less those of ``EXEMPT``, as sorted paths relative to ``ROOT``.
+
+    Raises ValueError for a module that is not in the package.
+    """
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += _imports(module)
+    return sorted(_file(module).relative_to(ROOT).as_posix() for module in found - EXEMPT.keys())
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Return the modules of the package that a module imports, and the packages that it lies in."""
+    tree = ast.parse(_file(module).read_text(encoding="utf-8"))
+    parents = [module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1)]
+    return (*parents, *(name for node in _running(tree) for name in _named(node)))
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all nodes but those that only a type checker reads."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            for other in node.orelse:
+                yield other
+                yield from _running(other)
+            continue
+        yield node
+        yield from _running(node)
+
+
+def _named(node: ast.AST) -> Iterator[str]:
+    """Yield the modules of the package that an import statement names."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names if _of_package(alias.name))
+    elif isinstance(node, ast.ImportFrom) and node.module and _of_package(node.module):
+        for alias in node.names:
+            member = f"{node.module}.{alias.name}"
+            yield member if _path(member) else node.module
+
+
+def _of_package(name: str) -> bool:
+    return name.partition(".")[0] == "pwgan"
+
+
+def _file(module: str) -> Path:
+    path = _path(module) if _of_package(module) else None
+    if path is None:
+        raise ValueError(f"{module!r} is not a module of the package")
+    return path
+
+
+def _path(module: str) -> Path | None:
+    """Return the file of a module or package; None where there is neither."""
+    place = ROOT.joinpath(*module.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)

@@ -1,0 +1,1 @@
+"""The engines that solve assignment problems; ``pwgan.transport`` chooses among them."""

@@ -1,0 +1,397 @@
+"""Compiled kernels of the auction: lists of candidates, renewed from the screen, and the bids on them.
+
+``first``, ``size`` (n,): row i's candidates stand at first[i]..first[i]+size[i]-1 of the pools ``columns`` and
+``costs`` (exact, float64; inf where there is none). ``outside`` (n,): a lower bound t_i on the key c_ij - v_j of every
+column that is not in row i's list; v only ever falls, so it stays one. ``behind`` (n,): the same for all but the
+first FRONT entries. ``price`` (n,): the column potentials v; ``rounded`` (n,): v - reference in float32, rounded up.
+``partner`` (n,) of a row and ``owner`` (n,) of a column: the matching, -1 where free. ``paid`` (n,): cost of a row's
+pair. ``codes``, ``low``, ``step``: the screen, see ``encoding``.
+
+All are in one file because numba's cache looks only at the file of the kernel it loads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from pwgan.transport.solvers.vector import maximum, minimum
+
+FRONT = 8
+# Share of epsilon by which a row's best may lie below its list before the row is scanned.
+SLACK = 0.5
+# Comparisons of numbers that are never NaN, in any order: lets the compiler use vector minima and maxima. Sums of the
+# screening may not be reassociated, since its error bound counts roundings, not their order; those of exact costs may.
+ORDERED = {"nnan", "nsz", "contract"}
+ANY_ORDER = {"reassoc", "contract", "nsz"}
+
+
+@njit(nogil=True, cache=True, fastmath=ORDERED)
+def _chunk_minima(codes, step, price, minima):
+    """Least screened key of the columns c, c + len(minima), c + 2 len(minima), ...: strided, so that it vectorises."""
+    chunks = len(minima)
+    head = codes[:chunks]
+    for c in range(chunks):
+        minima[c] = step * np.float32(head[c]) - price[c]
+    for start in range(chunks, len(codes), chunks):
+        part = codes[start : start + chunks]
+        its_price = price[start : start + chunks]
+        for c in range(len(part)):
+            f = step * np.float32(part[c]) - its_price[c]
+            minima[c] = f if f < minima[c] else minima[c]
+
+
+@njit(nogil=True, cache=True, fastmath=ORDERED)
+def _count(values, size, limit):
+    m = 0
+    for e in range(size):
+        m += values[e] <= limit
+    return m
+
+
+@njit(nogil=True, cache=True)
+def _cut(values, size, least, most):
+    """Find a value that between ``least`` and ``most`` entries do not exceed; -inf where ties leave none.
+
+    Bisection with counting: vectorises, where a quickselect mispredicts every other branch.
+    """
+    low = minimum(values, size)
+    high = maximum(values, size)
+    if size <= most:
+        return high
+    share = (least + most) / (2 * size)
+    for _ in range(40):
+        middle = low + (high - low) * values.dtype.type(share)
+        share = 0.5
+        if middle <= low or middle >= high:
+            middle = low + (high - low) / 2
+            if middle <= low or middle >= high:
+                break
+        m = _count(values, size, middle)
+        if m > most:
+            high = middle
+        elif m < least:
+            low = middle
+        else:
+            return middle
+    return -values.dtype.type(np.inf)
+
+
+@njit(nogil=True, cache=True)
+def _kth(values, size, k):
+    """Return the k-th smallest entry, counted from 0; reorders them (Hoare's quickselect)."""
+    low = 0
+    high = size - 1
+    while low < high:
+        pivot = values[(low + high) >> 1]
+        i = low
+        j = high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    return values[k]
+
+
+@njit(nogil=True, cache=True)
+def _smallest(keys, index, size, k, scratch):
+    """Bring k of the smallest entries to the front; return how many (at most k) and a lower bound on those left out."""
+    if size <= k:
+        return size, keys.dtype.type(np.inf)
+    cut = _cut(keys, size, k - k // 8, k)
+    ties = size
+    if cut == -np.inf:
+        scratch[:size] = keys[:size]
+        cut = _kth(scratch, size, k)
+        ties = k
+        for e in range(size):
+            ties -= keys[e] < cut
+    m = 0
+    for e in range(size):
+        if keys[e] < cut or (keys[e] == cut and ties > 0):
+            ties -= keys[e] == cut
+            keys[m] = keys[e]
+            index[m] = index[e]
+            m += 1
+    return m, cut
+
+
+@njit(nogil=True, cache=True)
+def _screen(codes, step, price, k, window, turn, keys, index, scratch, minima):
+    """Collect about k columns of small screened key; return how many and a lower bound on the others' keys.
+
+    They are those of least key, unless more than k lie within ``window`` of the least: then any k of these will do, and
+    each row takes others, since rows that all list the same columns would have to be scanned again after a few bids.
+    """
+    n = len(codes)
+    chunks = len(minima)
+    _chunk_minima(codes, step, price, minima)
+    begin = (turn * 2654435761) % chunks
+    least = minimum(minima, chunks)
+    limit = least + np.float32(window)
+    crowded = chunks > k and _count(minima, chunks, limit) > k
+    if crowded:
+        rest = least
+    elif chunks > k:
+        limit = _cut(minima, chunks, (6 * k) // 10, (85 * k) // 100)
+        if limit == -np.inf:
+            scratch[:chunks] = minima
+            limit = _kth(scratch, chunks, k)
+        rest = limit
+    else:
+        limit = rest = np.float32(np.inf)
+    room = len(keys) - (n + chunks - 1) // chunks
+    m = 0
+    for e in range(chunks):
+        c = e + begin
+        if c >= chunks:
+            c -= chunks
+        if minima[c] <= limit:
+            for j in range(c, n, chunks):
+                f = step * np.float32(codes[j]) - price[j]
+                if f <= limit:
+                    keys[m] = f
+                    index[m] = j
+                    m += 1
+            if crowded and m >= k:
+                return k, rest
+            if m > room:
+                m, cut = _smallest(keys, index, m, k, scratch)
+                # What equals the cut may be listed or not: nothing beyond it may be any more.
+                limit = rest = cut
+    m, cut = _smallest(keys, index, m, k, scratch)
+    return m, min(rest, cut)
+
+
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+def _squared_distance(x, y):
+    total = 0.0
+    for e in range(len(x)):
+        difference = np.float64(x[e]) - np.float64(y[e])
+        total += difference * difference
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _exact(x, y, square):
+    c = _squared_distance(x, y)
+    return c if square else np.sqrt(c)
+
+
+@njit(nogil=True, cache=True)
+def _set_list(i, count, index, exact, outside_i, first, size, columns, costs, outside, behind):
+    start = first[i]
+    for e in range(size[i]):
+        if e < count:
+            columns[start + e] = index[e]
+            costs[start + e] = exact[e]
+        else:
+            columns[start + e] = 0
+            costs[start + e] = np.inf
+    outside[i] = outside_i
+    behind[i] = -np.inf
+
+
+@njit(nogil=True, cache=True)
+def _chunk_width(n, k):
+    """Columns of one chunk: about ten chunks for each candidate wanted."""
+    return min(max(n // (10 * k), 1), 16)
+
+
+@njit(nogil=True, cache=True)
+def scan(
+    rows, deep, slack, x, y, square, codes, low, step, rounded, price,
+    first, size, columns, costs, outside, behind, listed_at,
+):  # fmt: skip
+    """Renew the lists of some rows from the screen, with exact costs by direct differences in float64.
+
+    ``deep`` is how many candidates of the screen are priced for each one that is kept; 0 prices every column. Where the
+    least key found is not within ``slack`` of the least possible, the screen is too coarse for this row and more are
+    priced. listed_at (n,): -1 between calls. Returns for how many rows it was.
+    """
+    n = len(price)
+    coarse = 0
+    for a in range(len(rows)):
+        i = rows[a]
+        k = size[i]
+        level = deep
+        while True:
+            start = first[i]
+            wanted = min(n, k * level) if level > 0 else n
+            # An already listed column keeps its cost: pricing one reads all of its coordinates.
+            for e in range(start, start + k):
+                if costs[e] < np.inf:
+                    listed_at[columns[e]] = e
+            if wanted < n:
+                width = _chunk_width(n, wanted)
+                room = 6 * wanted + width
+                keys = np.empty(room, np.float32)
+                index = np.empty(room, np.int32)
+                minima = np.empty((n + width - 1) // width, np.float32)
+                scratch = np.empty(max(room, len(minima)), np.float32)
+                window = slack if level == 1 else 0.0
+                m, bound = _screen(codes[i], step[i], rounded, wanted, window, i, keys, index, scratch, minima)
+                # The roundings of step code - price: those of the price are in ``rounded``, these are of the code.
+                rest = low[i] + np.float64(bound) - 4.8e-7 * 65535.0 * step[i]
+            else:
+                m = n
+                rest = np.inf
+                index = np.empty(n, np.int32)
+                for e in range(n):
+                    index[e] = (e + i) % n
+            exact = np.empty(m)
+            least = np.inf
+            for e in range(m):
+                at = listed_at[index[e]]
+                exact[e] = costs[at] if at >= 0 else _exact(x[i], y[index[e]], square)
+                least = min(least, exact[e] - price[index[e]])
+            for e in range(start, start + k):
+                listed_at[columns[e]] = -1
+            if least <= rest + slack or wanted == n:
+                break
+            coarse += 1
+            level = 8 * level if wanted * 64 <= n and level == 1 else 0
+        if m > k:
+            order = np.arange(m)
+            key = np.empty(m)
+            for e in range(m):
+                key[e] = exact[e] - price[index[e]]
+            count, cut = _smallest(key, order, m, k, np.empty(m))
+            rest = min(rest, cut)
+            index = index[order[:count]]
+            exact = exact[order[:count]]
+            m = count
+        _set_list(i, m, index, exact, rest, first, size, columns, costs, outside, behind)
+    return coarse
+
+
+@njit(nogil=True, cache=True)
+def set_lists(rows, index, exact, bound, first, size, columns, costs, outside, behind):
+    """Take over lists that another device made: index, exact (rows, k), bound (rows,)."""
+    for a in range(len(rows)):
+        _set_list(rows[a], index.shape[1], index[a], exact[a], bound[a], first, size, columns, costs, outside, behind)
+
+
+@njit(nogil=True, cache=True)
+def _screened_price(price, reference):
+    """Price in float32, so far up that a key computed with it in float32 is none too large."""
+    change = price - reference
+    return np.float32(change + abs(change) * 4.8e-7)
+
+
+@njit(nogil=True, cache=True)
+def round_up(price, reference, rounded):
+    """Write prices as the screen's keys take them."""
+    for j in range(len(price)):
+        rounded[j] = _screened_price(price[j], reference[j])
+
+
+@njit(nogil=True, cache=True)
+def _bring_to_front(i, first, size, columns, costs, outside, behind, price, keys):
+    """Put row i's FRONT least keys first, and bound those behind them."""
+    start = first[i]
+    k = size[i]
+    for e in range(k):
+        keys[e] = costs[start + e] - price[columns[start + e]]
+    front = min(FRONT, k)
+    for a in range(front):
+        b = a
+        for e in range(a + 1, k):
+            if keys[e] < keys[b]:
+                b = e
+        if b != a:
+            keys[a], keys[b] = keys[b], keys[a]
+            p, q = start + a, start + b
+            columns[p], columns[q] = columns[q], columns[p]
+            costs[p], costs[q] = costs[q], costs[p]
+    least = outside[i]
+    for e in range(front, k):
+        least = min(least, keys[e])
+    behind[i] = least
+
+
+@njit(nogil=True, cache=True)
+def auction(
+    epsilon, budget, inline, stack, free, waiting, counts, reference,
+    x, y, square, codes, low, step, rounded, price,
+    first, size, columns, costs, outside, behind, listed_at, partner, owner, paid,
+):  # fmt: skip
+    """Let free rows bid (Gauss-Seidel, last in first out) until none is left, or ``budget`` bids are spent.
+
+    A bid takes the column of least key b1, and lowers its price so that its key becomes b2 + epsilon, b2 the second
+    least: every pair stays within 2 epsilon of its row's best. A row whose best may lie more than epsilon / 2 below
+    its list waits for a scan: here, where no more than ``inline`` wait, or by the caller. ``stack``: the free rows,
+    ``free`` of them. counts: bids, scans, rows passed by paths, rows for which the screen was too coarse. Returns the
+    numbers of free and of waiting rows. Source: Bertsekas 1988.
+    """
+    keys = np.empty(max(size.max(), FRONT))
+    slack = epsilon * SLACK
+    n_waiting = 0
+    bids = 0
+    while bids < budget and free + n_waiting > 0:
+        if free == 0:
+            if n_waiting > inline:
+                break
+            counts[3] += scan(
+                waiting[:n_waiting], 1, slack, x, y, square, codes, low, step, rounded, price,
+                first, size, columns, costs, outside, behind, listed_at,
+            )  # fmt: skip
+            for a in range(n_waiting):
+                stack[free] = waiting[a]
+                free += 1
+            counts[1] += n_waiting
+            n_waiting = 0
+        free -= 1
+        i = stack[free]
+        start = first[i]
+        front = min(FRONT, size[i])
+        best = second = np.inf
+        chosen = -1
+        for attempt in range(2):
+            best = second = np.inf
+            for e in range(start, start + front):
+                key = costs[e] - price[columns[e]]
+                if key < best:
+                    second = best
+                    best = key
+                    chosen = e
+                elif key < second:
+                    second = key
+            if second <= behind[i]:
+                break
+            if attempt == 0:
+                _bring_to_front(i, first, size, columns, costs, outside, behind, price, keys)
+        if second > behind[i]:
+            if best > outside[i] + slack:
+                waiting[n_waiting] = i
+                n_waiting += 1
+                continue
+            second = max(behind[i], best)
+        elif second == np.inf:
+            # There is one column only.
+            second = best
+        bids += 1
+        j = columns[chosen]
+        price[j] = costs[chosen] - second - epsilon
+        rounded[j] = _screened_price(price[j], reference[j])
+        previous = owner[j]
+        owner[j] = i
+        partner[i] = j
+        paid[i] = costs[chosen]
+        if previous >= 0:
+            partner[previous] = -1
+            stack[free] = previous
+            free += 1
+    counts[0] += bids
+    return free, n_waiting

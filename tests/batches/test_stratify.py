@@ -1,0 +1,101 @@
+"""Strata: sizes, what makes them, and the bias that they leave."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pwgan.batches import batches
+from pwgan.batches.stratify import bounds, stratify
+from pwgan.data.mixtures import Grid25, Ring8
+from pwgan.transport.minibatch import minibatch_wasserstein
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@given(st.integers(1, 40), st.data())
+def test_strata_part_the_points_evenly(n, data):
+    m, d = data.draw(st.integers(1, n)), data.draw(st.sampled_from([1, 2, 3]))
+    order = stratify(normal(2, n, d), m)
+    assert order.dtype == torch.int64 and order.sort(-1).values.tolist() == [list(range(n))] * 2
+    sizes = np.diff(bounds(n, m))
+    assert len(sizes) == m and set(sizes) <= {n // m, -(-n // m)} and sizes.sum() == n
+
+
+@pytest.mark.parametrize("m", [2, 3, 8, 12])
+def test_strata_of_a_line_are_its_quantiles(m):
+    line = normal(1, 24, 1)
+    found = line[0, stratify(line, m)[0], 0].reshape(m, -1)
+    # The sign of an axis is free, so that halves may lie either way round; strata are what they are.
+    expected = line[0, :, 0].sort().values.reshape(m, -1)
+    found = found.sort(-1).values
+    assert torch.equal(found[found[:, 0].argsort()], expected)
+
+
+def test_the_cut_is_across_the_principal_axis():
+    """Along the diagonal, no coordinate tells the halves apart."""
+    x = normal(200, 2) * torch.tensor([5.0, 0.5])
+    turned = x @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]], dtype=torch.float64) / 2**0.5
+    low, high = stratify(turned, 2).view(2, 100)
+    along = x[:, 0]
+    separated = (along[low].max() < along[high].min() + 0.5) or (along[high].max() < along[low].min() + 0.5)
+    assert separated
+
+
+def test_each_set_has_its_own_strata_whoever_is_beside_it():
+    many = normal(4, 50, 3)
+    together = stratify(many, 8)
+    for s in range(4):
+        assert torch.equal(stratify(many[s], 8), together[s])
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_scale_does_not_matter(scale):
+    x = normal(64, 3).float()
+    assert torch.equal(stratify(x * scale, 8), stratify(x, 8))
+
+
+def test_equal_points_are_parted_too():
+    assert stratify(torch.ones(10, 2), 4).sort().values.tolist() == list(range(10))
+
+
+def test_images_as_bytes_and_as_floats_have_the_same_strata():
+    images = torch.randint(0, 256, (300, 192), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    assert torch.equal(stratify(images, 16), stratify(images.float(), 16))
+
+
+def test_strata_in_many_dimensions_keep_clusters_apart():
+    """Sixteen clusters in 500 dimensions: a random projection has to leave them where they are."""
+    centres = 3 * normal(16, 500, seed=1)
+    label = torch.arange(16).repeat(20)
+    order = stratify(centres[label] + 0.1 * normal(320, 500), 16)
+    assert all(len(set(row)) == 1 for row in label[order].view(16, 20).tolist())
+
+
+@pytest.mark.parametrize("m", [0, 11])
+def test_no_more_strata_than_points(m):
+    with pytest.raises(ValueError, match=f"1 to 10 strata, given {m}"):
+        stratify(normal(10, 2), m)
+
+
+@pytest.mark.parametrize(("law", "times"), [(Ring8, 8), (Grid25, 3.5)])
+def test_stratified_batches_have_a_fraction_of_the_bias(law, times):
+    n, m, draws = 1024, 64, 6
+    modes, weights = law.mixture()
+    rng = np.random.default_rng(0)
+    x, y = (
+        torch.from_numpy(
+            modes[rng.choice(len(modes), (draws, n), p=weights)] + law.sigma * rng.standard_normal((draws, n, 2))
+        )
+        for _ in range(2)
+    )
+    whole = torch.arange(n).expand(draws, 1, n)
+    exact = minibatch_wasserstein(x, y, whole, whole).value
+    bias = {}
+    for name in ("random", "stratified"):
+        sides = (batches(name, z, m, [(side, seed) for seed in range(draws)]) for side, z in (("x", x), ("y", y)))
+        bias[name] = float((minibatch_wasserstein(x, y, *sides).value - exact).mean())
+    assert bias["random"] / bias["stratified"] > times

@@ -1,0 +1,264 @@
+"""All measures of a block: which there are, of how many samples, and what stands where a seed diverged."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from pwgan.measures.transport import bias_ladder
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+
+from pwgan.batches import random_order
+from pwgan.cells import Measures
+from pwgan.data import Split
+from pwgan.data.store import read_data, write_data
+from pwgan.measures.classifier import Classifier, save_classifier
+from pwgan.measures.measuring import Block, generated, real
+from pwgan.networks.layers.seeds import initialise
+from pwgan.networks.mlp import MLP
+from pwgan.training.run import generate, latent_samples
+
+MEASURES = Measures(ewd_points=32, mode_samples=50, feature_samples=40, bias_points=20, bias_partitions=1)
+COVERAGE = ["modes", "high-quality", "kl", "std-ratio"]
+FEATURES = ["fd", "kid", "precision", "recall"]
+NEAR = ["nn_train", "nn_heldout", "nn_ratio", "copies", "data_copying", "one_nn_accuracy"]
+PLANE = [*NEAR, "precision", "recall", "interpolation_ratio", "interpolation_middle", "interpolation_between"]
+PIXELS = [*NEAR, "interpolation_ratio", "interpolation_middle"]
+
+
+@pytest.fixture
+def points(ring8):
+    return read_data(ring8)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Store 80 training and 40 held-out images of 8x8 pixels, of three classes told apart by brightness."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 3
+    pixels = (0.6 * (labels - 1)[:, None, None, None] + rng.uniform(-0.3, 0.3, (120, 1, 8, 8))).astype(np.float32)
+    path = tmp_path_factory.mktemp("data") / "images.safetensors"
+    write_data(path, Split(pixels[:80], pixels[80:], labels[:80], labels[80:]), {"name": "images"})
+    return read_data(path)
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    """Store a classifier of three classes with random weights: what it says is as good as any for counting."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = Classifier(1, 3)
+    path = tmp_path_factory.mktemp("classifier") / "images-classifier.safetensors"
+    save_classifier(path, model, {"accuracy": 0.3})
+    return path
+
+
+def network(seeds, shape=(2,)):
+    made, _ = MLP(width=8, depth=2, latent_dim=3).build(seeds, shape, "none")
+    initialise(made, seeds, "generator")
+    return made.eval()
+
+
+def measured(subject, data, measures=MEASURES, features="none", classifier=None):
+    block = Block(subject, data, measures, features, classifier, torch.device("cpu"))
+    block.run()
+    return pd.DataFrame(block.values), pd.DataFrame(block.bias_rows), block
+
+
+def of(values, measure):
+    return values.loc[values["measure"] == measure, "value"]
+
+
+def value_of(values, measure, seed):
+    return values.loc[(values["measure"] == measure) & (values["seed"] == seed), "value"].item()
+
+
+def sound(*seeds):
+    return torch.tensor(seeds)
+
+
+def test_real_samples_are_measured_as_random_subsets_of_the_training_set(points):
+    values, bias, _ = measured(real(points, 3), points)
+    names = ["ewd@32", *(f"{name}@50" for name in COVERAGE), *(f"{name}@32" for name in PLANE)]
+    assert values["measure"].unique().tolist() == names
+    assert values.groupby("measure")["seed"].agg(list).map([0, 1, 2].__eq__).all()
+    held = points.heldout[:32].astype(float)
+    for seed in range(3):
+        chosen = random_order(256, "reference", seed)[:32].numpy()
+        costs = cdist(held, points.train[chosen].astype(float))
+        assert value_of(values, "ewd@32", seed) == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-6)
+    assert of(values, "ewd@32").nunique() == 3
+    assert (of(values, "modes@50") == 8).all()
+    assert of(values, "high-quality@50").between(0.85, 1).all()
+    assert bias["eval_batch"].tolist() == [m for m in (4, 8, 16) for _ in range(3)]
+    assert (bias["n"] == 16).all() and bias["cosine_mean"].isna().all() and bias["bound"].notna().all()
+
+
+def test_a_generator_is_measured_on_fresh_latents(points):
+    seeds = range(2, 4)
+    made = network(seeds)
+    values, bias, _ = measured(generated(made, seeds, 3, sound(True, True)), points)
+    fake = generate(made, latent_samples(seeds, "measured", 32, 3)).double().numpy()
+    for own, seed in zip(fake, seeds, strict=True):
+        costs = cdist(points.heldout[:32].astype(float), own)
+        assert value_of(values, "ewd@32", seed) == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-6)
+        far = np.linalg.norm(own[:, None] - points.modes, axis=-1).min(1)
+        assert (far > 0.03).all()  # an untrained generator is nowhere near: that is what the coverage has to say
+        assert value_of(values, "modes@50", seed) == 0
+    latent = latent_samples(seeds, "pool", 16, 3)
+    held = points.heldout_tensor(torch.arange(16))
+    for _, m, report in bias_ladder(held, latent, made, seeds, sound(True, True), 1):
+        rows = bias[bias["eval_batch"] == m]
+        assert rows["seed"].tolist() == [2, 3] and (rows["sampler"] == "random").all()
+        for name, expected in report.items():
+            np.testing.assert_allclose(rows[name], expected)
+
+
+def test_every_name_states_how_many_samples_it_took(points, images, classifier):
+    many = Measures()
+    values, bias, _ = measured(real(points, 1), points, many)
+    # 64 are held out; 256 are there to train on, and no reference can have more.
+    expected = {"ewd@64", *(f"{name}@256" for name in COVERAGE), *(f"{name}@32" for name in PLANE)}
+    assert set(values["measure"]) == expected
+    assert (bias["n"] == 64).all()
+    values, bias, _ = measured(generated(network(range(1)), range(1), 3, sound(True)), points, many)
+    # Nor is a generator asked for more, so that both counts are one.
+    assert set(values["measure"]) == expected
+    made = generated(network(range(1), (1, 8, 8)), range(1), 3, sound(True))
+    values, bias, _ = measured(made, images, many, "classifier", classifier)
+    counted = {"modes-classifier@80", "kl-classifier@80", *(f"{name}-classifier@40" for name in FEATURES)}
+    near = {*(f"{name}@20" for name in PIXELS), *(f"{name}-classifier@20" for name in NEAR)}
+    assert set(values["measure"]) == {"ewd@40", *counted, *near}
+    assert (bias["n"] == 32).all()
+
+
+def test_the_points_of_the_training_curves_are_measured_too(points):
+    block = Block(real(points, 2), points, MEASURES, "none", None, torch.device("cpu"))
+    block.ewd_at(20, "ewd-history")
+    assert [row["measure"] for row in block.values] == ["ewd-history@20"] * 2
+
+
+def test_without_features_or_labels_there_is_less_to_say(images, classifier):
+    only, _, _ = measured(real(images, 2), images)
+    near = {f"{name}@20" for name in PIXELS}
+    assert set(only["measure"]) == {"ewd@32", *near}
+    counted, _, _ = measured(real(images, 2), images, classifier=classifier)
+    assert set(counted["measure"]) == {"ewd@32", "modes-classifier@50", "kl-classifier@50", *near}
+
+
+def test_classifier_and_features_are_those_of_the_file(images, classifier):
+    values, _, block = measured(real(images, 2), images, features="classifier", classifier=classifier)
+    for seed in range(2):
+        own = images.train_tensor(random_order(80, "reference", seed)[:50])
+        labels = block.classifier.predict(own).unique()
+        found = value_of(values, "modes-classifier@50", seed)
+        assert found == len(labels)
+    assert (of(values, "fd-classifier@40") > 0).all()
+    for name in ("precision", "recall"):
+        assert of(values, f"{name}-classifier@40").between(0.3, 1).all()
+
+
+def test_pictures_are_cut_to_the_range_of_a_picture(images, classifier):
+    wild = network(range(1), (1, 8, 8))
+    with torch.no_grad():
+        wild.layers[-1].bias += torch.linspace(-3, 3, 64)
+    subject = generated(wild, range(1), 3, sound(True))
+    values, _, _ = measured(subject, images, features="classifier", classifier=classifier)
+    assert values["value"].notna().all()
+    (cut,) = generate(wild, latent_samples(range(1), "measured", 32, 3)).flatten(2).double().numpy().clip(-1, 1)
+    costs = cdist(images.heldout[:32].reshape(32, -1).astype(float), cut)
+    assert value_of(values, "ewd@32", 0) == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("alive", [[True, False, True], [False, True, True], [False, False, False]])
+@pytest.mark.parametrize("kind", ["points", "images"])
+def test_a_diverged_seed_has_every_measure_and_changes_no_other(points, images, classifier, kind, alive):
+    shape, seeds = ((2,), range(3)) if kind == "points" else ((1, 8, 8), range(3))
+    data, options = (points, {}) if kind == "points" else (images, {"features": "classifier", "classifier": classifier})
+    made = network(seeds, shape)
+    whole, whole_bias, _ = measured(generated(made, seeds, 3, sound(True, True, True)), data, **options)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter[~torch.tensor(alive)] = torch.nan
+    values, bias, block = measured(generated(made, seeds, 3, sound(*alive)), data, **options)
+    for frame, before, keys in ((values, whole, ["seed", "measure"]), (bias, whole_bias, ["seed", "sampler", "n"])):
+        assert list(frame.columns) == list(before.columns)
+        pd.testing.assert_frame_equal(frame[keys], before[keys])
+        lost = ~frame["seed"].map(dict(enumerate(alive)))
+        quantities = [name for name in frame if name not in (*keys, "eval_batch")]
+        assert frame.loc[lost, quantities].isna().all(axis=None)
+        pd.testing.assert_frame_equal(frame[~lost], before[~lost])
+    paths = pd.DataFrame(block.interpolation_rows)
+    assert paths["nn_ratio"].isna().tolist() == [not alive[seed] for seed in paths["seed"]]
+    assert block.strips.flatten(1).isfinite().all(1).tolist() == alive
+
+
+def test_the_floor_of_neighbours_is_held_out_samples_against_other_held_out_ones(points):
+    values, _, _ = measured(real(points, 8), points)
+    train, heldout = points.train.astype(float), points.heldout.astype(float)
+    for seed in range(8):
+        order = random_order(64, "neighbours", seed).numpy()
+        own, other = (cdist(heldout[part], train).min(1) for part in (order[:32], order[32:]))
+        assert value_of(values, "nn_ratio@32", seed) == pytest.approx(np.median(own) / np.median(other))
+        assert value_of(values, "copies@32", seed) == pytest.approx((own < np.quantile(other, 0.01)).mean())
+    assert of(values, "one_nn_accuracy@32").mean() == pytest.approx(0.5, abs=0.2)
+
+
+def test_a_generator_is_held_against_the_whole_training_set(points):
+    seeds = range(2, 4)
+    made = network(seeds)
+    values, _, _ = measured(generated(made, seeds, 3, sound(True, True)), points)
+    fake = generate(made, latent_samples(seeds, "measured", 32, 3)).double().numpy()
+    train, heldout = points.train.astype(float), points.heldout.astype(float)[:32]
+    for own, seed in zip(fake, seeds, strict=True):
+        ratio = np.median(cdist(own, train).min(1)) / np.median(cdist(heldout, train).min(1))
+        assert value_of(values, "nn_ratio@32", seed) == pytest.approx(ratio, rel=1e-6)
+        assert value_of(values, "nn_train@32", seed) == pytest.approx(
+            np.median(cdist(own, train[:32]).min(1)), rel=1e-6
+        )
+        assert value_of(values, "nn_heldout@32", seed) == pytest.approx(np.median(cdist(own, heldout).min(1)), rel=1e-6)
+
+
+def test_paths_are_those_of_the_generator_and_blends_of_held_out_samples(points, images):
+    seeds = range(2, 4)
+    made = network(seeds)
+    _, _, block = measured(generated(made, seeds, 3, sound(True, True)), points)
+    latent = latent_samples(seeds, "interpolation", 64, 3)
+    middle = generate(made, (latent[:, :32] + latent[:, 32:]) / 2**0.5)
+    torch.testing.assert_close(block.strips[:, :, 4], middle[:, :4])
+    rows = pd.DataFrame(block.interpolation_rows)
+    assert len(rows) == 2 * 32 * 9 and not rows.duplicated(["seed", "path", "t"]).any()
+    expected = cdist(middle[1].double(), points.train.astype(float)).min(1)
+    np.testing.assert_allclose(rows.loc[(rows["seed"] == 3) & (rows["t"] == 0.5), "nn_train"], expected, rtol=1e-6)
+    _, _, block = measured(real(images, 2), images)
+    order = random_order(40, "paths", 1)
+    ends = images.heldout_tensor(order[:4]), images.heldout_tensor(order[20:24])
+    assert block.strips.shape == (2, 4, 9, 1, 8, 8)
+    torch.testing.assert_close(block.strips[1, :, 4], (ends[0] + ends[1]) / 2)
+
+
+def test_what_is_written_is_what_was_measured(points, tmp_path):
+    values, bias, block = measured(real(points, 2), points)
+    labels = {"dataset": "ring8", "method": "data", "batch_size": None}
+    block.write(tmp_path / "new", labels)
+    tables = {"measures": values, "bias": bias, "interpolation": pd.DataFrame(block.interpolation_rows)}
+    files = {*(f"{name}.parquet" for name in tables), "interpolation.npy", "measures.json"}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == files
+    np.testing.assert_array_equal(np.load(tmp_path / "new/interpolation.npy"), block.strips)
+    for name, expected in tables.items():
+        frame = pd.read_parquet(tmp_path / "new" / f"{name}.parquet")
+        assert list(frame.columns) == [*labels, *expected.columns]
+        pd.testing.assert_frame_equal(frame[expected.columns], expected)
+        assert (frame["method"] == "data").all() and frame["batch_size"].isna().all()
+    told = json.loads((tmp_path / "new" / "measures.json").read_text())
+    assert told["device"] == "cpu" and set(told["costs"]) <= {
+        "ewd",
+        "coverage",
+        "features",
+        "neighbours",
+        "interpolation",
+        "bias",
+    }
+    assert all(set(cost) == {"seconds", "peak_memory_mb"} for cost in told["costs"].values())
