@@ -85,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
         "--cells", required=True, nargs="+", type=Path, help="folders of measured blocks and references"
     )
 
+    aggregate.add_argument("--signals", nargs="*", type=Path, default=[], help="signal.parquet of blocks that have one")
+
     for name, help in (("tables", "Write the tables of a study."), ("figures", "Draw the figures of a study.")):
         command = verb(name, help)
         command.add_argument("--results", type=Path, required=True, help="results/{study}")

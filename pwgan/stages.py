@@ -87,7 +87,7 @@ def aggregate(options: Namespace) -> None:
     """Join all results."""
     from pwgan.report.aggregate import write_aggregates
 
-    write_aggregates(options.cells, options.data, options.output)
+    write_aggregates(options.cells, options.data, options.signals, options.output)
 
 
 def tables(options: Namespace) -> None:

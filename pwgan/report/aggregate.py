@@ -19,11 +19,12 @@ CLASSIFIER = "-classifier"  # what the file of a data set's classifier has behin
 Rows = list[dict[str, Any]]
 
 
-def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -> None:
+def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Iterable[Path], out: Path) -> None:
     """Write every frame of ``frames.COLUMNS`` as parquet into ``out``.
 
     ``folders`` are those of blocks and of references; one without run.json is that of a reference, the real samples.
-    ``data`` are stored data sets and classifiers. The frame ``runs`` names the folder of each block relative to ``out``.
+    ``data`` are stored data sets and classifiers, ``signals`` the files of blocks whose generators were held fixed under
+    trained critics. The frame ``runs`` names the folder of each block relative to ``out``.
     """
     folders = list(folders)
     blocks = [folder for folder in folders if (folder / "run.json").exists()]
@@ -34,7 +35,6 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], out: Path) -
     for name in ("history", "ranking"):
         frames[name] = [_named(folder, name) for folder in blocks]
     frames["mode_steps"] = [pd.read_parquet(folder / "mode_steps.parquet") for folder in blocks]
-    signals = [folder / "signal.parquet" for folder in blocks if (folder / "signal.parquet").exists()]
     frames["signal"] = [pd.read_parquet(file) for file in signals] or [pd.DataFrame(columns=COLUMNS["signal"])]
     rows: dict[str, Rows] = {"runs": [], "costs": []}
     for folder in blocks:
