@@ -4,7 +4,7 @@
 #   snakemake --cores 8 --configfile workflow/studies/article.yaml
 #   snakemake --cores 8 figures                      the figures only, from whatever they need
 #   snakemake --cores 2 theory_figures               the article's theory: no study, no data set, two minutes
-#   snakemake --workflow-profile profiles/slurm   on a cluster
+#   snakemake --workflow-profile profiles/slurm      on a cluster
 #
 # Data flows one way: data -> train -> measure -> aggregate -> tables and figures.
 
@@ -42,6 +42,7 @@ localrules:
 
 
 rule all:
+    """All tables and figures of the study."""
     default_target: True
     input:
         rules.tables.output,

@@ -100,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     critics.add_argument("--output", type=Path, required=True, help="results/{study}/theory")
 
     drawn = verb("theory_figures", "Draw the tables of theory and critics, each beside its CSV.")
-    drawn.add_argument("--theory", type=Path, required=True, help="results/{study}/theory")
+    drawn.add_argument("--theory", type=Path, required=True, help="the folder of the tables")
+    drawn.add_argument("--output", type=Path, required=True)
 
     claims = verb("claims", "Judge the claims of the article on a study's results, each by its rule.")
     claims.add_argument("--results", type=Path, required=True, help="results/{study}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from pwgan.batches import SamplerName
+from pwgan.batches import SamplerName, samplers
 from pwgan.data import DataSet, datasets
 from pwgan.methods import Method, methods
 from pwgan.networks import AnyNetwork
@@ -41,6 +41,10 @@ class Measures(Options):
             raise ValueError(f"name each sampler once; nearest: {list(dict.fromkeys(given))}")
         return given
 
+    def modules(self) -> list[str]:
+        """Return the modules of the samplers, which measuring finds by name."""
+        return _modules(*(samplers()[name] for name in self.bias_samplers))
+
 
 class Training(Options):
     """Everything that one block of seeds is trained with, and nothing else: only a change here retrains it."""
@@ -73,11 +77,8 @@ class Training(Options):
 
     def modules(self) -> list[str]:
         """Return the modules of the method, the network and the sampler, which training finds by name."""
-        from pwgan.batches import samplers
-
         method = self.build_method()
-        classes = (*type(method).__mro__, *type(self.network).__mro__, samplers()[method.sampler])
-        return sorted({cls.__module__ for cls in classes if cls.__module__.startswith("pwgan.")})
+        return _modules(type(method), type(self.network), samplers()[method.sampler])
 
 
 class Block(Options):
@@ -92,6 +93,10 @@ class Block(Options):
         """Its place under results/{study}/."""
         t = self.training
         return f"{t.dataset}/{t.method}/m{t.batch_size}/seeds{t.first_seed}-{t.first_seed + t.seeds - 1}"
+
+    def modules(self) -> list[str]:
+        """Return the modules of the network and the samplers, which measuring finds by name."""
+        return sorted({*_modules(type(self.training.network)), *self.measures.modules()})
 
 
 class Reference(Options):
@@ -118,5 +123,10 @@ class DataCell(Options):
 
     def modules(self) -> list[str]:
         """Return the modules that define the data set."""
-        known = datasets()[self.source].__mro__
-        return sorted({cls.__module__ for cls in known if cls.__module__.startswith("pwgan.")})
+        return _modules(datasets()[self.source])
+
+
+def _modules(*classes: type) -> list[str]:
+    """Return the modules of the package that define some classes, those they inherit from included."""
+    every = {cls.__module__ for named in classes for cls in named.__mro__}
+    return sorted(module for module in every if module.startswith("pwgan."))

@@ -130,10 +130,10 @@ def critics(options: Namespace) -> None:
 
 def theory_figures(options: Namespace) -> None:
     """Draw the tables of theory and critics."""
-    from pwgan.report.theory_figures import write_theory_figures
+    from pwgan.theory.figures import write_theory_figures
 
     with _timed("theory figures"):
-        write_theory_figures(options.theory)
+        write_theory_figures(options.theory, options.output)
 
 
 def claims(options: Namespace) -> None:

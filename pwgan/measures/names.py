@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 EXTRACTORS = ("classifier", "inception")
+FRECHET = ("fd", "fid")
+"""Names of the Fréchet distance: ``fid`` in the features of Inception, which alone is called so, else ``fd``."""
 _FORM = re.compile(rf"(?P<measure>.+?)(?:-(?P<extractor>{'|'.join(EXTRACTORS)}))?@(?P<count>\d+)")
 
 

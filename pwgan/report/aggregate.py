@@ -23,8 +23,8 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
     """Write every frame of ``frames.COLUMNS`` as parquet into ``out``.
 
     ``folders`` are those of blocks and of references; one without run.json is that of a reference, the real samples.
-    ``data`` are stored data sets and classifiers, ``signals`` the files of blocks whose generators were held fixed under
-    trained critics. The frame ``runs`` names the folder of each block relative to ``out``.
+    ``data`` are stored data sets and classifiers, ``signals`` the signal.parquet of blocks that have
+    one. The frame ``runs`` names the folder of each block relative to ``out``.
     """
     folders = list(folders)
     blocks = [folder for folder in folders if (folder / "run.json").exists()]

@@ -1,1 +1,16 @@
-"""What the article says without training: tables from closed forms, exact matching and pairs of known distance."""
+"""The article's theory without training: tables from closed forms, exact matching and pairs of known distance."""
+
+TABLES = (
+    "bias",
+    "bias-ratios",
+    "bias-slopes",
+    "duality",
+    "game",
+    "game-checks",
+    "js",
+    "lines",
+    "picture",
+    "plans",
+    "recovery",
+)
+"""The tables that train no critic; ``critics`` is one more, which takes longer."""

@@ -39,7 +39,7 @@ log = logging.getLogger("pwgan")
 
 
 def write_theory(out: Path) -> None:
-    """Write every table of ``names.THEORY`` as {name}.csv into ``out``."""
+    """Write every table of ``pwgan.theory.TABLES`` as {name}.csv into ``out``."""
     for name, table in TABLES.items():
         started = time.perf_counter()
         write_csv(table(), out / f"{name}.csv")

@@ -8,8 +8,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
-from pwgan.measures import classifier
 from pwgan.data.store import to_float
+from pwgan.measures import classifier
 from pwgan.measures.classifier import Classifier, load_classifier, save_classifier, train_classifier
 
 

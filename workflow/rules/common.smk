@@ -5,28 +5,25 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from pwgan.data import datasets
-from pwgan.methods import AdversarialMethod, methods
-from pwgan.report.names import (
-    CLAIM_FIGURES,
-    CLAIM_FILES,
-    TABLES,
-    THEORY,
-    THEORY_FIGURES,
-    figure_names,
-)
+from pwgan.errors import Refused
+from pwgan.methods import AdversarialMethod
+from pwgan.provenance import closure
+from pwgan.report import FRAMES, plugins
+from pwgan.report.captions import question
+from pwgan.report.claims import FILES as CLAIM_FILES
 from pwgan.runtime import resolve_device
 from pwgan.study import parse_study
+from pwgan.theory import TABLES as THEORY
 
 try:
     STUDY = parse_study(config)
-except (ValueError, OSError) as error:
+except (Refused, OSError) as error:
     raise WorkflowError(f"The study is refused: {error}")
 
 RESULTS = f"results/{STUDY.study}"
 DEVICE = resolve_device(STUDY.device)
 # Relative, as all paths are: a study whose folder is moved, or seen under another name, stays up to date.
-PACKAGE = Path(os.path.relpath(workflow.basedir)) / "pwgan"
+BASE = Path(os.path.relpath(workflow.basedir))
 
 
 pathvars:
@@ -43,102 +40,41 @@ wildcard_constraints:
     seeds=r"\d+-\d+",
 
 
-def code(*patterns):
+def code(*modules):
     """Files of the package that a stage runs: a change in them, and in no others, makes it run again."""
-    return [str(path) for pattern in patterns for path in sorted(PACKAGE.glob(pattern))]
+    return [str(BASE / file) for file in closure(*modules)]
 
 
-def code_of(cls):
-    """Files that define a data set or a method, those it inherits from included."""
-    modules = {base.__module__ for base in cls.__mro__} - {"pwgan.options"}
-    files = [f"{m.replace('.', '/')}.py" for m in modules if m.startswith("pwgan.")]
-    return sorted(str(PACKAGE.parent / file) for file in files)
-
-
-TRAINING_CODE = code(
-    "runtime.py",
-    "training/*.py",
-    "networks/*.py",
-    "transport/cost.py",
-    "transport/assignment.py",
-    "transport/wasserstein.py",
-    "transport/dense.py",
-    "transport/exact.py",
-    "transport/auction.py",
-    "transport/encoding.py",
-    "transport/paths.py",
-    "transport/screen.py",
-    "transport/vector.py",
-    "transport/gpu_*.py",
-    "transport/samplers.py",
-    "transport/stratify.py",
-    "transport/dpp.py",
-    "data/store.py",
-)
-FIGURE_CODE = code(
-    "runtime.py",
-    "data/store.py",
-    "methods/wgan*.py",
-    *(
-        f"report/{name}.py"
-        for name in "figures panels curves critics forgetting samples generalisation interpolation style frames statistics tables names".split()
-    ),
-)
-MEASURING_CODE = code(
-    "stages.py",
-    "runtime.py",
-    "measures/*.py",
-    "transport/*.py",
-    "networks/*.py",
-    "training/run.py",
-    "training/samples.py",
-    "data/store.py",
-)
-
-
-THEORY_CODE = code(
-    "divergences.py",
-    "runtime.py",
-    "transport/*.py",
-    "data/funnels.py",
-    "data/mixtures.py",
-    "measures/transport.py",
-    "methods/base.py",
-    "methods/gan.py",
-    "networks/*.py",
-    "training/draws.py",
-    "training/optimisers.py",
-    "report/statistics.py",
-    "theory/*.py",
-)
-CRITIC_CODE = code(
-    "runtime.py",
-    "transport/*.py",
-    "data/funnels.py",
-    "methods/base.py",
-    "methods/wgan*.py",
-    "networks/__init__.py",
-    "networks/mlp.py",
-    "networks/seeds.py",
-    "training/draws.py",
-    "training/optimisers.py",
-    "theory/critics.py",
-    "theory/recovery.py",
-)
-
-
-def cell(wildcards):
-    return STUDY.cells[
+def block(wildcards):
+    return STUDY.blocks[
         "{w.dataset}/{w.method}/m{w.batch_size}/seeds{w.seeds}".format(w=wildcards)
     ]
 
 
-def method_code(wildcards):
-    return code_of(methods()[cell(wildcards).training.algorithm])
+def training_code(wildcards):
+    return code("pwgan.training.run", *block(wildcards).training.modules())
+
+
+def measuring_code(wildcards):
+    return code("pwgan.measures.measuring", *block(wildcards).modules())
+
+
+def reference_code(wildcards):
+    return code(
+        "pwgan.measures.measuring",
+        *STUDY.reference(wildcards.dataset).measures.modules(),
+    )
+
+
+def signal_code(wildcards):
+    modules = [name for critic in critics_of(wildcards) for name in critic.modules()]
+    return code(
+        "pwgan.measures.signal", *sorted({*modules, *block(wildcards).modules()})
+    )
 
 
 def data_code(wildcards):
-    return code_of(datasets()[STUDY.data_cells[wildcards.dataset].dataset])
+    return code("pwgan.data.store", *STUDY.data_cells[wildcards.dataset].modules())
 
 
 def data_sources(wildcards):
@@ -151,26 +87,31 @@ def data_spec(wildcards):
 
 
 def training(wildcards):
-    return cell(wildcards).training.model_dump_json()
+    return block(wildcards).training.model_dump_json()
 
 
 def measuring(wildcards):
-    return cell(wildcards).model_dump_json()
+    return block(wildcards).model_dump_json()
+
+
+def critics_of(wildcards):
+    """Trainings of the methods with a critic that go by their own name, on the same data, m and seeds as a block."""
+    place = {
+        name: getattr(block(wildcards).training, name)
+        for name in ["dataset", "batch_size", "first_seed"]
+    }
+    trainings = [other.training for other in STUDY.blocks.values()]
+    return [
+        other
+        for other in trainings
+        if other.method == other.algorithm
+        and isinstance(other.build_method(), AdversarialMethod)
+        and all(getattr(other, name) == value for name, value in place.items())
+    ]
 
 
 def critics(wildcards):
-    """Every method with a critic that goes by its own name, as the block is: same data, mini-batch size and seeds."""
-    own = cell(wildcards).training
-    return [
-        other.training.model_dump_json()
-        for other in STUDY.cells.values()
-        if other.training.method == other.training.algorithm
-        and issubclass(methods()[other.training.algorithm], AdversarialMethod)
-        and all(
-            getattr(other.training, name) == getattr(own, name)
-            for name in ["dataset", "batch_size", "first_seed"]
-        )
-    ]
+    return [critic.model_dump_json() for critic in critics_of(wildcards)]
 
 
 def reference(wildcards):
@@ -188,32 +129,31 @@ def classifier_option(wildcards):
     return f"--classifier {classifier(wildcards)}" if classifier(wildcards) else ""
 
 
+def reported(kind, stem, caption, **labels):
+    """Mark a file for the report, under the question that its caption answers."""
+    path = BASE / f"workflow/report/{caption}.rst"
+    return report(
+        f"{RESULTS}/{kind}/{stem}",
+        caption=str(path.resolve()),
+        category=question(path),
+        labels=labels,
+    )
+
+
 DATA_FILES = [
     f"{RESULTS}/data/{dataset}{suffix}.safetensors"
     for dataset in STUDY.datasets
     for suffix in ["", "-classifier"]
     if not suffix or STUDY.data_set(dataset).labelled
 ]
-FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.cells]
+FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.blocks]
 REFERENCES = [f"{RESULTS}/{dataset}/data" for dataset in STUDY.datasets]
-AGGREGATES = expand(
-    "<results>/{name}.parquet",
-    name=[
-        "measures",
-        "bias",
-        "history",
-        "ranking",
-        "mode_steps",
-        "interpolation",
-        "runs",
-        "costs",
-        "datasets",
-    ],
-)
-FIGURES = figure_names(STUDY.datasets)
-# The gradient under critics of each kind is measured on the generators of the plain GAN.
+AGGREGATES = [f"{RESULTS}/{name}.parquet" for name in FRAMES]
 SIGNALS = [
     f"{RESULTS}/{path}/signal.parquet"
-    for path, own in STUDY.cells.items()
-    if own.training.method == "gan"
+    for path, other in STUDY.blocks.items()
+    if other.training.method in STUDY.signal
 ]
+FIGURES = plugins.figure_names(STUDY.datasets)
+TABLES = plugins.names("tables")
+THEORY_FIGURES = plugins.names("theory")

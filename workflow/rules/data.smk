@@ -7,9 +7,9 @@
 
 
 rule data:
+    """Load or draw a data set, split it into training and held-out samples, and store it as one file."""
     input:
         code=data_code,
-        store=code("data/store.py", "data/files.py", "runtime.py"),
         sources=data_sources,
     output:
         "<results>/data/{dataset}.safetensors",
@@ -26,9 +26,10 @@ rule data:
 
 
 rule classifier:
+    """Train the classifier of a labelled data set by its fixed rule."""
     input:
         data=rules.data.output,
-        code=code("measures/classifier.py"),
+        code=code("pwgan.measures.classifier"),
     output:
         "<results>/data/{dataset}-classifier.safetensors",
     log:

@@ -7,10 +7,11 @@
 #         interpolation.parquet, interpolation.npy
 #                           distance to the training set along paths between latents, and the samples of a few paths
 #         measures.json     seconds and memory of each group of measures
-#         signal.parquet    the generator's gradient while critics are trained to their optimum (where asked for)
+#         signal.parquet    the generator's gradient while critics are trained to their optimum (where the study asks)
 
 
 rule measure:
+    """Measure the trained generators of one block."""
     input:
         run="<block>/run.json",
         left=expand(
@@ -21,7 +22,7 @@ rule measure:
         generator="<block>/generator.safetensors",
         data=rules.data.output,
         classifier=classifier,
-        code=MEASURING_CODE,
+        code=measuring_code,
     output:
         "<block>/measures.parquet",
         "<block>/bias.parquet",
@@ -40,19 +41,20 @@ rule measure:
         gpu=int(DEVICE == "cuda"),
         device=DEVICE,
     params:
-        cell=measuring,
+        block=measuring,
         folder=subpath(input.run, parent=True),
         classifier=classifier_option,
     shell:
-        "OMP_NUM_THREADS={threads} python -m pwgan measure {params.cell:q} --data {input.data:q} {params.classifier}"
-        " --device {resources.device} --input {params.folder:q} 2> {log:q}"
+        "OMP_NUM_THREADS={threads} python -m pwgan measure {params.block:q} --data {input.data:q} {params.classifier}"
+        " --device {resources.device} --output {params.folder:q} 2> {log:q}"
 
 
 rule reference:
+    """Measure real training samples as if they were generated: the floor of each measure."""
     input:
         data=rules.data.output,
         classifier=classifier,
-        code=MEASURING_CODE,
+        code=reference_code,
     output:
         "<results>/{dataset}/data/measures.parquet",
         "<results>/{dataset}/data/bias.parquet",
@@ -70,21 +72,21 @@ rule reference:
         gpu=int(DEVICE == "cuda"),
         device=DEVICE,
     params:
-        cell=reference,
+        reference=reference,
         folder=subpath(output[0], parent=True),
         classifier=classifier_option,
     shell:
-        "OMP_NUM_THREADS={threads} python -m pwgan reference {params.cell:q} --data {input.data:q} {params.classifier}"
+        "OMP_NUM_THREADS={threads} python -m pwgan reference {params.reference:q} --data {input.data:q} {params.classifier}"
         " --device {resources.device} --output {params.folder:q} 2> {log:q}"
 
 
-# Asked for by name: snakemake results/{study}/{dataset}/{method}/m{batch_size}/seeds{seeds}/signal.parquet
 rule signal:
+    """Train critics on a block's fixed generators; record the gradient they give (methods in `signal:` of the study)."""
     input:
         run="<block>/run.json",
         generator="<block>/generator.safetensors",
         data=rules.data.output,
-        code=TRAINING_CODE + code("measures/signal.py", "methods/*.py"),
+        code=signal_code,
     output:
         "<block>/signal.parquet",
     log:
@@ -98,9 +100,9 @@ rule signal:
         gpu=int(DEVICE == "cuda"),
         device=DEVICE,
     params:
-        cell=training,
+        block=training,
         critics=critics,
         folder=subpath(input.run, parent=True),
     shell:
-        "OMP_NUM_THREADS={threads} python -m pwgan signal {params.cell:q} --data {input.data:q}"
-        " --device {resources.device} --input {params.folder:q} --critics {params.critics:q} 2> {log:q}"
+        "OMP_NUM_THREADS={threads} python -m pwgan signal {params.block:q} --data {input.data:q}"
+        " --device {resources.device} --output {params.folder:q} --critics {params.critics:q} 2> {log:q}"

@@ -4,11 +4,13 @@
 # output: results/{study}/*.parquet             tidy frames of the whole study
 #         results/{study}/tables/*.{csv,md,html}
 #         results/{study}/figures/*.{csv,png}   each figure beside the numbers that it draws
-#         results/{study}/claims/*              verdicts and the page of them, with the figures that it alone needs
+#         results/{study}/claims/*              verdicts and the page of them
 
 
 rule aggregate:
+    """Join the results of all cells into tidy frames."""
     input:
+        SIGNALS,
         expand(
             "{folder}/{file}",
             folder=FOLDERS,
@@ -34,7 +36,7 @@ rule aggregate:
             ],
         ),
         data=DATA_FILES,
-        code=code("report/aggregate.py", "data/store.py", "runtime.py"),
+        code=code("pwgan.report.aggregate"),
     output:
         AGGREGATES,
     log:
@@ -45,26 +47,34 @@ rule aggregate:
         "../../envs/pwgan.yaml"
     params:
         folders=FOLDERS + REFERENCES,
+        signals=SIGNALS,
         results=subpath(output[0], parent=True),
     shell:
-        "python -m pwgan aggregate --output {params.results:q} --data {input.data:q} --cells {params.folders:q} 2> {log:q}"
+        "python -m pwgan aggregate --output {params.results:q} --data {input.data:q} --cells {params.folders:q}"
+        " --signals {params.signals:q} 2> {log:q}"
 
 
 rule figures:
+    """Draw every figure of the study, each beside the CSV that it is drawn from."""
     input:
         AGGREGATES,
         samples=expand("{folder}/samples.npy", folder=FOLDERS),
         strips=expand("{folder}/interpolation.npy", folder=FOLDERS + REFERENCES),
         data=expand("<results>/data/{dataset}.safetensors", dataset=STUDY.datasets),
-        code=FIGURE_CODE,
+        code=code("pwgan.report.figures", *plugins.modules("figures", "figures/each")),
     output:
         expand("<results>/figures/{name}.csv", name=FIGURES),
+        expand(
+            "<results>/figures/{name}.{format}",
+            name=FIGURES,
+            format=[name for name in STUDY.figure_formats if name != "png"],
+        ),
         **{
-            name.replace("-", "_"): report(
-                f"<results>/figures/{name}.png",
-                caption=f"../report/{name.partition('-')[0]}.rst",
-                category="Figures",
-                labels={"figure": name.replace("-", ": ")},
+            name.replace("-", "_"): reported(
+                "figures",
+                f"{name}.png",
+                f"figures/{name.partition('-')[0]}",
+                figure=name.replace("-", ": "),
             )
             for name in FIGURES
         },
@@ -77,29 +87,22 @@ rule figures:
     params:
         results=subpath(input[0], parent=True),
         figures=subpath(output[0], parent=True),
+        highlight=STUDY.highlight,
+        formats=STUDY.figure_formats,
     shell:
-        "python -m pwgan figures --results {params.results:q} --output {params.figures:q} 2> {log:q}"
+        "python -m pwgan figures --results {params.results:q} --output {params.figures:q}"
+        " --highlight {params.highlight:q} --formats {params.formats:q} 2> {log:q}"
 
 
 rule tables:
+    """Write every table of the study as CSV, Markdown and HTML."""
     input:
         AGGREGATES,
-        code=code(
-            "report/tables.py",
-            "report/statistics.py",
-            "report/frames.py",
-            "report/names.py",
-            "runtime.py",
-        ),
+        code=code("pwgan.report.tables", *plugins.modules("tables")),
     output:
         expand("<results>/tables/{name}.{ext}", name=TABLES, ext=["csv", "md"]),
         **{
-            name.replace("-", "_"): report(
-                f"<results>/tables/{name}.html",
-                caption=f"../report/table-{name}.rst",
-                category="Tables",
-                labels={"table": name},
-            )
+            name: reported("tables", f"{name}.html", f"tables/{name}", table=name)
             for name in TABLES
         },
     log:
@@ -116,37 +119,16 @@ rule tables:
 
 
 rule claims:
+    """Judge every claim of the article by its rule, and write the page of verdicts."""
     input:
         AGGREGATES,
         rules.figures.output,
         rules.theory.output,
         rules.theory_figures.output,
-        signal=SIGNALS,
-        code=code(
-            "runtime.py",
-            *(
-                f"report/{name}.py"
-                for name in "claims evidence verdicts paper claim_figures figures style statistics tables frames names".split()
-            ),
-        ),
+        code=code("pwgan.report.claims.page"),
     output:
         expand("<results>/claims/{file}", file=CLAIM_FILES[:-1]),
-        expand("<results>/figures/{name}.csv", name=CLAIM_FIGURES),
-        **{
-            name: report(
-                f"<results>/figures/{name}.png",
-                caption=f"../report/{name}.rst",
-                category="Figures",
-                labels={"figure": name},
-            )
-            for name in CLAIM_FIGURES
-        },
-        page=report(
-            f"<results>/claims/{CLAIM_FILES[-1]}",
-            caption="../report/claims.rst",
-            category="Claims",
-            labels={"page": "claims"},
-        ),
+        page=reported("claims", CLAIM_FILES[-1], "claims", page="claims"),
     log:
         "<logs>/claims.log",
     benchmark:

@@ -7,8 +7,9 @@
 
 
 rule theory:
+    """Tabulate the article's theory: closed forms, exact matching, the bias of mini-batches, known distances."""
     input:
-        code=THEORY_CODE,
+        code=code("pwgan.theory.tables"),
     output:
         expand("<results>/theory/{name}.csv", name=THEORY),
     log:
@@ -26,8 +27,9 @@ rule theory:
 
 
 rule critics:
+    """Train critics on pairs of known distance and compare them with exact matching."""
     input:
-        code=CRITIC_CODE,
+        code=code("pwgan.theory.critics"),
     output:
         "<results>/theory/critics.csv",
     log:
@@ -48,23 +50,14 @@ rule critics:
 
 
 rule theory_figures:
+    """Draw the tables of theory and critics."""
     input:
         rules.theory.output,
         rules.critics.output,
-        code=code(
-            *(
-                f"report/{name}.py"
-                for name in "theory_figures bias_figures figures panels style statistics frames".split()
-            )
-        ),
+        code=code("pwgan.theory.figures", *plugins.modules("theory")),
     output:
         **{
-            name: report(
-                f"<results>/theory/{name}.png",
-                caption=f"../report/theory-{name}.rst",
-                category="Theory",
-                labels={"figure": name},
-            )
+            name: reported("theory", f"{name}.png", f"theory/{name}", figure=name)
             for name in THEORY_FIGURES
         },
     log:
@@ -76,4 +69,4 @@ rule theory_figures:
     params:
         folder=subpath(input[0], parent=True),
     shell:
-        "python -m pwgan theory_figures --theory {params.folder:q} 2> {log:q}"
+        "python -m pwgan theory_figures --theory {params.folder:q} --output {params.folder:q} 2> {log:q}"

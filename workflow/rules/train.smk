@@ -6,14 +6,14 @@
 #         ranking.parquet      how the critic of each evaluation ranks what earlier ones were to tell apart
 #         snapshots.safetensors  samples of the same latents at each evaluation
 #         generator.safetensors, samples.npy
-# steps:  go on from the block's checkpoint if a stopped job left one (it is not an output, so it survives), else begin
+# steps:  resume from the block's checkpoint if an interrupted job left one (undeclared, so it survives), else start
 
 
 rule train:
+    """Train one block of seeds of one cell (data set, method, mini-batch size)."""
     input:
         data=rules.data.output,
-        code=TRAINING_CODE,
-        method=method_code,
+        code=training_code,
     output:
         "<block>/run.json",
         "<block>/history.parquet",
@@ -32,8 +32,8 @@ rule train:
         gpu=int(DEVICE == "cuda"),
         device=DEVICE,
     params:
-        cell=training,
+        block=training,
         folder=subpath(output[0], parent=True),
     shell:
-        "OMP_NUM_THREADS={threads} python -m pwgan train {params.cell:q} --data {input.data:q}"
+        "OMP_NUM_THREADS={threads} python -m pwgan train {params.block:q} --data {input.data:q}"
         " --device {resources.device} --output {params.folder:q} 2> {log:q}"

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pwgan.measures.names import FRECHET
+from pwgan.options import REFERENCE
 from pwgan.report import frames
-from pwgan.report.frames import REFERENCE
 
 LEAST = 0.01
 """The least that a distance above the floor counts for, as a share of the floor: less is the luck of a draw."""
@@ -74,16 +75,16 @@ class Results:
         own, others = self.datasets(method), self.datasets(other)
         return [dataset for dataset in own if dataset in others]
 
-    def measure(self, dataset: str, method: str, prefix: str) -> pd.Series:
-        """Return a measure, given without its count, by seed."""
+    def measure(self, dataset: str, method: str, name: str) -> pd.Series:
+        """Return a measure that uses no feature extractor by seed, whatever its count."""
         frame = self.frame("measures")
-        wanted = frame["measure"].str.partition("@")[0] == prefix
+        wanted = (frame["name"] == name) & frame["extractor"].isna()
         rows = frame[wanted & (frame["dataset"] == dataset) & (frame["method"] == method)]
         return rows.set_index("seed")["value"].sort_index()
 
-    def floor(self, dataset: str, prefix: str) -> float:
+    def floor(self, dataset: str, name: str) -> float:
         """Return the mean of a measure over the references: real samples in the generator's place."""
-        return float(self.measure(dataset, REFERENCE, prefix).mean())
+        return float(self.measure(dataset, REFERENCE, name).mean())
 
 
 def captured(*methods: str) -> Statistic:
@@ -269,11 +270,8 @@ def stratified_bound(results: Results) -> Parts:
 
 def _gradient_decay(results: Results, *critics: str) -> Parts:
     """Logarithm of an untrained generator's gradient norm, critic trained to the end over critic after 16 steps."""
-    signal = frames.read_signal(results.folder, results.runs())
-    if signal.empty:
-        raise NotMeasured("no signal.parquet")
-    signal = frames.at_shared(signal, results.runs())
-    signal = signal[(signal["generator"] == "initial") & signal["critic"].isin(critics)]
+    signal = results.frame("signal")
+    signal = signal[(signal["method"] == "gan") & (signal["generator"] == "initial") & signal["critic"].isin(critics)]
     parts: Parts = {}
     for (dataset, critic), own in signal.groupby(["dataset", "critic"], sort=False):
         norms = own.pivot(index="seed", columns="step", values="parameter_gradient")
@@ -329,7 +327,7 @@ def interpolation_distance(results: Results) -> Parts:
 def exact_frechet(results: Results) -> Parts:
     """Logarithm of the Frechet distance of pwgan_full over that of pwgan, paired by seed."""
     measures = results.frame("measures")
-    frechet = measures[frames.is_frechet(measures["measure"])]
+    frechet = measures[measures["name"].isin(FRECHET)]
     parts: Parts = {}
     for (dataset, name), own in frechet.groupby(["dataset", "measure"], sort=False):
         exact, other = (own[own["method"] == method].set_index("seed")["value"] for method in ("pwgan_full", "pwgan"))

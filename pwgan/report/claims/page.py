@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from pwgan.report.claim_figures import write_claim_figures
 from pwgan.report.claims.rules import CLAIMS
 from pwgan.report.claims.rules.evidence import Results
 from pwgan.report.claims.rules.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Effect, Judgement, judge
@@ -38,13 +37,12 @@ ABOUT = (
 
 
 def write_claims(results_dir: str | Path, out: str | Path) -> None:
-    """Judge every claim on a study's results, and draw the figures that no rule but this one needs.
+    """Judge every claim on a study's results.
 
     Writes claims.csv with a row for each claim, claims-parts.csv with every part, claims-table.md, and the page to
     read, claims.md and claims.html, which shows the figures of ``results_dir`` that are there.
     """
     folder, out = Path(results_dir), Path(out)
-    write_claim_figures(folder)
     results = Results(folder)
     judged = [judge(claim, results) for claim in CLAIMS]
     rows = pd.DataFrame([_row(judgement) for judgement in judged])

@@ -1,4 +1,4 @@
-"""The figure of the bias between two draws of one law."""
+"""The bias of mini-batch matching between two draws of one law."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ FLOOR = {"color": "black", "linestyle": "-", "linewidth": 0.9}
 
 
 @themed
-def bias_law(curves: pd.DataFrame) -> Figure:
+def draw(frame: pd.DataFrame) -> Figure:
     """Draw the curves of ``theory.bias.bias_curves``, log-log: B_M by sampler above, B_M, D_M and U_M below.
 
     One column for each data set; mean and 95 % interval over draws. Below, one row for each sampler whose batches part
     the points. The black line is the EWD between the draws: a bias above it is more than what is to be measured.
     """
     keys = ["dataset", "sampler", "eval_batch", "n"]
-    tidy = curves.melt([*keys, "seed"], [*QUANTITIES, "ewd"], var_name="measure")
+    tidy = frame.melt([*keys, "seed"], [*QUANTITIES, "ewd"], var_name="measure")
     table = intervals(tidy, [*keys, "measure"])
     datasets = list(table["dataset"].unique())
     samplers = [name for name in SAMPLERS if (table["sampler"] == name).any()]
-    parting = [name for name in samplers if name != "dpp"]
+    parting = [name for name in samplers if frame.loc[frame["sampler"] == name, "partition"].all()]
     figure, axes = grid(1 + len(parting), len(datasets), 2.1)
     for column, dataset in enumerate(datasets):
         part = table[table["dataset"] == dataset]
@@ -45,7 +45,7 @@ def bias_law(curves: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("bias $B_M$ (distance)")
     for row in range(1, len(axes)):
         axes[row, 0].set_ylabel("distance")
-    draws = curves["seed"].nunique()
+    draws = frame["seed"].nunique()
     head(
         figure,
         f"Bias of the mini-batch Wasserstein distance, two draws of one law; mean and 95 % interval over {draws} pairs",

@@ -1,0 +1,17 @@
+"""Figures of the theory, one a file, each drawn from the CSV of its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pwgan.report import plugins
+from pwgan.report.figures import save
+
+
+def write_theory_figures(tables: Path, output: Path) -> None:
+    """Draw {name}.csv of ``tables`` as {name}.png into ``output``, for every figure of this package."""
+    for name in plugins.names("theory"):
+        figure = plugins.load("theory", name).draw(pd.read_csv(tables / f"{name}.csv"))
+        save(figure, output / f"{name}.png")
