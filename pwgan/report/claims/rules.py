@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pwgan.report.claims import evidence
-from pwgan.report.claims.rules.evidence import Parts, Results
+from pwgan.report.claims.evidence import Parts, Results
 
 INF = np.inf
 DIFFERENCE = "A difference in floors for a ratio: the floor squeezed ratios towards 1, and above it noise decided."

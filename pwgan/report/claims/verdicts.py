@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pwgan.report.claims.rules import Claim
-from pwgan.report.claims.rules.evidence import NotMeasured, Results
+from pwgan.report.claims.evidence import NotMeasured, Results
 from pwgan.report.statistics import LEVEL, interval
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"

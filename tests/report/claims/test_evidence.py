@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from pwgan.report.claims.rules.evidence import NotMeasured, Results
-from pwgan.report.claims.rules.verdicts import SUPPORTED, judge
+from pwgan.report.claims.evidence import NotMeasured, Results
+from pwgan.report.claims.verdicts import SUPPORTED, judge
 
 from pwgan.measures.signal import rungs
 from pwgan.report.claims import evidence

@@ -4,8 +4,8 @@ import base64
 from html.parser import HTMLParser
 
 import numpy as np
-from pwgan.report.claims.rules.evidence import NotMeasured
-from pwgan.report.claims.rules.verdicts import judge
+from pwgan.report.claims.evidence import NotMeasured
+from pwgan.report.claims.verdicts import judge
 
 from pwgan.report.claims.page import as_html, as_markdown, page, summary
 from pwgan.report.claims.rules import Claim

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pwgan.report.claims.rules.evidence import NotMeasured, Results
-from pwgan.report.claims.rules.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED, judge
+from pwgan.report.claims.evidence import NotMeasured, Results
+from pwgan.report.claims.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED, judge
 from scipy import stats
 
 from pwgan.report.claims.rules import CLAIMS, Claim
