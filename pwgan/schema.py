@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from pwgan.data import datasets
 from pwgan.methods import methods
+from pwgan.networks import networks
 from pwgan.study import DataSetEntry, MethodEntry, Study
 
 Schema = dict[str, Any]
@@ -22,6 +23,7 @@ def schema() -> str:
     definitions, parts = content["$defs"], content["properties"]
     entry = _define(definitions, "DataSetEntry", DataSetEntry)
     _define(definitions, "MethodEntry", MethodEntry)
+    _networks(definitions)
     algorithm = {"method": {"type": "string", "description": "the method, where the entry has a name of its own"}}
     parts["datasets"] = _entries(parts["datasets"], "dataset", datasets(), _shared(DataSetEntry), definitions)
     placed = algorithm | _shared(MethodEntry)
@@ -29,6 +31,16 @@ def schema() -> str:
     changed = {name: {"$ref": f"#/$defs/method-{name}"} for name in methods()}
     entry["properties"]["methods"] |= {"properties": changed, "additionalProperties": {"type": "object"}}
     return json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+
+def _networks(definitions: Schema) -> None:
+    """Say that a network is one of those known, told apart by their names."""
+    known = {name: _define(definitions, f"network-{name}", cls) for name, cls in networks().items()}
+    refs = {name: f"#/$defs/network-{name}" for name in known}
+    definitions["Network"] = {
+        "discriminator": {"propertyName": "name", "mapping": refs},
+        "oneOf": [{"$ref": ref} for ref in refs.values()],
+    }
 
 
 def _shared(cls: type[BaseModel]) -> Schema:
