@@ -16,6 +16,7 @@ import torch
 from pwgan.batches import samplers
 from pwgan.cells import FEWEST, Block, Extractor, Measures, Reference
 from pwgan.data.store import StoredData
+from pwgan.measures.bias import pool_bias
 from pwgan.measures.classifier import Classifier, load_classifier
 from pwgan.measures.features import extractor
 from pwgan.measures.forgetting import MODE_STEPS, Rows, run_measures
@@ -28,7 +29,7 @@ from pwgan.measures.subjects import Generated, Real, Subject
 from pwgan.options import REFERENCE
 from pwgan.runtime import Cost, atomic_write, exclusive, measured_cost, write_json, write_table
 from pwgan.training.run import load_generator
-from pwgan.transport.bias import bias_ladder, full_matching, ladder, pool_size
+from pwgan.transport.bias import pool_size
 from pwgan.transport.cost import points
 from pwgan.transport.empirical import ewd
 
@@ -56,22 +57,13 @@ class Measuring:
         self.interpolation_rows: list[dict[str, float]] = []
         self.strips = torch.empty(0)
         self.costs: dict[str, Cost] = {}
-        self.groups: dict[str, Callable[[], None]] = {
-            "ewd": self._ewd,
-            "coverage": self._coverage,
-            "features": self._features,
-            "neighbours": self._neighbours,
-            "interpolation": self._interpolation,
-            "bias": self._bias,
-        }
-        """Every group of measures, in the order in which they are taken."""
 
     def run(self) -> None:
         """Take every measure that the data set allows."""
-        for name, group in self.groups.items():
+        for name, group in GROUPS.items():
             before = len(self.values) + len(self.bias_rows)
             with measured_cost(self.device) as cost:
-                group()
+                group(self)
             if len(self.values) + len(self.bias_rows) > before:
                 self.costs[name] = cost
                 log.info("%s: %.1f s, %.0f MB", name, cost.seconds, cost.peak_memory_mb)
@@ -106,27 +98,30 @@ class Measuring:
         costs = {name: asdict(cost) for name, cost in self.costs.items()}
         write_json(folder / "measures.json", {**labels, "device": str(self.device), "costs": costs})
 
-    def _add(self, measure: str, values: torch.Tensor | list[float]) -> None:
+    def add(self, measure: str, values: torch.Tensor | list[float]) -> None:
+        """Record one measure, given by its full name, of every seed; a seed that diverged has NaN."""
         for seed, sound, value in zip(self.subject.seeds, self.sound.tolist(), values, strict=True):
             self.values.append({"seed": seed, "measure": measure, "value": float(value) if sound else np.nan})
 
-    def _add_each(self, measured: Sequence[dict[str, float] | None]) -> None:
+    def add_each(self, measured: Sequence[dict[str, float] | None]) -> None:
         """Add the measures of each seed; None stands for a diverged one, whose names are those of its neighbours."""
         names = next((list(values) for values in measured if values), [])
         for name in names:
-            self._add(name, [values[name] if values else np.nan for values in measured])
+            self.add(name, [values[name] if values else np.nan for values in measured])
 
-    def _per_seed(self, samples: torch.Tensor, measure: Callable[[torch.Tensor], dict[str, float]]) -> None:
+    def per_seed(self, samples: torch.Tensor, measure: Callable[[torch.Tensor], dict[str, float]]) -> None:
+        """Record what ``measure`` makes of each seed's samples, (n, *sample) -> {full name: value}."""
         sound = self.sound.tolist()
         # Where no seed is sound, the first one, all zeros by now, still tells the names of what would be measured.
         needed = sound if any(sound) else [True, *sound[1:]]
-        self._add_each([measure(seed) if ok else None for seed, ok in zip(samples, needed, strict=True)])
+        self.add_each([measure(seed) if ok else None for seed, ok in zip(samples, needed, strict=True)])
 
-    def _samples(self, count: int) -> torch.Tensor:
+    def samples(self, count: int) -> torch.Tensor:
         """Return samples on the CPU, those of diverged seeds as 0 and images cut to the range of a picture."""
-        return self._cleaned(self.subject.samples(count))
+        return self.cleaned(self.subject.samples(count))
 
-    def _cleaned(self, samples: torch.Tensor) -> torch.Tensor:
+    def cleaned(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return samples with those of diverged seeds as 0, and images cut to the range of a picture."""
         # A generator can be finite on the latents it was last evaluated on, and not on these.
         self.sound &= samples.flatten(1).isfinite().all(1)
         samples = torch.where(self.sound.view(-1, *[1] * (samples.ndim - 1)), samples, 0)
@@ -136,9 +131,9 @@ class Measuring:
         """Add the exact EWD of ``count`` samples, or as many as are trained on, against the first held-out ones."""
         count = min(count, len(self.data.train))
         heldout = points(self.data.heldout_tensor(torch.arange(count)), 0)
-        fake = points(self._samples(count), 1)
+        fake = points(self.samples(count), 1)
         # One seed at a time: n^2 costs of each at once would be the peak of the whole study.
-        self._add(str(MeasureName(name, None, count)), [float(ewd(heldout, seed)) for seed in fake])
+        self.add(str(MeasureName(name, None, count)), [float(ewd(heldout, seed)) for seed in fake])
 
     def _ewd(self) -> None:
         self.ewd_at(min(self.measures.ewd_points, len(self.data.heldout)))
@@ -149,14 +144,14 @@ class Measuring:
         count = min(self.measures.mode_samples, len(data.train))
         if data.modes is not None and data.sigma is not None:
             modes, sigma = data.modes, data.sigma
-            self._per_seed(
-                self._samples(count),
+            self.per_seed(
+                self.samples(count),
                 lambda seed: named(mode_coverage(seed.numpy(), modes, sigma, data.weights), count),
             )
         elif classifier is not None and data.train_labels is not None:
             shares = np.bincount(data.train_labels) / len(data.train_labels)
-            self._per_seed(
-                self._samples(count),
+            self.per_seed(
+                self.samples(count),
                 lambda seed: named(
                     label_coverage(classifier.predict(seed).numpy(), len(shares), shares), count, "classifier"
                 ),
@@ -172,7 +167,7 @@ class Measuring:
             return
         count = min(self.measures.feature_samples, len(self.data.heldout), len(self.data.train))
         heldout = extract(self.data.heldout_tensor(torch.arange(count)))
-        self._per_seed(self._samples(count), lambda seed: feature_measures(extract(seed), heldout, self.features))
+        self.per_seed(self.samples(count), lambda seed: feature_measures(extract(seed), heldout, self.features))
 
     def _neighbours(self) -> None:
         data = self.data
@@ -180,18 +175,18 @@ class Measuring:
         if count < FEWEST:
             return
         samples, heldout = self.subject.neighbours(count)
-        samples = self._cleaned(samples)
-        self._add_each(neighbour_measures(data, samples, heldout, self.device))
+        samples = self.cleaned(samples)
+        self.add_each(neighbour_measures(data, samples, heldout, self.device))
         if self._extract is not None:
             space = self._extract, self.features, self.measures.feature_samples
-            self._add_each(feature_neighbours(data, samples, heldout, self.device, *space))
+            self.add_each(feature_neighbours(data, samples, heldout, self.device, *space))
 
     def _interpolation(self) -> None:
         data, subject = self.data, self.subject
-        samples = self._cleaned(subject.paths(min(PATHS, len(data.heldout) // 2)))
+        samples = self.cleaned(subject.paths(min(PATHS, len(data.heldout) // 2)))
         limit = min(self.measures.neighbour_samples, len(data.heldout))
         measured, rows = interpolated(data, samples, subject.seeds, limit, self.device)
-        self._add_each(measured)
+        self.add_each(measured)
         sound = dict(zip(subject.seeds, self.sound.tolist(), strict=True))
         for row in rows:
             lost = {} if sound[int(row["seed"])] else {"nn_train": np.nan, "nn_ratio": np.nan}
@@ -200,25 +195,28 @@ class Measuring:
         self.strips = shown[:, :PATHS_KEPT]
 
     def _bias(self) -> None:
-        """Bias over the ladder of evaluation m, on one fixed pool for every sampler; NaN for seeds that are not sound.
-
-        Source: article D3-D6.
-        """
-        subject, seeds, known = self.subject, self.subject.seeds, samplers()
-        n = pool_size(self.measures.bias_points, len(self.data.heldout), len(self.data.train))
-        x = points(self.data.heldout_tensor(torch.arange(n), self.device), 0).double()
-        pool = subject.pool(n)
-        sound = self.sound.to(pool.device) & pool.flatten(1).isfinite().all(1)
-        y = torch.where(sound[:, None, None], pool, 0).double()
-        full = full_matching(x, y)
-        rungs = {sampler: ladder(n) for sampler in self.measures.bias_samplers}
-        cosines = subject.cosines(x.expand_as(y), full)
-        partitions = self.measures.bias_partitions
-        for sampler, m, report in bias_ladder(x, y, full, rungs, seeds, partitions, "pool", cosines):
+        subject, measures, known = self.subject, self.measures, samplers()
+        n = pool_size(measures.bias_points, len(self.data.heldout), len(self.data.train))
+        real = points(self.data.heldout_tensor(torch.arange(n), self.device), 0)
+        names, partitions = measures.bias_samplers, measures.bias_partitions
+        for sampler, m, report in pool_bias(
+            real, subject.pool(n), self.sound, subject.seeds, names, partitions, subject.cosines
+        ):
             rung = {"sampler": sampler, "partition": known[sampler].partitions, "eval_batch": m, "n": n}
-            for i, seed in enumerate(seeds):
-                row = {name: float(values[i]) if sound[i] else np.nan for name, values in report.items()}
-                self.bias_rows.append({"seed": seed, **rung, **row})
+            for i, seed in enumerate(subject.seeds):
+                values = {name: float(value[i]) for name, value in report.items()}
+                self.bias_rows.append({"seed": seed, **rung, **values})
+
+
+GROUPS: dict[str, Callable[[Measuring], None]] = {
+    "ewd": Measuring._ewd,
+    "coverage": Measuring._coverage,
+    "features": Measuring._features,
+    "neighbours": Measuring._neighbours,
+    "interpolation": Measuring._interpolation,
+    "bias": Measuring._bias,
+}
+"""Every group of measures, in the order in which they are taken; the cost of each is recorded under its name."""
 
 
 def measure_block(block: Block, data: StoredData, folder: Path, classifier: Path | None, device: torch.device) -> None:

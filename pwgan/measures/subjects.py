@@ -6,8 +6,8 @@ import torch
 
 from pwgan.batches import random_order
 from pwgan.data.store import StoredData
+from pwgan.measures.bias import MatchedGradients, no_cosines
 from pwgan.measures.generalisation import heldout_halves
-from pwgan.measures.gradients import MatchedGradients, no_cosines
 from pwgan.measures.interpolation import spherical_paths, straight_paths
 from pwgan.training.samples import generate, latent_samples
 from pwgan.transport.bias import Also

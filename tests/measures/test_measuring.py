@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pwgan.measures.transport import bias_ladder
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
@@ -14,8 +13,10 @@ from pwgan.batches import random_order
 from pwgan.cells import Measures
 from pwgan.data import Split
 from pwgan.data.store import read_data, write_data
+from pwgan.measures.bias import MatchedGradients, pool_bias
 from pwgan.measures.classifier import Classifier, save_classifier
-from pwgan.measures.measuring import Block, generated, real
+from pwgan.measures.measuring import Measuring
+from pwgan.measures.subjects import Generated, Real
 from pwgan.networks.layers.seeds import initialise
 from pwgan.networks.mlp import MLP
 from pwgan.training.run import generate, latent_samples
@@ -62,9 +63,17 @@ def network(seeds, shape=(2,)):
 
 
 def measured(subject, data, measures=MEASURES, features="none", classifier=None):
-    block = Block(subject, data, measures, features, classifier, torch.device("cpu"))
+    block = Measuring(subject, data, measures, features, classifier, torch.device("cpu"))
     block.run()
     return pd.DataFrame(block.values), pd.DataFrame(block.bias_rows), block
+
+
+def real(data, seeds):
+    return Real(data, seeds, torch.device("cpu"))
+
+
+def generated(data, network, seeds, sound):
+    return Generated(data, network, seeds, 3, sound)
 
 
 def of(values, measure):
@@ -99,7 +108,7 @@ def test_real_samples_are_measured_as_random_subsets_of_the_training_set(points)
 def test_a_generator_is_measured_on_fresh_latents(points):
     seeds = range(2, 4)
     made = network(seeds)
-    values, bias, _ = measured(generated(made, seeds, 3, sound(True, True)), points)
+    values, bias, _ = measured(generated(points, made, seeds, sound(True, True)), points)
     fake = generate(made, latent_samples(seeds, "measured", 32, 3)).double().numpy()
     for own, seed in zip(fake, seeds, strict=True):
         costs = cdist(points.heldout[:32].astype(float), own)
@@ -109,7 +118,17 @@ def test_a_generator_is_measured_on_fresh_latents(points):
         assert value_of(values, "modes@50", seed) == 0
     latent = latent_samples(seeds, "pool", 16, 3)
     held = points.heldout_tensor(torch.arange(16))
-    for _, m, report in bias_ladder(held, latent, made, seeds, sound(True, True), 1):
+    with torch.no_grad():
+        pool = made(latent)
+    for _, m, report in pool_bias(
+        held,
+        pool,
+        sound(True, True),
+        seeds,
+        ["random"],
+        1,
+        lambda x, full: MatchedGradients(made, latent, x, full).cosines,
+    ):
         rows = bias[bias["eval_batch"] == m]
         assert rows["seed"].tolist() == [2, 3] and (rows["sampler"] == "random").all()
         for name, expected in report.items():
@@ -123,10 +142,10 @@ def test_every_name_states_how_many_samples_it_took(points, images, classifier):
     expected = {"ewd@64", *(f"{name}@256" for name in COVERAGE), *(f"{name}@32" for name in PLANE)}
     assert set(values["measure"]) == expected
     assert (bias["n"] == 64).all()
-    values, bias, _ = measured(generated(network(range(1)), range(1), 3, sound(True)), points, many)
+    values, bias, _ = measured(generated(points, network(range(1)), range(1), sound(True)), points, many)
     # Nor is a generator asked for more, so that both counts are one.
     assert set(values["measure"]) == expected
-    made = generated(network(range(1), (1, 8, 8)), range(1), 3, sound(True))
+    made = generated(images, network(range(1), (1, 8, 8)), range(1), sound(True))
     values, bias, _ = measured(made, images, many, "classifier", classifier)
     counted = {"modes-classifier@80", "kl-classifier@80", *(f"{name}-classifier@40" for name in FEATURES)}
     near = {*(f"{name}@20" for name in PIXELS), *(f"{name}-classifier@20" for name in NEAR)}
@@ -135,7 +154,7 @@ def test_every_name_states_how_many_samples_it_took(points, images, classifier):
 
 
 def test_the_points_of_the_training_curves_are_measured_too(points):
-    block = Block(real(points, 2), points, MEASURES, "none", None, torch.device("cpu"))
+    block = Measuring(real(points, 2), points, MEASURES, "none", None, torch.device("cpu"))
     block.ewd_at(20, "ewd-history")
     assert [row["measure"] for row in block.values] == ["ewd-history@20"] * 2
 
@@ -164,7 +183,7 @@ def test_pictures_are_cut_to_the_range_of_a_picture(images, classifier):
     wild = network(range(1), (1, 8, 8))
     with torch.no_grad():
         wild.layers[-1].bias += torch.linspace(-3, 3, 64)
-    subject = generated(wild, range(1), 3, sound(True))
+    subject = generated(images, wild, range(1), sound(True))
     values, _, _ = measured(subject, images, features="classifier", classifier=classifier)
     assert values["value"].notna().all()
     (cut,) = generate(wild, latent_samples(range(1), "measured", 32, 3)).flatten(2).double().numpy().clip(-1, 1)
@@ -178,12 +197,15 @@ def test_a_diverged_seed_has_every_measure_and_changes_no_other(points, images, 
     shape, seeds = ((2,), range(3)) if kind == "points" else ((1, 8, 8), range(3))
     data, options = (points, {}) if kind == "points" else (images, {"features": "classifier", "classifier": classifier})
     made = network(seeds, shape)
-    whole, whole_bias, _ = measured(generated(made, seeds, 3, sound(True, True, True)), data, **options)
+    whole, whole_bias, _ = measured(generated(data, made, seeds, sound(True, True, True)), data, **options)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter[~torch.tensor(alive)] = torch.nan
-    values, bias, block = measured(generated(made, seeds, 3, sound(*alive)), data, **options)
-    for frame, before, keys in ((values, whole, ["seed", "measure"]), (bias, whole_bias, ["seed", "sampler", "n"])):
+    values, bias, block = measured(generated(data, made, seeds, sound(*alive)), data, **options)
+    for frame, before, keys in (
+        (values, whole, ["seed", "measure"]),
+        (bias, whole_bias, ["seed", "sampler", "partition", "n"]),
+    ):
         assert list(frame.columns) == list(before.columns)
         pd.testing.assert_frame_equal(frame[keys], before[keys])
         lost = ~frame["seed"].map(dict(enumerate(alive)))
@@ -209,7 +231,7 @@ def test_the_floor_of_neighbours_is_held_out_samples_against_other_held_out_ones
 def test_a_generator_is_held_against_the_whole_training_set(points):
     seeds = range(2, 4)
     made = network(seeds)
-    values, _, _ = measured(generated(made, seeds, 3, sound(True, True)), points)
+    values, _, _ = measured(generated(points, made, seeds, sound(True, True)), points)
     fake = generate(made, latent_samples(seeds, "measured", 32, 3)).double().numpy()
     train, heldout = points.train.astype(float), points.heldout.astype(float)[:32]
     for own, seed in zip(fake, seeds, strict=True):
@@ -224,7 +246,7 @@ def test_a_generator_is_held_against_the_whole_training_set(points):
 def test_paths_are_those_of_the_generator_and_blends_of_held_out_samples(points, images):
     seeds = range(2, 4)
     made = network(seeds)
-    _, _, block = measured(generated(made, seeds, 3, sound(True, True)), points)
+    _, _, block = measured(generated(points, made, seeds, sound(True, True)), points)
     latent = latent_samples(seeds, "interpolation", 64, 3)
     middle = generate(made, (latent[:, :32] + latent[:, 32:]) / 2**0.5)
     torch.testing.assert_close(block.strips[:, :, 4], middle[:, :4])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pwgan.report.claims.rules import CLAIMS
 from pwgan.report.claims.evidence import Results
+from pwgan.report.claims.rules import CLAIMS
 from pwgan.report.claims.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Effect, Judgement, judge
 from pwgan.report.tables import ABSENT
 from pwgan.runtime import atomic_write

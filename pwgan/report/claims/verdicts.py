@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pwgan.report.claims.rules import Claim
 from pwgan.report.claims.evidence import NotMeasured, Results
+from pwgan.report.claims.rules import Claim
 from pwgan.report.statistics import LEVEL, interval
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"

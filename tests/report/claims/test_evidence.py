@@ -5,12 +5,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from pwgan.report.claims.evidence import NotMeasured, Results
-from pwgan.report.claims.verdicts import SUPPORTED, judge
 
 from pwgan.measures.signal import rungs
 from pwgan.report.claims import evidence
+from pwgan.report.claims.evidence import NotMeasured, Results
 from pwgan.report.claims.rules import CLAIMS
+from pwgan.report.claims.verdicts import SUPPORTED, judge
 from pwgan.report.frames import COLUMNS
 
 SEEDS = (0, 1, 2)

@@ -4,11 +4,11 @@ import base64
 from html.parser import HTMLParser
 
 import numpy as np
-from pwgan.report.claims.evidence import NotMeasured
-from pwgan.report.claims.verdicts import judge
 
+from pwgan.report.claims.evidence import NotMeasured
 from pwgan.report.claims.page import as_html, as_markdown, page, summary
 from pwgan.report.claims.rules import Claim
+from pwgan.report.claims.verdicts import judge
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pwgan.report.claims.evidence import NotMeasured, Results
-from pwgan.report.claims.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED, judge
 from scipy import stats
 
+from pwgan.report.claims.evidence import NotMeasured, Results
 from pwgan.report.claims.rules import CLAIMS, Claim
+from pwgan.report.claims.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED, judge
 
 
 def claim(parts, low=-np.inf, high=1.0, log=False):

@@ -7,14 +7,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pwgan.measures.transport import bias_ladder, ladder, pool_size, sampler_bias
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from pwgan.batches import batches, random_order
+from pwgan.measures.bias import MatchedGradients, no_cosines, pool_bias
 from pwgan.networks.layers.seeds import initialise
 from pwgan.networks.mlp import MLP
-from pwgan.transport.minibatch import minibatch_wasserstein
+from pwgan.transport.bias import full_matching, ladder, pool_size, sampler_bias
 
 N, SEEDS, PARTITIONS = 16, range(3), 2
 PARTS = ["matching_bias", "sampling_bias"]
@@ -37,6 +37,21 @@ def generator():
     network, _ = MLP(width=5, depth=1, latent_dim=3).build(SEEDS, (2,), "none")
     initialise(network, SEEDS, "generator")
     return network
+
+
+def generated_bias(real, latent, generator, seeds, sound, partitions, samplers=("random",)):
+    """Measure the bias of a generator's pool."""
+    with torch.no_grad():
+        pool = generator(latent).flatten(2)
+    return pool_bias(
+        real,
+        pool,
+        sound,
+        seeds,
+        samplers,
+        partitions,
+        lambda x, full: MatchedGradients(generator, latent, x, full).cosines,
+    )
 
 
 def optimal(x, y):
@@ -108,7 +123,7 @@ def test_every_rung_parts_the_pool(limit):
 
 
 def test_each_rung_is_what_a_plain_loop_finds(real, latent, generator):
-    rungs = bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS)
+    rungs = generated_bias(real, latent, generator, SEEDS, ALL, PARTITIONS)
     assert [m for _, m, _ in rungs] == [4, 8, 16]
     for _, m, report in rungs:
         assert list(report) == FIELDS
@@ -119,7 +134,7 @@ def test_each_rung_is_what_a_plain_loop_finds(real, latent, generator):
 
 
 def test_the_whole_pool_as_one_mini_batch_has_no_bias(real, latent, generator):
-    (_, _, small), *_, (_, m, whole) = bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS)
+    (_, _, small), *_, (_, m, whole) = generated_bias(real, latent, generator, SEEDS, ALL, PARTITIONS)
     assert m == N
     for name in ("bias", "deviation", "bound"):
         np.testing.assert_allclose(whole[name], 0, atol=1e-12)
@@ -133,8 +148,8 @@ def test_points_measured_as_they_are_have_the_same_bias_and_no_gradient(real, la
     with torch.no_grad():
         fake = generator(latent)
     for (_, m, made), (_, m_too, given_points) in zip(
-        bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS),
-        bias_ladder(real, fake, None, SEEDS, ALL, PARTITIONS),
+        generated_bias(real, latent, generator, SEEDS, ALL, PARTITIONS),
+        pool_bias(real, fake, ALL, SEEDS, ("random",), PARTITIONS, lambda x, full: no_cosines),
         strict=True,
     ):
         assert m == m_too
@@ -145,11 +160,11 @@ def test_points_measured_as_they_are_have_the_same_bias_and_no_gradient(real, la
 
 @pytest.mark.parametrize("ruined", [torch.nan, torch.inf, 1e30])
 def test_an_unsound_seed_is_nan_and_the_others_as_without_it(real, latent, generator, ruined):
-    before = bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS)
+    before = generated_bias(real, latent, generator, SEEDS, ALL, PARTITIONS)
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter[1] = ruined
-    after = bias_ladder(real, latent, generator, SEEDS, torch.tensor([True, False, True]), PARTITIONS)
+    after = generated_bias(real, latent, generator, SEEDS, torch.tensor([True, False, True]), PARTITIONS)
     for (_, _, sound), (_, _, masked) in zip(before, after, strict=True):
         for name in FIELDS:
             assert torch.equal(masked[name][[0, 2]], sound[name][[0, 2]]), name
@@ -159,9 +174,9 @@ def test_an_unsound_seed_is_nan_and_the_others_as_without_it(real, latent, gener
 def test_a_seed_s_report_does_not_depend_on_its_neighbours(real, latent, generator):
     alone, _ = MLP(width=5, depth=1, latent_dim=3).build(range(2, 3), (2,), "none")
     initialise(alone, range(2, 3), "generator")
-    together = bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS)
+    together = generated_bias(real, latent, generator, SEEDS, ALL, PARTITIONS)
     for (_, _, all_three), (_, _, own) in zip(
-        together, bias_ladder(real, latent[2:], alone, range(2, 3), ALL[:1], PARTITIONS), strict=True
+        together, generated_bias(real, latent[2:], alone, range(2, 3), ALL[:1], PARTITIONS), strict=True
     ):
         for name in FIELDS:
             torch.testing.assert_close(own[name][0], all_three[name][2], rtol=1e-5, atol=1e-6)
@@ -169,17 +184,17 @@ def test_a_seed_s_report_does_not_depend_on_its_neighbours(real, latent, generat
 
 def test_measuring_leaves_no_gradient_and_changes_no_weight(real, latent, generator):
     before = [p.clone() for p in generator.parameters()]
-    bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS)
+    generated_bias(real, latent, generator, SEEDS, ALL, PARTITIONS)
     assert all(p.grad is None for p in generator.parameters())
     assert all(torch.equal(a, b) for a, b in zip(before, generator.parameters(), strict=True))
 
 
 def test_each_sampler_has_a_ladder_and_random_is_as_without_the_others(real, latent, generator):
     names = ("random", "stratified", "dpp")
-    all_three = bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS, names)
+    all_three = generated_bias(real, latent, generator, SEEDS, ALL, PARTITIONS, names)
     assert [(name, m) for name, m, _ in all_three] == list(itertools.product(names, (4, 8, 16)))
     for (_, _, beside), (_, _, alone) in zip(
-        all_three, bias_ladder(real, latent, generator, SEEDS, ALL, PARTITIONS), strict=False
+        all_three, generated_bias(real, latent, generator, SEEDS, ALL, PARTITIONS), strict=False
     ):
         assert all(torch.equal(beside[name], alone[name]) for name in FIELDS)
     for name, m, report in all_three:
@@ -196,8 +211,7 @@ def test_the_bias_of_subsets_is_taken_apart_through_their_union(real, latent):
     """Against scipy, over every subset and over all points drawn, each as often as it was."""
     x, y = real.double()[None], latent[:1, :, :2].double()
     drawn = [batches("dpp", side, 4, [("test", name)]) for name, side in (("x", x), ("y", y))]
-    whole = torch.arange(N).view(1, 1, N)
-    full = minibatch_wasserstein(x, y, whole, whole)
+    full = full_matching(x, y)
     report, mini = sampler_bias(x, y, full, "dpp", *drawn)
     assert mini is None
     a, b = x[0].numpy(), y[0].numpy()

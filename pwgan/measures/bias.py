@@ -1,12 +1,40 @@
-"""The gradient that a generator would descend on mini-batches, against that of the full matching."""
+"""The bias of mini-batch matching seen from a generator: of distances, and of the gradient that it would descend."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 
-from pwgan.transport.bias import Report
+from pwgan.transport.bias import Also, Report, bias_ladder, full_matching, ladder
 from pwgan.transport.cost import pair_cost
 from pwgan.transport.minibatch import MinibatchTransport
+
+
+def pool_bias(
+    real: torch.Tensor,
+    pool: torch.Tensor,
+    sound: torch.Tensor,
+    seeds: range,
+    samplers: Sequence[str],
+    partitions: int,
+    cosines: Callable[[torch.Tensor, MinibatchTransport], Also],
+) -> list[tuple[str, int, Report]]:
+    """Mini-batch bias on one fixed pool for every sampler and evaluation m, averaged over partitions of both sides.
+
+    real: (n, d); pool: generated points (S, n, d). Each entry is (sampler, m, report) with the fields of
+    ``transport.bias.sampler_bias`` and the two gradient cosines of ``cosines(x, full)``, each (S,); all are NaN for a
+    seed that is not ``sound`` (S,) or whose points are not finite. Source: article D3-D6.
+    """
+    sound = sound.to(pool.device) & pool.flatten(1).isfinite().all(1)
+    x, y = real.double(), torch.where(sound[:, None, None], pool, 0).double()
+    full = full_matching(x, y)
+    rungs = {sampler: ladder(len(real)) for sampler in samplers}
+    reports = bias_ladder(x, y, full, rungs, seeds, partitions, "pool", cosines(x.expand_as(y), full))
+    return [
+        (sampler, m, {name: torch.where(sound, values, torch.nan) for name, values in report.items()})
+        for sampler, m, report in reports
+    ]
 
 
 class MatchedGradients:
