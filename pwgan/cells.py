@@ -11,7 +11,7 @@ from pwgan.batches import SamplerName, samplers
 from pwgan.data import DataSet, datasets
 from pwgan.methods import Method, methods
 from pwgan.networks import AnyNetwork
-from pwgan.options import Options, one_of
+from pwgan.options import Options, one_of, validated
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 Extractor = Literal["classifier", "inception", "none"]
@@ -69,7 +69,7 @@ class Training(Options):
     def build_method(self) -> Method:
         """Return the method with its options."""
         known = methods()
-        return known[one_of(self.algorithm, known, "method")].model_validate(self.options)
+        return validated(self.method, known[one_of(self.algorithm, known, "method")], self.options)
 
     def labels(self) -> dict[str, Any]:
         """Return the columns that name the block's cell in every table."""
@@ -119,7 +119,7 @@ class DataCell(Options):
     def build(self) -> DataSet:
         """Return the data set with its options."""
         known = datasets()
-        return known[one_of(self.source, known, "data set")].model_validate(self.options)
+        return validated(self.name, known[one_of(self.source, known, "data set")], self.options)
 
     def modules(self) -> list[str]:
         """Return the modules that define the data set."""

@@ -105,7 +105,7 @@ def distance(
 ) -> Distance:
     """Solve for the exact EWD, W = min over permutations pi of (1/n) sum_i c(a_i, b_pi(i)), and certify it if asked to.
 
-    Raises what ``wasserstein`` and ``certificate`` raise. Source: article D1.
+    Raises ``Refused`` for points so far apart that their squared distances overflow. Source: article D1.
     """
     import torch
 
@@ -113,6 +113,7 @@ def distance(
     from pwgan.transport.certificate import certificate
     from pwgan.transport.empirical import wasserstein
 
+    _in_range(a, b)
     x, y = (torch.from_numpy(side.points).to(device) for side in (a, b))
     with measured_cost(device) as taken:
         found = wasserstein(x, y, cost, device=device, progress=progress)
@@ -270,6 +271,17 @@ def _points(rows: np.ndarray | torch.Tensor, source: str) -> PointSet:
             f"{bad[0]}"
         )
     return PointSet(source, points, shape[1:], dtype, float(low), float(high))
+
+
+def _in_range(x: PointSet, y: PointSet) -> None:
+    """Refuse points whose squared distances are infinite in float64."""
+    with np.errstate(over="ignore"):
+        reach = float(max(x.high, y.high)) - float(min(x.low, y.low))
+        if not np.isfinite(np.square(np.float64(reach)) * x.points.shape[1]):
+            raise Refused(
+                f"{x.source} and {y.source} hold values {reach:.3g} apart: squared distances are infinite in float64; "
+                "scale both down"
+            )
 
 
 def _comparable(x: PointSet, y: PointSet) -> None:

@@ -1,14 +1,13 @@
-"""Divergences between laws: of weights on a common set, of weighted points, and in closed form; numpy, float64."""
+"""Divergences between laws: of weights on a common set, of weighted points, of the parallel lines; numpy, float64."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import sqrtm
 from scipy.optimize import linprog
 from scipy.sparse import eye_array, kron, vstack
 from scipy.spatial.distance import cdist
-from scipy.special import entr, ndtr, rel_entr, xlogy
+from scipy.special import rel_entr
 
 Floats = NDArray[np.float64]
 CERTAIN = 1e-9  # how far from 1 weights may sum, for rounding
@@ -23,25 +22,6 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> float:
     """
     p, q = _weights(p, q)
     return float(np.abs(p - q).sum() / 2)
-
-
-def entropy(p: ArrayLike) -> float:
-    """Entropy H(P) = -sum_i p_i log p_i of a law on a finite set, in nats.
-
-    p: weights (k,). Raises ValueError where they are none. Source: article A2.
-    """
-    return float(entr(_weights(p)[0]).sum())
-
-
-def cross_entropy(p: ArrayLike, q: ArrayLike) -> float:
-    """Cross-entropy of q relative to p.
-
-    H(P, Q) = -sum_i p_i log q_i, in nats; infinite where q_i = 0 < p_i for some i.
-
-    p, q: weights (k,). Raises ValueError where they are not weights on one set. Source: article A2.
-    """
-    p, q = _weights(p, q)
-    return float(-xlogy(p, q).sum())
 
 
 def kullback_leibler(p: ArrayLike, q: ArrayLike) -> float:
@@ -68,31 +48,16 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
     return (kullback_leibler(p, middle) + kullback_leibler(q, middle)) / 2
 
 
-def wasserstein_line(x: ArrayLike, y: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None) -> float:
-    """Wasserstein-1 distance of weighted points of the line.
-
-    W(P, Q) = integral over t of |F_P(t) - F_Q(t)|, F the distribution functions.
-
-    x: (n,), y: (k,); p, q: their weights, uniform by default. Raises ValueError where points are not finite or weights
-    do not fit. Source: article A4 in one dimension; Vallender 1974.
-    """
-    (x, p), (y, q) = _weighted(x, p, 1), _weighted(y, q, 1)
-    places = np.concatenate([x, y])
-    order = places.argsort()
-    excess = np.concatenate([p, -q])[order].cumsum()[:-1]
-    return float(np.abs(excess) @ np.diff(places[order]))
-
-
 def wasserstein_points(x: ArrayLike, y: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None) -> float:
     """Wasserstein-1 distance of weighted points of any dimension, by linear programming.
 
     W(P, Q) = min over plans g >= 0 of sum_ij g_ij ||x_i - y_j||, rows of g summing to p and columns to q.
 
     x: (n, d), y: (k, d); p (n,), q (k,): uniform by default. For small n k, up to 10^5; equally many points of equal
-    weight are matched faster by ``transport``. Raises ValueError where points are not finite, or dimensions or weights
-    do not fit. Source: article A4.
+    weight are matched faster by ``pwgan.transport``. Raises ValueError where points are not finite, or dimensions or
+    weights do not fit. Source: article A4.
     """
-    (x, p), (y, q) = _weighted(x, p, 2), _weighted(y, q, 2)
+    (x, p), (y, q) = _weighted(x, p), _weighted(y, q)
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"points must be of one dimension, given {x.shape[1]} and {y.shape[1]}")
     n, k = len(x), len(y)
@@ -104,49 +69,6 @@ def wasserstein_points(x: ArrayLike, y: ArrayLike, p: ArrayLike | None = None, q
     if not found.success:
         raise ArithmeticError(f"the linear program of {n} by {k} points was not solved: {found.message}")
     return float(found.fun)
-
-
-def gaussian_kl(mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike) -> float:
-    """Kullback-Leibler divergence of two Gaussians.
-
-    KL = (1/2) (tr(S_q^-1 S_p) + (m_q - m_p)^T S_q^-1 (m_q - m_p) - d + log det S_q - log det S_p), in nats.
-
-    means (d,), covariances (d, d), positive definite. Raises ValueError for other shapes. Source: article A2.
-    """
-    a, s, b, t = _gaussians(mean_p, cov_p, mean_q, cov_q)
-    trace = np.trace(np.linalg.solve(t, s))
-    distance = (b - a) @ np.linalg.solve(t, b - a)
-    return float((trace + distance - len(a) + np.linalg.slogdet(t)[1] - np.linalg.slogdet(s)[1]) / 2)
-
-
-def gaussian_w2(mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike) -> float:
-    """Wasserstein-2 distance of two Gaussians.
-
-    W2^2 = |m_p - m_q|^2 + tr(S_p + S_q - 2 (S_p^1/2 S_q S_p^1/2)^1/2); W2 >= W1.
-
-    means (d,), covariances (d, d), positive definite. Raises ValueError for other shapes. Source: Dowson and Landau
-    1982, eq. 4.
-    """
-    a, s, b, t = _gaussians(mean_p, cov_p, mean_q, cov_q)
-    root = np.real(sqrtm(s))
-    cross = np.trace(np.real(sqrtm(root @ t @ root)))
-    return float(np.sqrt(max((a - b) @ (a - b) + np.trace(s) + np.trace(t) - 2 * cross, 0.0)))
-
-
-def gaussian_w1_line(mean_p: float, std_p: float, mean_q: float, std_q: float) -> float:
-    """Wasserstein-1 distance of two Gaussians of the line.
-
-    The quantile functions differ by m + s Z at the normal quantile Z, m = m_p - m_q, s = |s_p - s_q|, hence
-    W = E|m + s Z| = s sqrt(2/pi) exp(-m^2 / 2 s^2) + m (1 - 2 Phi(-m/s)), and |m| for s = 0.
-
-    Raises ValueError for a negative standard deviation. Source: article A4 in one dimension.
-    """
-    if min(std_p, std_q) < 0:
-        raise ValueError(f"standard deviations must be at least 0, given {std_p} and {std_q}")
-    m, s = mean_p - mean_q, abs(std_p - std_q)
-    if s == 0:
-        return abs(m)
-    return float(s * np.sqrt(2 / np.pi) * np.exp(-((m / s) ** 2) / 2) + m * (1 - 2 * ndtr(-m / s)))
 
 
 def parallel_lines(theta: ArrayLike) -> dict[str, Floats]:
@@ -173,22 +95,13 @@ def _weights(*given: ArrayLike) -> list[Floats]:
     return laws
 
 
-def _weighted(points: ArrayLike, weights: ArrayLike | None, axes: int) -> tuple[Floats, Floats]:
-    """Check points of ``axes`` axes and their weights, uniform where none are given."""
+def _weighted(points: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats]:
+    """Check points (n, d) and their weights, uniform where none are given."""
     points = np.asarray(points, np.float64)
-    if points.ndim != axes or not points.size or not np.isfinite(points).all():
-        raise ValueError(f"points must be finite and {'(n,)' if axes == 1 else '(n, d)'}, given shape {points.shape}")
+    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
+        raise ValueError(f"points must be finite and (n, d), given shape {points.shape}")
     n = len(points)
     (law,) = _weights(np.full(n, 1 / n) if weights is None else weights)
     if len(law) != n:
         raise ValueError(f"{n} points have {len(law)} weights")
     return points, law
-
-
-def _gaussians(*given: ArrayLike) -> list[Floats]:
-    """Check two means (d,) and covariances (d, d), in turn."""
-    arrays = [np.asarray(each, np.float64) for each in given]
-    d = arrays[0].size
-    if [each.shape for each in arrays] != [(d,), (d, d), (d,), (d, d)]:
-        raise ValueError(f"Gaussians have means (d,), covariances (d, d), given {[each.shape for each in arrays]}")
-    return arrays

@@ -11,12 +11,20 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ModelWrapValidatorHandler, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from pwgan.errors import Refused
 
 T = TypeVar("T")
+O = TypeVar("O", bound=BaseModel)
 
 CostName = Literal["euclidean", "sqeuclidean"]
 REFERENCE = "data"
@@ -59,6 +67,26 @@ def one_of(given: object, allowed: Iterable[str], what: str) -> str:
     close = difflib.get_close_matches(str(given), names, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise Refused(f"unknown {what}: {given!r}.{hint} Allowed: {', '.join(sorted(names)) or 'none'}.")
+
+
+def validated(where: str, cls: type[O], values: Mapping[str, Any]) -> O:
+    """Read options of a class; raises ``Refused`` that says in which entry of the study each mistake lies."""
+    try:
+        return cls.model_validate(values)
+    except ValidationError as error:
+        raise Refused(f"{where}: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """Say in one line for each mistake where it is, what is wrong and what was given."""
+    lines = []
+    for slip in error.errors(include_url=False):
+        where = ".".join(str(part) for part in slip["loc"])
+        text = slip["msg"].removeprefix("Value error, ")
+        # Of a missing field, the input is all that stands around it.
+        value = "" if slip["type"] == "missing" else f", given {slip['input']!r}"
+        lines.append(f"{where}: {text}{value}" if where else text)
+    return "; ".join(lines)
 
 
 @dataclass(frozen=True)

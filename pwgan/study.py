@@ -18,7 +18,7 @@ from pwgan.data import DataSet, datasets
 from pwgan.errors import Refused
 from pwgan.methods import Method, methods
 from pwgan.networks import AnyNetwork, Network, networks
-from pwgan.options import REFERENCE, Options, one_of
+from pwgan.options import REFERENCE, Options, explain, one_of, validated
 
 Device = Literal["auto", "cpu", "cuda"]
 Parsed = TypeVar("Parsed", bound=Options)
@@ -145,7 +145,7 @@ class Study(Options):
 
     def _entry(self, name: str) -> DataSetEntry:
         own = {key: value for key, value in self.datasets[name].items() if key in DataSetEntry.model_fields}
-        return _named(f"datasets.{name}", DataSetEntry, own)
+        return validated(f"datasets.{name}", DataSetEntry, own)
 
     def data_set(self, name: str) -> DataSet:
         """Return the data set that the entry ``name`` describes."""
@@ -155,7 +155,7 @@ class Study(Options):
         for key in given:
             one_of(key, [*cls.model_fields, *DataSetEntry.model_fields], f"key of datasets.{name}")
         own = {key: value for key, value in given.items() if key not in DataSetEntry.model_fields}
-        return _named(f"datasets.{name}", cls, own)
+        return validated(f"datasets.{name}", cls, own)
 
     def _method(self, name: str, data: str | None = None) -> tuple[str, Method]:
         """Return a method's algorithm and its options, as the study states them and a data set changes them."""
@@ -166,11 +166,11 @@ class Study(Options):
         algorithm = one_of(given.pop("method", name), known, f"method in {where}")
         for key in given:
             one_of(key, [*known[algorithm].model_fields, *([] if changed else place)], f"key of {where}")
-        return algorithm, _named(where, known[algorithm], given)
+        return algorithm, validated(where, known[algorithm], given)
 
     def _place(self, name: str) -> MethodEntry:
         own = {key: value for key, value in self.methods[name].items() if key in MethodEntry.model_fields}
-        return _named(f"methods.{name}", MethodEntry, own)
+        return validated(f"methods.{name}", MethodEntry, own)
 
     def _trained(self, name: str, data: str) -> list[int]:
         """Return the mini-batch sizes that a method is trained with on a data set."""
@@ -244,26 +244,6 @@ class Study(Options):
                         )
                         blocks.append(Block(training=training, measures=self.measures, features=self.extractor(data)))
         return {block.path: block for block in blocks}
-
-
-def _named(where: str, cls: type[Any], given: Mapping[str, Any]) -> Any:
-    """Validate, and say in which entry of the study an error lies."""
-    try:
-        return cls.model_validate(given)
-    except ValidationError as error:
-        raise Refused(f"{where}: {explain(error)}") from error
-
-
-def explain(error: ValidationError) -> str:
-    """Say in one line for each slip where it is, what is wrong and what was given."""
-    lines = []
-    for slip in error.errors(include_url=False):
-        where = ".".join(str(part) for part in slip["loc"])
-        text = slip["msg"].removeprefix("Value error, ")
-        # Of a missing field, the input is all that stands around it.
-        given = "" if slip["type"] == "missing" else f", given {slip['input']!r}"
-        lines.append(f"{where}: {text}{given}" if where else text)
-    return "; ".join(lines)
 
 
 def parse_study(given: Mapping[str, Any]) -> Study:

@@ -187,7 +187,7 @@ def test_evaluation_takes_no_more_points_than_are_held_out():
 def test_a_data_set_may_have_blocks_of_its_own():
     own = {"ring8": {}, "digits": {"seeds": 6, "seed_block": 3}}
     study = parse_study(TWO | {"datasets": own, "seeds": 4, "seed_block": 4})
-    assert study.blocks("ring8") == [(0, 4)] and study.blocks("digits") == [(0, 3), (3, 3)]
+    assert study._seed_blocks("ring8") == [(0, 4)] and study.blocks("digits") == [(0, 3), (3, 3)]
 
 
 def test_two_names_may_stand_for_one_data_set_and_one_method():
@@ -221,7 +221,7 @@ def test_a_cell_is_found_by_its_place_in_a_study(tmp_path):
     assert read_block(f"{path}:{place}") == study.blocks[place]
     assert read_training(f"{path}:{place}") == study.blocks[place].training
     assert read_data_cell(f"{path}:digits") == study.data_cells["digits"]
-    with pytest.raises(ValueError, match=r"cell of .*two\.yaml.*seeds2-4.*Did you mean 'ring8/pwgan/m32/seeds2-3'"):
+    with pytest.raises(ValueError, match=r"block of .*two\.yaml.*seeds2-4.*Did you mean 'ring8/pwgan/m32/seeds2-3'"):
         read_block(f"{path}:ring8/pwgan/m32/seeds2-4")
     with pytest.raises(ValueError, match=r"data set of .*two\.yaml.*'rign8'.*'ring8'"):
         read_data_cell(f"{path}:rign8")
@@ -247,7 +247,7 @@ def test_unknown_names_in_json_are_refused_with_the_nearest():
     with pytest.raises(ValueError, match=r"'pwgn'.*'pwgan'"):
         cell.build_method()
     with pytest.raises(ValueError, match=r"'rign8'.*'ring8'"):
-        study.data_cells["ring8"].model_copy(update={"dataset": "rign8"}).build()
+        study.data_cells["ring8"].model_copy(update={"source": "rign8"}).build()
 
 
 def test_a_number_in_scientific_notation_is_a_number_whether_yaml_reads_it_so_or_not():

@@ -77,7 +77,7 @@ def chain(tmp_path_factory):
         name, folder = cell.training.dataset, results / place
         data = ["--data", results / f"data/{name}.safetensors", "--device", "cpu"]
         run("train", f"{path}:{place}", *data, "--output", folder)
-        run("measure", f"{path}:{place}", *data, "--input", folder, *options[name])
+        run("measure", f"{path}:{place}", *data, "--output", folder, *options[name])
     for name in study.datasets:
         data = ["--data", results / f"data/{name}.safetensors", "--device", "cpu"]
         reference = study.reference(name).model_dump_json()

@@ -21,7 +21,7 @@ def python(code, *arguments, **options):
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, **options)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["cells", "config.yaml"], ["schema"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["blocks", "config.yaml"], ["schema"]])
 def test_what_needs_no_torch_imports_none(arguments):
     code = (
         "import sys\nfrom pwgan.__main__ import main\n"
@@ -37,12 +37,12 @@ def test_help_names_every_verb(capsys):
         main(["--help"])
     assert end.value.code == 0
     told = capsys.readouterr().out
-    for verb in ("cells", "schema", "data", "classifier", "train", "measure", "signal", "reference", "aggregate"):
+    for verb in ("blocks", "schema", "data", "classifier", "train", "measure", "signal", "reference", "aggregate"):
         assert verb in told
 
 
-def test_cells_are_listed_a_line_each(capsys):
-    assert main(["cells", str(ROOT / "config.yaml")]) == 0
+def test_blocks_are_listed_a_line_each(capsys):
+    assert main(["blocks", str(ROOT / "config.yaml")]) == 0
     assert capsys.readouterr().out.splitlines() == list(read_study(ROOT / "config.yaml").blocks)
 
 
@@ -60,20 +60,20 @@ def test_the_version_is_told(capsys):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["cells", "none.yaml"], "none.yaml"),
-        (["cells", "."], "directory"),
-        (["cells", "broken.yaml"], "broken.yaml: mapping values are not allowed here"),
-        (["cells", "slip.yaml"], "Did you mean 'seeds'?"),
+        (["blocks", "none.yaml"], "none.yaml"),
+        (["blocks", "."], "directory"),
+        (["blocks", "broken.yaml"], "broken.yaml: mapping values are not allowed here"),
+        (["blocks", "slip.yaml"], "Did you mean 'seeds'?"),
         (["train", "ring8", "--data", "x", "--output", "y"], "'ring8' is neither JSON nor STUDY.yaml:DATASET"),
         (["train", "{}", "--data", "x", "--output", "y"], "dataset: Field required"),
         (["train", "good.yaml:ring8/pwgn/m8/seeds0-1", "--data", "x", "--output", "y"], "'ring8/pwgan/m8/seeds0-1'"),
         (["train", "good.yaml:ring8/pwgan/m8/seeds0-1", "--data", "x", "--output", "y"], "no stored data at x"),
-        (["measure", "{]", "--data", "x", "--input", "y"], "JSON"),
-        (["measure", "good.yaml:ring8/pwgan/m8/seeds0-1", "--data", "x", "--input", "y"], "y/run.json"),
+        (["measure", "{]", "--data", "x", "--output", "y"], "JSON"),
+        (["measure", "good.yaml:ring8/pwgan/m8/seeds0-1", "--data", "x", "--output", "y"], "no stored data at x"),
         (["reference", "{}", "--data", "x", "--output", "y"], "Field required"),
         (["data", "good.yaml:rign8", "--output", "x"], "Did you mean 'ring8'?"),
-        (["data", '{"name": "a", "dataset": "rign8", "options": {}}', "--output", "x"], "'ring8'"),
-        (["data", '{"name": "a", "dataset": "ring8", "options": {"sampels": 1}}', "--output", "x"], "'samples'"),
+        (["data", '{"name": "a", "source": "rign8", "options": {}}', "--output", "x"], "'ring8'"),
+        (["data", '{"name": "a", "source": "ring8", "options": {"sampels": 1}}', "--output", "x"], "'samples'"),
         (["classifier", "--data", "good.yaml", "--output", "x"], "good.yaml"),
         (["aggregate", "--output", "x", "--data", "x", "--cells", "none"], "none"),
         (["tables", "--results", "none", "--output", "x"], "none"),
@@ -102,16 +102,17 @@ def test_an_error_of_several_lines_is_told_in_one(monkeypatch, capsys):
     assert capsys.readouterr().err == "pwgan schema: Refused: first second\n"
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch):
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, KeyError, TypeError])
+def test_a_bug_keeps_its_traceback(monkeypatch, kind):
     def fail(options):
-        raise RuntimeError("shapes do not match")
+        raise kind("shapes do not match")
 
     monkeypatch.setattr("pwgan.stages.schema", fail)
-    with pytest.raises(RuntimeError, match="shapes"):
+    with pytest.raises(kind, match="shapes"):
         main(["schema"])
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["train"], ["cells", "a", "b"]])
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["train"], ["blocks", "a", "b"]])
 def test_wrong_usage_has_status_2_too(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         main(arguments)
@@ -119,9 +120,9 @@ def test_wrong_usage_has_status_2_too(arguments, capsys):
 
 
 def test_no_traceback_reaches_the_user():
-    done = subprocess.run([sys.executable, "-m", "pwgan", "cells", "none.yaml"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "pwgan", "blocks", "none.yaml"], capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr == "pwgan cells: FileNotFoundError: [Errno 2] No such file or directory: 'none.yaml'\n"
+    assert done.stderr == "pwgan blocks: FileNotFoundError: [Errno 2] No such file or directory: 'none.yaml'\n"
 
 
 def test_a_gpu_that_is_not_there_is_told_of(tiny, ring8, tmp_path, monkeypatch, capsys):

@@ -313,7 +313,7 @@ def test_the_certificate_is_not_the_solvers_word(run, monkeypatch):
     def lie(x, y, cost, **_):
         n = len(x)
         nothing = torch.zeros((), dtype=torch.float64)
-        return module.Transport(nothing, torch.arange(n), torch.zeros(n), torch.zeros(n), nothing, 0, 0.0, 0)
+        return module.Transport(nothing, torch.arange(n), torch.zeros(n), torch.zeros(n), nothing, 0)
 
     monkeypatch.setattr(module, "wasserstein", lie)
     np.save("a.npy", normal(10, 2))

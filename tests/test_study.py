@@ -172,7 +172,7 @@ def test_a_truth_value_is_no_number(tiny, place, value):
     study = tiny(methods={"pwgan": {}, "nsgan": {}})
     study["datasets"]["ring8"]["network"] = {"name": "mlp"}
     message = refusal(put(study, place, value))
-    assert [part for part in [*place.split("."), "are no numbers", f"given {value}"] if part not in message] == []
+    assert [part for part in [*place.split("."), "expected a number", f"given {value}"] if part not in message] == []
 
 
 def test_a_truth_value_is_an_option_that_is_one(tiny):

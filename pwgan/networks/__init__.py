@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SerializeAsAny
 
+from pwgan.errors import Refused
 from pwgan.networks.base import CriticNorm, Network
 from pwgan.options import discover, one_of
 
@@ -20,7 +21,9 @@ def _read(given: Any) -> Any:
     if not isinstance(given, Mapping):
         return given
     known = networks()
-    return known[one_of(given.get("name"), known, "network")].model_validate(given)
+    if "name" not in given:
+        raise Refused(f"a network needs 'name': {', '.join(known)}")
+    return known[one_of(given["name"], known, "network")].model_validate(given)
 
 
 AnyNetwork = Annotated[SerializeAsAny[Network], BeforeValidator(_read)]

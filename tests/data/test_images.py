@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from pwgan.data.images import CelebA, Cifar10, Digits, FashionMnist, Mnist, cache_folder
+from pwgan.errors import Refused
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -84,7 +85,7 @@ def test_damaged_files_are_told_of_and_kept(tmp_path, damage):
         whole = file.read_bytes()
         file.write_bytes({"truncated": whole[:-100], "foreign": b"<html>no</html>", "empty": b""}[damage])
     before = file.read_bytes()
-    with pytest.raises(RuntimeError, match=r"not in its format .*Replace MNIST/raw/train-images-idx3-ubyte"):
+    with pytest.raises(Refused, match=r"not in its format .*Replace MNIST/raw/train-images-idx3-ubyte"):
         Mnist(root=tmp_path, samples=2, heldout=2).load()
     assert file.read_bytes() == before
 
@@ -104,12 +105,12 @@ def test_missing_files_say_what_where_and_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.cifar, "download_and_extract_archive", offline)
     monkeypatch.setattr(datasets.celeba, "download_file_from_google_drive", offline)
     for data in (Mnist(root=tmp_path), Cifar10(root=tmp_path), CelebA(root=tmp_path)):
-        with pytest.raises(RuntimeError, match=r"(?s)the download failed .*no route to host.* set `root`") as caught:
+        with pytest.raises(Refused, match=r"(?s)the download failed .*no route to host.* set `root`") as caught:
             data.load()
         assert data.name in str(caught.value) and str(tmp_path) in str(caught.value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert cache_folder() == tmp_path / "cache" / "pwgan"
-    with pytest.raises(RuntimeError, match="cache/pwgan"):
+    with pytest.raises(Refused, match="cache/pwgan"):
         Mnist().load()
 
 
@@ -127,7 +128,7 @@ def write_cifar(root: Path) -> np.ndarray:
 def test_cifar_checks_sums_before_it_opens_a_pickle(tmp_path, monkeypatch):
     pixels = write_cifar(tmp_path)
     data = Cifar10(root=tmp_path, samples=20, heldout=4)
-    with pytest.raises(RuntimeError, match="checksums"):
+    with pytest.raises(Refused, match="checksums"):
         data.load()
 
     from torchvision.datasets import CIFAR10
@@ -171,7 +172,7 @@ def test_celeba_reads_its_published_parts(tmp_path, monkeypatch):
 
     write_celeba(tmp_path, [0, 0, 1, 2, 0, 2])
     data = CelebA(root=tmp_path, size=16, samples=3, heldout=2)
-    with pytest.raises(RuntimeError, match="checksums"):
+    with pytest.raises(Refused, match="checksums"):
         data.load()
     unchecked = [(key, None, name) for key, _, name in datasets.CelebA.file_list]
     monkeypatch.setattr(datasets.CelebA, "file_list", unchecked)

@@ -129,7 +129,7 @@ def test_measuring_a_trained_block_writes_them(ring8, tiny, tmp_path):
     (cell,) = parse_study(tiny(methods={"wgan": {}})).blocks.values()
     common = ["--data", str(ring8), "--device", "cpu"]
     assert main(["train", cell.training.model_dump_json(), *common, "--output", str(tmp_path)]) == 0
-    assert main(["measure", cell.model_dump_json(), *common, "--input", str(tmp_path)]) == 0
+    assert main(["measure", cell.model_dump_json(), *common, "--output", str(tmp_path)]) == 0
     measures, counts = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("measures", "mode_steps"))
     own = {"coverage-lost@256", *(f"ewd-{what}@32" for what in ("above-floor", "trend", "variance"))}
     own |= {"critic-auc@256", "critic-auc-lost@256"}
@@ -151,8 +151,8 @@ def test_pictures_are_counted_by_their_predicted_class(ring8):
     pictures = rng.uniform(-2, 2, (2, 40, 1, 8, 8)).astype(np.float16)
     data = read_data(ring8)
     unknown = type(data)(train=data.train, heldout=data.heldout, name="pictures", about={})
-    counts, suffix = step_counts(pictures, unknown, classifier)
-    assert suffix == "-classifier@40" and counts.shape == (2, 3)
+    counts, extractor = step_counts(pictures, unknown, classifier)
+    assert extractor == "classifier" and counts.shape == (2, 3)
     for t in range(2):
         labels = classifier.predict(torch.from_numpy(pictures[t].astype(np.float32).clip(-1, 1)))
         assert counts[t].tolist() == [(labels == k).sum().item() for k in range(3)]

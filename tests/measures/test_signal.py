@@ -84,7 +84,7 @@ def trained(cells, ring8, tmp_path):
     cell = cells["pwgan"].training.model_dump_json()
     common = ["--data", str(ring8), "--device", "cpu"]
     assert main(["train", cell, *common, "--output", str(tmp_path)]) == 0
-    return ["signal", cell, *common, "--input", str(tmp_path), "--critics"]
+    return ["signal", cell, *common, "--output", str(tmp_path), "--critics"]
 
 
 def test_the_verb_measures_initial_and_trained_generators(cells, trained, tmp_path, monkeypatch):

@@ -195,7 +195,9 @@ def test_a_damaged_checkpoint_is_told_of_and_training_starts_afresh(trained, sto
     assert "no checkpoint" in caught.text and str(checkpoint) in caught.text
 
 
-def test_other_data_or_another_device_begin_anew(data):
+def test_other_data_code_or_device_begin_anew(block, data):
     grown = replace(data, train=data.train[:-1])
-    made = [origin(data, torch.device("cpu")), origin(grown, torch.device("cpu")), origin(data, torch.device("cuda"))]
-    assert len(set(made)) == 3 and origin(data, torch.device("cpu")) == made[0]
+    cell, other = block().training, block("gan").training
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    made = [origin(cell, data, cpu), origin(cell, grown, cpu), origin(cell, data, cuda), origin(other, data, cpu)]
+    assert len(set(made)) == 4 and origin(cell, data, cpu) == made[0]

@@ -138,7 +138,7 @@ def test_a_learning_rate_too_large_is_survived(trained, method):
 
 
 def measured(run, ring8):
-    arguments = ["--data", str(ring8), "--input", str(run.folder), "--device", "cpu"]
+    arguments = ["--data", str(ring8), "--output", str(run.folder), "--device", "cpu"]
     assert main(["measure", run.cell.model_dump_json(), *arguments]) == 0
     return (pd.read_parquet(run.folder / f"{name}.parquet") for name in ("measures", "bias"))
 
