@@ -24,7 +24,7 @@ from pydantic_core import CoreSchema, core_schema
 from pwgan.errors import Refused
 
 T = TypeVar("T")
-O = TypeVar("O", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 CostName = Literal["euclidean", "sqeuclidean"]
 REFERENCE = "data"
@@ -69,7 +69,7 @@ def one_of(given: object, allowed: Iterable[str], what: str) -> str:
     raise Refused(f"unknown {what}: {given!r}.{hint} Allowed: {', '.join(sorted(names)) or 'none'}.")
 
 
-def validated(where: str, cls: type[O], values: Mapping[str, Any]) -> O:
+def validated(where: str, cls: type[Model], values: Mapping[str, Any]) -> Model:
     """Read options of a class; raises ``Refused`` that says in which entry of the study each mistake lies."""
     try:
         return cls.model_validate(values)

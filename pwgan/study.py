@@ -190,7 +190,7 @@ class Study(Options):
         """Return the feature extractor of a data set: by default a classifier where there are labels, else none."""
         return self._entry(name).features or ("classifier" if self.data_set(name).labelled else "none")
 
-    def _seed_blocks(self, name: str) -> list[tuple[int, int]]:
+    def seed_blocks(self, name: str) -> list[tuple[int, int]]:
         """Return (first seed, number of seeds) of each block of a data set."""
         seeds, block = self._seeds(name)
         return [(first, block) for first in range(0, seeds, block)]
@@ -228,7 +228,7 @@ class Study(Options):
             for method in self.methods:
                 algorithm, spec = self._method(method, data)
                 for m in self._trained(method, data):
-                    for first, count in self._seed_blocks(data):
+                    for first, count in self.seed_blocks(data):
                         training = Training(
                             dataset=data,
                             method=method,

@@ -187,7 +187,7 @@ def test_evaluation_takes_no_more_points_than_are_held_out():
 def test_a_data_set_may_have_blocks_of_its_own():
     own = {"ring8": {}, "digits": {"seeds": 6, "seed_block": 3}}
     study = parse_study(TWO | {"datasets": own, "seeds": 4, "seed_block": 4})
-    assert study._seed_blocks("ring8") == [(0, 4)] and study.blocks("digits") == [(0, 3), (3, 3)]
+    assert study.seed_blocks("ring8") == [(0, 4)] and study.seed_blocks("digits") == [(0, 3), (3, 3)]
 
 
 def test_two_names_may_stand_for_one_data_set_and_one_method():

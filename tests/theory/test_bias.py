@@ -7,10 +7,10 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from pwgan.report.bias_figures import bias_law
 from pwgan.report.style import SAMPLERS
 from pwgan.theory import bias
 from pwgan.theory.bias import PAIRS, bias_curves, bias_ratios, bias_slopes
+from pwgan.theory.figures.bias import draw
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def power_laws(**slopes):
     """Make curves of B = 3 m^slope, with a factor for each of two draws, for each sampler."""
     rows = [
         {"dataset": "a", "seed": seed, "sampler": name, "eval_batch": m, "n": 256, "bias": 3 * (1 + seed) * m**slope}
+        | {"partition": name != "dpp"}
         for name, slope in slopes.items()
         for seed in range(2)
         for m in (4, 8, 16, 32, 64, 128)
@@ -38,7 +39,8 @@ def power_laws(**slopes):
 
 def test_curves_hold_every_rung_of_every_sampler(small):
     assert len(small) == bias.DRAWS * (4 + 4 + 2)
-    parting = small[small["sampler"] != "dpp"]
+    parting = small[small["partition"]]
+    assert set(small.loc[~small["partition"], "sampler"]) == {"dpp"}
     assert (parting["bias"] >= -1e-12).all() and (parting["deviation"] <= parting["bound"] + 1e-12).all()
     whole = parting[parting["eval_batch"] == 32]
     assert len(whole) == 2 * bias.DRAWS and (whole["bias"].abs() < 1e-12).all()
@@ -82,7 +84,7 @@ def test_an_unknown_data_set_is_answered_with_the_nearest():
 
 
 def test_figure_draws_every_curve(small):
-    figure = bias_law(small)
+    figure = draw(small)
     top, random, stratified = figure.axes
     for name, look in SAMPLERS.items():
         (line,) = [line for line in top.get_lines() if line.get_color() == look["color"]]
