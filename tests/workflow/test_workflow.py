@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pwgan.report.names import FIGURE_FORMATS, TABLE_FORMATS, TABLES, figure_names
+from pwgan.report.captions import QUESTIONS
+from pwgan.report.plugins import figure_names, names
 from pwgan.study import Study, read_study
 
 psutil = pytest.importorskip("psutil")
@@ -88,9 +89,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder.mkdir()
             for name in ("Snakefile", "config.yaml"):
                 shutil.copy(ROOT / name, folder)
-            for name in ("pwgan", "workflow", "envs"):
+            for name in ("pwgan", "workflow", "envs", "profiles"):
                 shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-            (folder / "profiles").symlink_to("profiles")
             said = snakemake(folder, "--cores", "2", "--resources", "gpu=1", *SMOKE)
             (folder / "said.txt").write_text(said)
     assert (folder / "said.txt").exists(), "the smoke study failed, in the first test that asked for it"
@@ -119,8 +119,8 @@ def changed(folder: Path) -> Callable[..., tuple[str, str]]:
 def test_run_makes_everything(finished: Path) -> None:
     results = finished / "results/smoke"
     study: Study = read_study(finished / SMOKE[1])
-    expected = [f"tables/{name}.{ext}" for name in TABLES for ext in TABLE_FORMATS]
-    expected += [f"figures/{name}.{ext}" for name in figure_names(DATA) for ext in FIGURE_FORMATS]
+    expected = [f"tables/{name}.{ext}" for name in names("tables") for ext in ("csv", "md", "html")]
+    expected += [f"figures/{name}.{ext}" for name in figure_names(DATA) for ext in ("csv", "png")]
     expected += ["data/ring8.safetensors", "data/digits.safetensors", "data/digits-classifier.safetensors"]
     measured = ("measures.parquet", "bias.parquet", "interpolation.parquet", "interpolation.npy", "measures.json")
     trained = ("run.json", "history.parquet", "generator.safetensors", "samples.npy")
@@ -164,16 +164,46 @@ def test_more_seeds_add_blocks(folder: Path, changed: Callable[..., tuple[str, s
     assert new == blocks_added | references | LAST
 
 
+TRAINED = jobs("train", *METHODS) | jobs("measure", *METHODS)
+MEASURED = jobs("measure", *METHODS) | {f"reference {data}" for data in DATA}
+PREPARED = {f"data {data}" for data in DATA} | {"classifier digits"}
+
+
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("report/curves.py", {"figures", "all"}),
+        ("report/figures/coverage.py", {"figures", "all"}),
+        ("report/tables/main.py", {"tables", "all"}),
         ("methods/nsgan.py", jobs("train", "nsgan") | jobs("measure", "nsgan") | LAST),
+        ("training/draws.py", TRAINED | MEASURED | LAST),
+        ("measures/modes.py", MEASURED | LAST),
+        ("data/store.py", PREPARED | TRAINED | MEASURED | LAST),
+        ("data/mixtures.py", {"data ring8"} | {job for job in TRAINED | MEASURED if "ring8" in job} | LAST),
+        # What changes no result reruns nothing.
+        ("measures/signal.py", set()),
+        ("cells.py", set()),
+        ("stages.py", set()),
+        ("report/claims/rules.py", set()),
     ],
 )
-def test_code_reruns_what_depends_on_it(folder: Path, module: str, expected: set[str]) -> None:
+def test_code_reruns_what_depends_on_it_and_no_more(folder: Path, module: str, expected: set[str]) -> None:
     with open(folder / "pwgan" / module, "a") as file:
         file.write("# A change.\n")
+    assert planned(folder, *SMOKE) == expected
+
+
+@pytest.mark.parametrize(
+    ("example", "place", "expected"),
+    [
+        ("example_method.py", "pwgan/methods/lsgan.py", set()),
+        ("example_dataset.py", "pwgan/data/two_moons.py", set()),
+        ("example_measure.py", "pwgan/measures/energy.py", set()),
+        ("example_figure.py", "pwgan/report/figures/seeds.py", {"figures", "all"}),
+    ],
+)
+def test_a_new_file_reruns_only_what_lists_it(folder: Path, example: str, place: str, expected: set[str]) -> None:
+    shutil.copy(ROOT / "docs" / example, folder / place)
+    shutil.copy(ROOT / "docs/example_figure.rst", folder / "workflow/report/figures/seeds.rst")
     assert planned(folder, *SMOKE) == expected
 
 
@@ -250,11 +280,11 @@ def test_report_shows_figures_and_tables(folder: Path) -> None:
     results = re.search(r"var results = (\{.*\})", page)
     assert categories and results
     shown: dict[str, Any] = json.loads(results[1])
-    names = {f"figures/{name}.png" for name in figure_names(DATA)} | {f"tables/{name}.html" for name in TABLES}
-    assert set(shown) == {f"results/smoke/{name}" for name in names}
+    files = {f"figures/{name}.png" for name in figure_names(DATA)} | {f"tables/{name}.html" for name in names("tables")}
+    assert set(shown) == {f"results/smoke/{file}" for file in files}
     assert all(len(result["caption"]) > 40 for result in shown.values())
     assert all(result["data_uri"].startswith("data:") for result in shown.values())
-    assert set(json.loads(categories[1])) == {"Figures", "Tables"}
+    assert set(json.loads(categories[1])) <= set(QUESTIONS)
     assert "study <strong>smoke</strong>" in page
 
 

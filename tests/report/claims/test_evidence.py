@@ -164,7 +164,6 @@ def test_the_full_matching_is_compared_with_matchings_of_mini_batches(tmp_path):
         ("pwgan_full", "fd-classifier@9"): [4.0, 6.0, 8.0],
         ("pwgan", "fd-classifier@9"): [2.0, 2.0, 4.0],
         ("wgan", "fd-classifier@9"): [1.0, 1.0, 1.0],
-        ("pwgan", "fd"): [0.0, 0.0, 0.0],
     }
     results = study(tmp_path, runs=runs(["pwgan_full", "pwgan", "wgan"]), measures=measures(values))
     parts = evidence.exact_frechet(results)
