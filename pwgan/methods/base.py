@@ -82,7 +82,7 @@ class Method(Options):
 
     def optimiser(self, parameters: Iterable[torch.nn.Parameter], lr: float) -> Optimiser:
         """Return the optimiser of one network: Adam, elementwise and so separate for each seed."""
-        from pwgan.training.optimisers import Adam
+        from pwgan.networks.layers.optimisers import Adam
 
         return Adam(parameters, lr, self.betas)
 

@@ -1,1 +1,1 @@
-"""Layers and networks on the seed axis, in torch; their options are in ``pwgan.networks``, which imports no torch."""
+"""Layers, networks and optimisers on the seed axis, in torch; the options of networks are in ``pwgan.networks``."""
