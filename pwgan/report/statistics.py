@@ -70,7 +70,7 @@ def with_diverged(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def best(values: npt.ArrayLike, lower: bool) -> np.ndarray:
-    """Tell which columns of ``values`` (seed, cell) may be called the best: those with the best mean, and those like it.
+    """Tell which columns of ``values`` (seed, cell) may be called the best: that of the best mean, and those like it.
 
     A column is like the best where the two-sided paired t-test over the seeds that both have does not tell the two
     apart, at 5 % after Holm's correction for all columns tested against the best. With fewer than ``FEWEST`` pairs
@@ -92,7 +92,7 @@ def best(values: npt.ArrayLike, lower: bool) -> np.ndarray:
 def paired_p(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     """Return the p-value of the two-sided paired t-test over the pairs without a NaN; NaN below ``FEWEST`` pairs.
 
-    With differences of mean d and sample standard deviation s over n pairs: t = sqrt(n) d / s, n - 1 degrees of freedom.
+    With differences of mean d and standard deviation s over n pairs: t = sqrt(n) d / s, with n - 1 degrees of freedom.
     """
     differences = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     differences = differences[~np.isnan(differences)]
