@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pwgan.report.names import FIGURE_FORMATS, TABLE_FORMATS, TABLES, figure_names
+from pwgan.report import plugins
+from pwgan.report.captions import QUESTIONS
+from pwgan.report.names import FIGURE_FORMATS, figure_names
 from pwgan.study import Study, read_study
 
 psutil = pytest.importorskip("psutil")
@@ -119,7 +121,7 @@ def changed(folder: Path) -> Callable[..., tuple[str, str]]:
 def test_run_makes_everything(finished: Path) -> None:
     results = finished / "results/smoke"
     study: Study = read_study(finished / SMOKE[1])
-    expected = [f"tables/{name}.{ext}" for name in TABLES for ext in TABLE_FORMATS]
+    expected = [f"tables/{name}.{ext}" for name in plugins.names("tables") for ext in ("csv", "md", "html")]
     expected += [f"figures/{name}.{ext}" for name in figure_names(DATA) for ext in FIGURE_FORMATS]
     expected += ["data/ring8.safetensors", "data/digits.safetensors", "data/digits-classifier.safetensors"]
     measured = ("measures.parquet", "bias.parquet", "interpolation.parquet", "interpolation.npy", "measures.json")
@@ -250,12 +252,15 @@ def test_report_shows_figures_and_tables(folder: Path) -> None:
     results = re.search(r"var results = (\{.*\})", page)
     assert categories and results
     shown: dict[str, Any] = json.loads(results[1])
-    names = {f"figures/{name}.png" for name in figure_names(DATA)} | {f"tables/{name}.html" for name in TABLES}
+    names = {f"figures/{name}.png" for name in figure_names(DATA)}
+    names |= {f"tables/{name}.html" for name in plugins.names("tables")}
     assert set(shown) == {f"results/smoke/{name}" for name in names}
     assert all(len(result["caption"]) > 40 for result in shown.values())
     assert all(result["data_uri"].startswith("data:") for result in shown.values())
-    assert set(json.loads(categories[1])) == {"Figures", "Tables"}
-    assert "study <strong>smoke</strong>" in page
+    # Theory and claims were not asked for.
+    asked = [f"{number}. {question}" for number, question in enumerate(QUESTIONS, 1)]
+    assert sorted(json.loads(categories[1])) == asked[:-2]
+    assert "Study smoke" in page and all(f"<h1>{question}</h1>" in page for question in asked[:-2])
 
 
 def test_style(folder: Path) -> None:

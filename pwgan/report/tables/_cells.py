@@ -32,7 +32,8 @@ def cell(mean: float, half_width: float) -> str:
     if decimals > 6:
         exponent = math.floor(math.log10(max(abs(mean), half_width)))
         return f"({cell(mean / 10**exponent, half_width / 10**exponent)})e{exponent:03d}"
-    return f"{mean:.{decimals}f} ± {half_width:.{decimals}f}"
+    # Adding 0 takes the sign from a mean that is 0 up to rounding.
+    return f"{round(mean, decimals) + 0.0:.{decimals}f} ± {half_width:.{decimals}f}"
 
 
 def entry(row: Mapping[Hashable, Any]) -> str:
