@@ -1,6 +1,8 @@
-"""Cells of tables, and the pages that they stand on."""
+"""Cells of tables, the pages that they stand on, and what both are made of."""
 
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pwgan.report import plugins
 from pwgan.report.tables import ABSENT, Table, cell, markdown, page
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -67,3 +70,17 @@ def test_pages_escape_names_and_close_their_tags():
 
     Tags().feed(page(table))
     assert not opened and "<td><b>&lt;b&gt;</b></td>" in page(table) and "<i>" not in page(table)
+
+
+def test_every_measure_of_the_documentation_is_in_a_table():
+    names = {name for table in plugins.names("tables") for name in getattr(plugins.load("tables", table), "NAMES", ())}
+    text = (plugins.PACKAGE.parent / "docs" / "measures.md").read_text(encoding="utf-8")
+    told = {name.partition("-inception")[0] for row in text.splitlines() if row.startswith("| `") for name in
+            re.findall(r"`([\w-]+)`", row.split(" | ")[0])}  # fmt: skip
+    assert told == names
+
+
+def test_tables_do_without_torch():
+    every = ", ".join(["pwgan.report.tables", *plugins.modules("tables")])
+    code = f"import sys, {every}; assert not {{'torch', 'matplotlib'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -70,16 +70,19 @@ def summarised(measures: pd.DataFrame, runs: pd.DataFrame, names: Iterable[str])
     return with_parts(summary(chosen, runs), chosen)
 
 
-def spread(frame: pd.DataFrame, rows: list[str], headings: Mapping[str, str] | None = None) -> dict[str, pd.DataFrame]:
+def spread(
+    frame: pd.DataFrame, rows: list[str], names: Sequence[str] = (), headings: Mapping[str, str] | None = None
+) -> dict[str, pd.DataFrame]:
     """Spread the measures of a long frame over columns: a block for each data set, and one for each kind of features.
 
-    ``rows`` are the columns that name a row, the data set first. Features get blocks of their own only where a data set
-    has one measure in several; a measure that only the reference has is left to the CSV.
+    ``rows`` are the columns that name a row, the data set first; ``names`` orders the measures. Features get blocks of
+    their own only where a data set has one measure in several; a measure of the reference alone is left to the CSV.
     """
     blocks = {}
     for title, part in _parts(frame):
         trained = part[part["method"] != REFERENCE]
-        measures = list((part if trained.empty else trained)["measure"].unique())
+        shown = part if trained.empty else trained
+        measures = list((picked(shown, names) if names else shown)["measure"].unique())
         lines = []
         for key, group in part.groupby(rows, dropna=False, sort=False):
             cells = {row["measure"]: entry(row) for row in group.to_dict("records")}
@@ -110,6 +113,6 @@ def headed(block: pd.DataFrame, headings: Mapping[str, str]) -> pd.DataFrame:
     return block.astype(object).where(block.notna(), ABSENT).rename(columns={**HEADINGS, **headings})
 
 
-def by_cell(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def by_cell(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.DataFrame]:
     """Spread a summary of measures with a row for each method and mini-batch size."""
-    return spread(frame, CELL)
+    return spread(frame, CELL, names)

@@ -37,4 +37,4 @@ def readable(frame: pd.DataFrame) -> Table:
         "pool that both sides share. B = MBWD - EWD; 0 <= B <= D <= U up to rounding. Subsets of a DPP do not part "
         "the pool: their B is that of matching small batches plus that of sampling other points than the pool's."
     )
-    return Table("Bias of the mini-batch distance", caption, spread(frame, ROWS, HEADINGS))
+    return Table("Bias of the mini-batch distance", caption, spread(frame, ROWS, headings=HEADINGS))

@@ -23,4 +23,4 @@ def readable(frame: pd.DataFrame) -> Table:
         "among high-quality samples from the true ones, in nats; a seed without such a sample has none: it is counted. "
         "std-ratio: spread of samples at a mode over the true one. The row `data` measures real training samples."
     )
-    return Table("Modes reached by each method", caption, by_cell(frame))
+    return Table("Modes reached by each method", caption, by_cell(frame, NAMES))

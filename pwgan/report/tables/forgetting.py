@@ -22,4 +22,4 @@ def readable(frame: pd.DataFrame) -> Table:
         "final critic tells real from generated samples of earlier evaluations (0.5: not at all); critic-auc-lost: by "
         "how much the critic of that time did so better. Methods without a critic have none."
     )
-    return Table("What generators and critics forget", caption, by_cell(frame))
+    return Table("What generators and critics forget", caption, by_cell(frame, NAMES))

@@ -23,4 +23,4 @@ def readable(frame: pd.DataFrame) -> Table:
         "interpolation_between, of mixtures: share of inner points beyond 3 sigma of every mode. The row `data` blends "
         "two held-out samples."
     )
-    return Table("Paths between latents", caption, by_cell(frame))
+    return Table("Paths between latents", caption, by_cell(frame, NAMES))

@@ -23,4 +23,4 @@ def readable(frame: pd.DataFrame) -> Table:
         "the training set than the nearest 1 % of held-out samples. data_copying: z-score of the Mann-Whitney test, "
         "far below 0 for copies. one_nn_accuracy: how often the nearest neighbour is of the same side; 0.5 is best."
     )
-    return Table("Nearest neighbours of samples", caption, by_cell(frame))
+    return Table("Nearest neighbours of samples", caption, by_cell(frame, NAMES))

@@ -23,4 +23,4 @@ def readable(frame: pd.DataFrame) -> Table:
         "after @ is the sample count; EWDs are comparable within a data set only. tied-ewd: EWD of the latents that a "
         "full matching tied to the training samples, to these samples."
     )
-    return Table("Distances of samples to the data", caption, by_cell(frame))
+    return Table("Distances of samples to the data", caption, by_cell(frame, NAMES))

@@ -29,4 +29,4 @@ def readable(frame: pd.DataFrame) -> Table:
         "(per step) and ewd-variance: slope and variance of the EWD over the last third of the training; a run "
         "that has settled has a trend of 0."
     )
-    return Table("Stability of each method", caption, by_cell(frame.rename(columns={"deviation": "half_width"})))
+    return Table("Stability of each method", caption, by_cell(frame.rename(columns={"deviation": "half_width"}), NAMES))
