@@ -57,7 +57,7 @@ def test_a_cell_reads_back_to_within_its_last_digit(mean, exponent):
 
 def test_pages_escape_names_and_close_their_tags():
     blocks = {"<i>": pd.DataFrame({"m|n": ["<b>", "2"]})}
-    table = Table("a < b", "x & y", blocks, {"<i>": pd.DataFrame({"m|n": [True, False]})})
+    table = Table("a < b", "x & `y`", blocks, {"<i>": pd.DataFrame({"m|n": [True, False]})})
     assert "m\\|n" in markdown(table) and "| **<b>** |" in markdown(table)
     opened = []
 
@@ -69,6 +69,7 @@ def test_pages_escape_names_and_close_their_tags():
             assert opened.pop() == tag
 
     Tags().feed(page(table))
+    assert "<p>x &amp; <code>y</code></p>" in page(table)
     assert not opened and "<td><b>&lt;b&gt;</b></td>" in page(table) and "<i>" not in page(table)
 
 

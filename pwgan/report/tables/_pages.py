@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -48,13 +49,14 @@ def markdown(table: Table) -> str:
 def page(table: Table) -> str:
     """Render a table as one HTML page that needs no other file."""
     title = html.escape(table.title)
+    caption = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(table.caption))
     escaped = table._replace(
         blocks={key: block.astype(str).map(html.escape) for key, block in table.blocks.items()},
     )
     grids = "".join(_grid(escaped, key) for key in table.blocks)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
-        f"</head>\n<body><h1>{title}</h1>\n<p>{html.escape(table.caption)}</p>\n{grids}</body></html>\n"
+        f"</head>\n<body><h1>{title}</h1>\n<p>{caption}</p>\n{grids}</body></html>\n"
     )
 
 
