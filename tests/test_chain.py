@@ -11,9 +11,10 @@ import yaml
 
 from pwgan.__main__ import main
 from pwgan.data.store import read_data
+from pwgan.report import plugins
 from pwgan.report.aggregate import write_aggregates
 from pwgan.report.frames import COLUMNS
-from pwgan.report.names import TABLES, figure_names
+from pwgan.report.names import figure_names
 from pwgan.study import read_study
 
 DIVERGED = "wild"
@@ -101,7 +102,7 @@ def chain(tmp_path_factory):
 def test_the_chain_ends_in_every_table_and_figure(chain):
     study, results = chain
     tables = {path.name for path in (results / "tables").iterdir()}
-    assert tables == {f"{name}.{ending}" for name in TABLES for ending in ("csv", "md", "html")}
+    assert tables == {f"{name}.{ending}" for name in plugins.names("tables") for ending in ("csv", "md", "html")}
     figures = {path.name for path in (results / "figures").iterdir()}
     assert figures == {f"{name}.{ending}" for name in figure_names(study.datasets) for ending in ("csv", "png")}
 

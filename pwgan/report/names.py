@@ -1,11 +1,9 @@
-"""The names of all tables and figures, known before a study has run; imports nothing."""
+"""The names of all figures, known before a study has run; imports nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-TABLES = ("main", "bias", "stability", "cost", "datasets")
-TABLE_FORMATS = ("csv", "md", "html")
 FIGURES = (
     "bias",
     "coverage",

@@ -125,7 +125,7 @@ def _bias(tables: Tables, key: dict[str, Any], seed: int, ewd: float, rng: np.ra
         cosines = dict.fromkeys(("cosine_batch", "cosine_mean"), np.nan if key["method"] == "data" else 0.9)
         transport = {"ewd": ewd, "mbwd": ewd + bias, "bias": bias}
         bounds = {"deviation": 1.6 * max(bias, 0), "bound": 4 * max(bias, 0), "differing": 0.9 * (m < n)}
-        rung = {"seed": seed, "sampler": "random", "eval_batch": m, "n": n}
+        rung = {"seed": seed, "sampler": "random", "partition": True, "eval_batch": m, "n": n}
         values = transport | bounds | cosines
         if np.isnan(ewd):
             values = dict.fromkeys(values, np.nan)
@@ -156,6 +156,7 @@ def _cell(
             fate = {"status": "diverged", "diverged_at": 401, "reason": "loss"}
         options = {"generator_lr": 1e-3} | ({} if method == "pwgan" else {"critic_steps": 1, "generator_steps": 1})
         how = {"algorithm": method, "options": json.dumps(options), "steps": 2000, "history_points": 500}
+        how["dual"] = method.startswith("wgan")
         block = f"seeds{seed // 4 * 4}-{min(seed // 4 * 4 + 4, seeds) - 1}"
         where = {"folder": f"results/study/{dataset}/{method}/m{m}/{block}"}
         tables["runs"].append({**key, "seed": seed, **fate, **how, **where})

@@ -14,7 +14,6 @@ from pwgan.report.figures import written
 from pwgan.report.forgetting import forgetting, forgetting_data
 from pwgan.report.frames import read
 from pwgan.report.names import CLAIM_FIGURES, FIGURE_FORMATS
-from pwgan.report.tables import markdown, readable, stability_table
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -179,20 +178,6 @@ def test_signals_are_averaged_as_logarithms():
     assert [ax.get_ylabel().split("\n")[0] for ax in axes] == ["initial generator of gan", "trained generator of gan"]
     assert all(ax.get_xscale() == ax.get_yscale() == "log" for ax in axes)
     np.testing.assert_allclose(ys(axes[0], "#0072B2"), [[4.0, 8.0]])
-
-
-def test_the_stability_table_by_hand():
-    found = {"ewd-trend@9": [1.0, 3.0], "coverage-lost-classifier@8": [0.0, 2.0], "critic-auc@8": [0.5, 0.5]}
-    rows = [
-        {**cell(), "seed": seed, "measure": name, "value": value}
-        for name, values in (found | {"ewd@9": [7.0, 7.0], "modes@8": [1.0, 1.0]}).items()
-        for seed, value in enumerate(values)
-    ]
-    table = stability_table(typed(rows), typed(ran()))
-    assert list(table["measure"]) == list(found)
-    # s = sqrt(2) of two values 2 apart.
-    assert list(table["mean"]) == [2.0, 1.0, 0.5] and list(table["deviation"]) == pytest.approx([2**0.5, 2**0.5, 0.0])
-    assert "| gan | 16 | 2.0 ± 1.4 | 1.0 ± 1.4 | 0.5 ± 0 | 2 | 0 |" in markdown(readable("stability", table))
 
 
 def test_the_claims_have_their_figures_and_those_without_data_say_so(study, tmp_path):
