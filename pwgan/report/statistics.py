@@ -39,6 +39,12 @@ def interval(values: npt.ArrayLike, level: float = LEVEL) -> Interval:
         return Interval(float(given.mean()), float(_half_width(deviation, len(given), level)), len(given))
 
 
+def student(values: npt.ArrayLike) -> tuple[float, float]:
+    """Return the ends of the 95 % Student interval of the mean: what seaborn asks of an ``errorbar``."""
+    mean, half_width, _ = interval(values)
+    return mean - half_width, mean + half_width
+
+
 def intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Summarise ``value`` over seeds within each group of ``keys``: mean, half_width, seeds (those not NaN)."""
     groups = frame.groupby(keys, dropna=False, sort=False)["value"]
