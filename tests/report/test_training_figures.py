@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
-from scipy import stats
-
 from pwgan.report.claim_figures import schedules, schedules_data, signal, signal_data, write_claim_figures
 from pwgan.report.critics import dual, dual_data, ranking, ranking_data
-from pwgan.report.figures import written
 from pwgan.report.forgetting import forgetting, forgetting_data
-from pwgan.report.frames import read
 from pwgan.report.names import CLAIM_FIGURES, FIGURE_FORMATS
+from scipy import stats
+
+from pwgan.report.figures import written
+from pwgan.report.frames import read
 
 pytestmark = pytest.mark.filterwarnings("error")
 
