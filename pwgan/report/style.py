@@ -92,14 +92,14 @@ def look(method: str) -> Look:
         return {"color": colour, "marker": marker, "linestyle": "-"}
     rest = method.removeprefix(f"{family}_")
     # Not hash(): that differs between processes.
-    shade, dash, marker, hue = hashlib.blake2b(rest.encode(), digest_size=4, salt=SALT).digest()
+    shade, dash, form, hue = hashlib.blake2b(rest.encode(), digest_size=4, salt=SALT).digest()
     lightness = SHADES[shade % len(SHADES)]
     if family is None:
         colour = to_hex(sns.husl_palette(256, s=0.8, l=0.5)[hue])
     else:
         red, green, blue = (part * (1 - abs(lightness)) + max(lightness, 0.0) for part in to_rgb(FAMILIES[family][0]))
         colour = to_hex((red, green, blue))
-    return {"color": colour, "marker": MARKERS[marker % len(MARKERS)], "linestyle": DASHES[dash % len(DASHES)]}
+    return {"color": colour, "marker": MARKERS[form % len(MARKERS)], "linestyle": DASHES[dash % len(DASHES)]}
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
