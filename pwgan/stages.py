@@ -100,6 +100,9 @@ def tables(options: Namespace) -> None:
 
 def figures(options: Namespace) -> None:
     """Draw the figures; samples are those of the first block of seeds of each cell."""
+    import matplotlib
+
+    matplotlib.use("agg")  # files, and no windows even where there is a display
     from pwgan.report.figures import write_figures
 
     with _timed("figures"):

@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, REFERENCE
-from pwgan.report.statistics import student
-from pwgan.report.style import CONTEXT, LEVEL, WIDTH, Look, band, log_limits, looks
+from pwgan.report.statistics import interval, student
+from pwgan.report.style import CONTEXT, LEVEL, WIDTH, Look, band, log_limits, look, looks
 
 # Three of Tol's muted colours: no method has one of them.
 QUANTITIES: dict[str, Look] = {
@@ -72,12 +72,12 @@ def facets(
 
 def means(frame: pd.DataFrame, *keys: str, value: str = "value") -> pd.DataFrame:
     """Average over seeds within each method and ``keys``."""
-    return frame.groupby(["method", *keys], sort=False)[value].mean().reset_index()
+    return frame.groupby(["method", *keys], dropna=False, sort=False)[value].mean().reset_index()
 
 
-def lines(ax: Axes, frame: pd.DataFrame, x: str, look: dict[str, Look], by: str = "method", **options: Any) -> None:
-    """Draw the mean of ``value`` over seeds against ``x`` with its 95 % interval, a line for each name of ``look``."""
-    for name, style in look.items():
+def lines(ax: Axes, frame: pd.DataFrame, x: str, styles: dict[str, Look], by: str = "method", **options: Any) -> None:
+    """Draw mean and 95 % interval of ``value`` over seeds against ``x``, a line for each name of ``styles``."""
+    for name, style in styles.items():
         part = frame[frame[by] == name].dropna(subset=["value"])
         if len(part):
             sns.lineplot(part, x=x, y="value", errorbar=student, ax=ax, **{**style, **options})
@@ -144,27 +144,27 @@ def pairs(ax: Axes, part: pd.DataFrame, x: str, y: str, names: list[str], sizes:
 
     Real samples are a star, methods that are not named grey circles.
     """
-    drawn = part.groupby(CELL, dropna=False, sort=False)[[x, y]].mean()
-    for (_, method, size), row in drawn.dropna().iterrows():
+    drawn = part.groupby(CELL, dropna=False, sort=False)[[x, y]].mean().dropna().reset_index()
+    for method, size, left, up in drawn[["method", "batch_size", x, y]].itertuples(index=False):
         own = part[(part["method"] == method) & part["batch_size"].eq(size).fillna(method == REFERENCE)]
-        style: Look = {**looks([method])[method], "linestyle": "", "zorder": 3}
+        style: Look = {**look(method), "linestyle": "", "zorder": 3}
         if method == REFERENCE:
             style |= {"marker": "*", "markersize": 9}
         else:
             style["markersize"] = 4.5 + 1.5 * sizes.index(size)
         if method in names or method == REFERENCE:
-            ends = {f"{axis}err": _reach(own[key], row[key]) for axis, key in (("x", x), ("y", y))}
-            ax.errorbar(row[x], row[y], elinewidth=0.7, **ends, **style)
+            reach: Look = {f"{side}err": _reach(own[key]) for side, key in (("x", x), ("y", y))}
+            ax.errorbar(left, up, elinewidth=0.7, **reach, **style)
         else:
-            ax.plot(row[x], row[y], **{**style, **CONTEXT, "marker": "o"})
+            ax.plot(left, up, **{**style, **CONTEXT, "marker": "o"})
     log_limits(ax, drawn[x], "x", air=1.2)
     log_limits(ax, drawn[y], air=1.3)
     ax.minorticks_off()
 
 
-def _reach(values: pd.Series, mean: float) -> float | None:
+def _reach(values: pd.Series) -> float | None:
     """Return the half width of the interval over seeds; None where all seeds have the same value or there is one."""
-    half = student(values.dropna())[1] - mean
+    half = interval(values).half_width
     return half if half > 0 else None
 
 
@@ -223,14 +223,14 @@ def size_ticks(ax: Axes, sizes: Iterable[float]) -> None:
     ax.xaxis.minorticks_off()
 
 
-def log_lines(ax: Axes, lines: dict[str, pd.DataFrame], look: dict[str, Look], title: str) -> None:
+def log_lines(ax: Axes, lines: dict[str, pd.DataFrame], styles: dict[str, Look], title: str) -> None:
     """Draw ``mean`` over evaluation m on log axes, and a guide of slope -1/2 through the first point of the first."""
     drawn = {name: line[line["mean"] > ROUNDING * line["mean"].max()] for name, line in lines.items()}
     drawn = {name: line.sort_values("eval_batch") for name, line in drawn.items() if len(line)}
     floor = log_limits(ax, pd.concat([pd.Series(dtype=float), *(line["mean"] for line in drawn.values())]))
     ax.set_xscale("log", base=2)
     for name, line in drawn.items():
-        band(ax, line["eval_batch"], line, look[name], floor)
+        band(ax, line["eval_batch"], line, styles[name], floor)
     sizes = {size for line in lines.values() for size in line["eval_batch"]}
     if drawn:
         guide(ax, next(iter(drawn.values())).iloc[0], max(sizes), "mean")

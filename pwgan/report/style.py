@@ -24,7 +24,7 @@ WIDTH = 8.0
 DPI = 150
 Look = dict[str, Any]
 
-RC: dict[str, Any] = sns.axes_style("whitegrid") | {
+RC: Any = sns.axes_style("whitegrid") | {
     **sns.plotting_context("paper"),
     "figure.dpi": DPI,
     "savefig.dpi": DPI,
@@ -61,6 +61,8 @@ FAMILIES: dict[str, tuple[str, str]] = {
 SHADES = (-0.5, -0.3, 0.3, 0.5)
 """Of variants: towards black (negative) or white."""
 DASHES = ((0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (2.5, 1)), (0, (5, 1, 1, 1, 1, 1)))
+SALT = b"1255"
+"""One under which the variants of this repository's studies differ in shade or marker."""
 # Of the mini-batch samplers, in colours that no method has.
 SAMPLERS: dict[str, Look] = {
     "random": {"color": "#444444", "marker": "o", "linestyle": "-"},
@@ -88,16 +90,16 @@ def look(method: str) -> Look:
     if family == method:
         colour, marker = FAMILIES[method]
         return {"color": colour, "marker": marker, "linestyle": "-"}
+    rest = method.removeprefix(f"{family}_")
     # Not hash(): that differs between processes.
-    digest = hashlib.blake2b(method.encode(), digest_size=8).digest()
-    shade, dash, marker = (
-        choices[byte % len(choices)] for byte, choices in zip(digest, (SHADES, DASHES, MARKERS), strict=False)
-    )
+    shade, dash, form, hue = hashlib.blake2b(rest.encode(), digest_size=4, salt=SALT).digest()
+    lightness = SHADES[shade % len(SHADES)]
     if family is None:
-        colour = to_hex(sns.husl_palette(256, s=0.8, l=0.5)[digest[3]])
+        colour = to_hex(sns.husl_palette(256, s=0.8, l=0.5)[hue])
     else:
-        colour = to_hex(np.array(to_rgb(FAMILIES[family][0])) * (1 - abs(shade)) + max(shade, 0))
-    return {"color": colour, "marker": marker, "linestyle": dash}
+        red, green, blue = (part * (1 - abs(lightness)) + max(lightness, 0.0) for part in to_rgb(FAMILIES[family][0]))
+        colour = to_hex((red, green, blue))
+    return {"color": colour, "marker": MARKERS[form % len(MARKERS)], "linestyle": DASHES[dash % len(DASHES)]}
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:

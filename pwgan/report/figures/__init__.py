@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -77,6 +78,7 @@ def _write(module: ModuleType, path: Path, given: Mapping[str, Any], named: list
         table, *pages = (stack.enter_context(atomic_write(f"{path}.{suffix}")) for suffix in ("csv", *suffixes))
         frame.to_csv(table, index=False)
         drawn = plugins.call(module.draw, {**given, "frame": load(table), "highlight": named})
+        plt.close(drawn)  # seaborn's grids are in pyplot's hands, which would keep them all
         for page in pages:
             _render(drawn, page)
 

@@ -54,7 +54,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         log_limits(ax, average["value"])
         ax.set_xscale("log", base=2)
         if len(average):
-            guide(ax, average.loc[average["eval_batch"].idxmin()], part["eval_batch"].max())
+            guide(ax, average.sort_values("eval_batch", kind="stable").iloc[0], part["eval_batch"].max())
         size_ticks(ax, part["eval_batch"])
         told = f"{part['dataset'].iloc[0]}\n{seeds_of(part)}" if by == "method" else view
         ax.set(xlabel="evaluation m (samples)", ylabel="bias $B_M$ (distance)" if view != BOUNDS else "distance")

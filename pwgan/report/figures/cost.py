@@ -11,7 +11,7 @@ from pwgan.report.style import LEVEL, Look, empty, head, legend, looks, shown, t
 
 
 def data(costs: pd.DataFrame, measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Put the final EWD of every seed beside the seconds that training took, of its cell: per seed, all blocks together.
+    """Put the final EWD of every seed beside the seconds that training its cell took, of all blocks over all seeds.
 
     Rows of method ``data`` are the EWD of real samples.
     """
@@ -49,8 +49,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     head(
         figure,
         "What does a lower distance to the data cost?",
-        "Mean and 95 % interval over seeds. The seeds of a block train together: seconds are those of the block over its "
-        f"seeds. {marks(sizes)}",
+        "Mean and 95 % interval over seeds. Seeds train side by side in blocks: seconds are those of the blocks over "
+        f"all seeds. {marks(sizes)}",
     )
     grey: dict[str, Look] = {"other methods": {"color": "0.8", "marker": "o", "linestyle": ""}}
     entries = {name: {**style, "linestyle": ""} for name, style in looks(names).items()}

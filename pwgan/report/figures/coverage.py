@@ -32,7 +32,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     for ax, part in panels:
         cells(ax, part, names, sizes, axis)
         ax.set_title(f"{part['panel'].iloc[0]}\n{seeds_of(part)}")
-        ax.set(**{f"{axis}lim": (0, 1.08 * max(part["value"].max(), 1)), f"{axis}label": "modes covered (count)"})
+        ax.set(**{f"{axis}lim": (0, 1.08 * max(part["value"].fillna(0).max(), 1)), f"{axis}label": "modes covered (count)"})
         if axis == "y":
             ax.set_xlabel("training m (samples)")
     head(

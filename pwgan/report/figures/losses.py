@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -53,8 +54,9 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     figure, axes, panels = facets(frame, "method", "dataset", 1.35, row_order=names, sharex="col", sharey=False)
     dash = dict(zip(sizes, SIZES, strict=False))
     for ax, part in panels:
-        for (loss, size), line in part.dropna(subset=["loss"]).groupby(["loss", "batch_size"]):
-            band(ax, line["step"], line, {**LOSSES[str(loss)], "linestyle": dash[size], "linewidth": 1.0})
+        for loss, size in product(LOSSES, sizes):
+            line = part[(part["loss"] == loss) & (part["batch_size"] == size)]
+            band(ax, line["step"], line, {**LOSSES[loss], "linestyle": dash[size], "linewidth": 1.0})
         finite = part.loc[np.isfinite(part["mean"]), "mean"]
         if len(finite):
             low, high = np.quantile(finite, [0.005, 0.995])

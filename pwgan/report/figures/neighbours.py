@@ -45,7 +45,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
             ax.set(**{f"{axis}scale": "symlog"})
             (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter("{x:g}")
         else:
-            ax.set(**{f"{axis}lim": (0, 1.15 * max(level.max(), 0.02))})
+            ax.set(**{f"{axis}lim": (0, 1.15 * max(level.fillna(0).max(), 0.02))})
         ax.set(**{f"{axis}label": NEIGHBOURS[quantity]})
         if axis == "y":
             ax.set_xlabel("training m (samples)")

@@ -55,7 +55,7 @@ def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
     curves, paths = frame[frame["path"].isna()], frame[frame["path"].notna()]
     names = [REFERENCE, *shown(frame, highlight)]
     images = law.kind == "images"
-    columns = 2 if images else min(4, len(names))
+    columns = 2 if images else 4
     rows = -(-len(names) // columns)
     heights = [1.2 if images else WIDTH / columns] * rows + [2.4]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.8), layout="constrained")
@@ -84,8 +84,9 @@ def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
     head(
         figure,
         f"{frame['dataset'].iloc[0]}: are samples between two latents unseen ones?",
-        f"{seeds_of(curves)}; paths of seed {SEED}. Below: distance to the nearest training sample over that of held-out "
-        f"samples, median of paths, mean and 95 % interval over seeds. {describe(law) if 'y' in frame else ''}",
+        f"{seeds_of(curves)}; paths of seed {SEED}. Below: distance to the nearest training sample over that of "
+        f"held-out samples, median of paths, mean and 95 % interval over seeds. "
+        f"{describe(law) if 'y' in frame else ''}",
     )
     entries = {"blends" if name == REFERENCE else name: style for name, style in styles.items()}
     legend(figure, entries | {"held-out samples": LEVEL})

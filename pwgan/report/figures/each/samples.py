@@ -31,13 +31,16 @@ def data(
     count = POINTS if law.kind == "points" else TILES**2
     parts = [sample_rows(law.heldout[:count]).assign(method=REFERENCE, batch_size=np.nan, seed=np.nan)]
     own = runs[runs["dataset"] == dataset]
-    fates = own.assign(lost=own["status"] == "diverged").groupby(["method", "batch_size"], sort=False)["lost"]
-    for (method, size), lost in fates:
-        stored = np.load(folders[method, int(size)] / "samples.npy", mmap_mode="r", allow_pickle=False)
-        made = sample_rows(stored[SEED, :count])
-        if lost[own["seed"] == SEED].any():
-            made = made[["index"]].head(1)
-        parts.append(made.assign(method=method, batch_size=size, seed=SEED, trained=len(lost), diverged=lost.sum()))
+    for (method, size), folder in folders.items():
+        if method == REFERENCE:
+            continue
+        seeds = own[(own["method"] == method) & (own["batch_size"] == size)].set_index("seed")
+        lost = seeds["status"] == "diverged"
+        made = np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)[SEED, :count]
+        rows = sample_rows(made)[["index"]].head(1) if lost.get(SEED, False) else sample_rows(made)
+        parts.append(
+            rows.assign(method=method, batch_size=size, seed=SEED, trained=len(lost), diverged=int(lost.sum()))
+        )
     whole = dict.fromkeys(["batch_size", "seed"], "Int64")
     frame = pd.concat([part.astype(whole) for part in parts], ignore_index=True).assign(dataset=dataset)
     sample = parts[0].columns.drop(["method", "batch_size", "seed"])
