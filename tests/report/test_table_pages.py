@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pwgan.errors import Refused
 from pwgan.report import plugins
-from pwgan.report.tables import ABSENT, Table, cell, markdown, page
+from pwgan.report.tables import ABSENT, Table, cell, markdown, page, write_tables
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -85,3 +86,12 @@ def test_tables_do_without_torch():
     every = ", ".join(["pwgan.report.tables", *plugins.modules("tables")])
     code = f"import sys, {every}; assert not {{'torch', 'matplotlib'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_missing_column_is_named(study):
+    results, _ = study(datasets=("ring8",), methods=("gan",), sizes=(16,), seeds=1)
+    path = results / "costs.parquet"
+    pd.read_parquet(path).drop(columns="seconds").to_parquet(path)
+    with pytest.raises(Refused, match=r"costs\.parquet lacks \['seconds'\]"):
+        write_tables(results, results / "tables")
+    assert not (results / "tables").exists()

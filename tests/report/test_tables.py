@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from pwgan.errors import Refused
 from pwgan.report import plugins
 from pwgan.report.frames import read, with_names
 from pwgan.report.statistics import FEWEST
@@ -107,6 +106,16 @@ def test_main_table_marks_the_best_and_what_no_paired_test_tells_from_it():
     }
     assert "fewer than" not in table.caption
     assert page(table).count("<b>") == 3
+
+
+def test_main_table_shows_five_measures_at_most_and_prefers_inception():
+    counts = ["recall@9", "recall-inception@5", "recall-inception@9", "recall-classifier@99", "ewd@9", "high-quality@9"]
+    names = [*counts, "fd-inception@9", "fid-inception@5", "precision@9", "modes@9"]
+    rows = [row for name in names for row in measured([0.5], measure=name)]
+    part = plugins.load("tables", "main").with_excess(with_names(typed(rows)))
+    assert list(plugins.load("tables", "main").shown(part).values()) == [
+        "ewd-excess@9", "modes@9", "high-quality@9", "fid-inception@5", "recall-inception@9"
+    ]  # fmt: skip
 
 
 def test_an_infinite_measure_is_told_in_words():
@@ -234,12 +243,3 @@ def test_every_table_is_written_in_every_format(study, tmp_path, options):
         assert not any((row[0], row[1]) in lost or row[0] == "data" for row in bold)
         for row in rows:
             assert row[-1] == str(options.get("diverged", {}).get((dataset, row[0], int(row[1].replace("-", "0"))), 0))
-
-
-def test_a_missing_column_is_named(study):
-    results, _ = study(datasets=("ring8",), methods=("gan",), sizes=(16,), seeds=1)
-    path = results / "costs.parquet"
-    pd.read_parquet(path).drop(columns="seconds").to_parquet(path)
-    with pytest.raises(Refused, match=r"costs\.parquet lacks \['seconds'\]"):
-        write_tables(results, results / "tables")
-    assert not (results / "tables").exists()

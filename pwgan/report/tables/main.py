@@ -70,16 +70,14 @@ def shown(part: pd.DataFrame) -> dict[Column, str]:
     names = (part if trained.empty else trained).drop_duplicates("measure")
     chosen = {}
     for column in (*QUALITY, COST):
-        rows = names[names["name"].isin(column.names)].to_dict("records")
-        if rows:
-            features = ("", *EXTRACTORS)
-            ranks = [
-                (-column.names.index(row["name"]), features.index(row["extractor"] or ""), row["count"])
-                for row in (
-                    row | {"extractor": None if pd.isna(row["extractor"]) else row["extractor"]} for row in rows
-                )
-            ]
-            chosen[column] = rows[ranks.index(max(ranks))]["measure"]
+        rows = names[names["name"].isin(column.names)]
+        if len(rows):
+            ranks = {
+                "order": rows["name"].map(column.names.index),
+                "features": -rows["extractor"].map({name: rank for rank, name in enumerate(EXTRACTORS)}).fillna(-1),
+                "samples": -rows["count"],
+            }
+            chosen[column] = rows.assign(**ranks).sort_values(list(ranks))["measure"].iloc[0]
     kept = [column for column in QUALITY if column in chosen][:MOST]
     return {column: measure for column, measure in chosen.items() if column in kept or column is COST}
 
@@ -97,7 +95,7 @@ def readable(frame: pd.DataFrame) -> Table:
             line = dict(zip(CELL[1:], key, strict=True))
             line |= {column.heading: entry(have[column]) if column in have else ABSENT for column in columns}
             lines.append(line | {"seeds": span(counted), "diverged": str(group["diverged"].max())})
-            best_of = {column.heading for column, row in have.items() if row["best"] is True}
+            best_of = {column.heading for column, row in have.items() if pd.notna(row["best"]) and row["best"]}
             marks.append([heading in best_of for heading in lines[-1]])
         arrows = {column.heading: f"{column.heading} {'↓' if column.lower else '↑'}" for column in columns}
         blocks[str(dataset)] = headed(pd.DataFrame(lines), arrows)
@@ -109,9 +107,8 @@ def readable(frame: pd.DataFrame) -> Table:
 
 def _caption(few: list[str]) -> str:
     """Say how to read the table; ``few`` are the data sets on which no test can speak."""
-    untested = f" No test can speak with fewer than {FEWEST} seeds: only the best is bold on {', '.join(few)}." * bool(
-        few
-    )
+    speechless = f" No test can speak with fewer than {FEWEST} seeds: only the best is bold on {', '.join(few)}."
+    untested = speechless if few else ""
     return (
         f"{INTERVALS} Bold: the best of a data set (an arrow says which end is better) and those that a two-sided "
         "t-test, paired by seed, does not tell from it at 5 % after Holm's correction for all comparisons in the "
