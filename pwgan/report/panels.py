@@ -179,9 +179,20 @@ def sizes_of(frame: pd.DataFrame) -> list[int]:
     return sorted(int(size) for size in frame["batch_size"].dropna().unique())
 
 
-def spread(sizes: list[int]) -> list[int]:
-    """Return the smallest, the middle and the largest of more than three sizes."""
-    return sizes if len(sizes) <= 3 else [sizes[0], sizes[len(sizes) // 2], sizes[-1]]
+def spread(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep of each data set at most three m, with ``rank`` 0, 1, 2: the smallest, that of most methods, the largest.
+
+    Of several that have most methods, the largest.
+    """
+    cells = frame.loc[frame["method"] != REFERENCE, CELL].drop_duplicates()
+    ranks = []
+    for dataset, counts in cells.groupby(["dataset", "batch_size"]).size().groupby(level=0):
+        sizes = [int(size) for size in counts.index.get_level_values("batch_size")]
+        most = max(sizes, key=lambda size: (counts.loc[(dataset, size)], size))
+        kept = sizes if len(sizes) <= 3 else sorted({sizes[0], most, sizes[-1]})
+        ranks += [{"dataset": dataset, "batch_size": size, "rank": rank} for rank, size in enumerate(kept)]
+    table = pd.DataFrame(ranks, columns=["dataset", "batch_size", "rank"]).astype({"batch_size": "Int64"})
+    return frame.merge(table, on=["dataset", "batch_size"])
 
 
 def told(trained: Iterable[int], diverged: int) -> str:

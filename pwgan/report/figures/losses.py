@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import product
+from itertools import cycle, product
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from pwgan.report.style import Look, band, empty, head, legend, shown, themed
 WINDOWS = 100
 """The number of windows that a loss curve is averaged into: more cannot be told apart on a small panel."""
 LOSSES: dict[str, Look] = {"critic": {"color": "#0072B2"}, "generator": {"color": "#D55E00"}}
-SIZES = ("-", "--", ":")
+SIZES = ("-", "--", ":", "-.", (0, (1, 1)))
 
 
 def data(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -49,10 +49,10 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     """Draw the losses of critic and generator over training, methods by data sets, one line style for each m."""
     if frame.empty:
         return empty("No loss was recorded during training.")
-    names, sizes = shown(frame, highlight), spread(sizes_of(frame))
-    frame = frame[frame["batch_size"].isin(sizes)]
+    names, frame = shown(frame, highlight), spread(frame)
+    sizes = sizes_of(frame)
     figure, axes, panels = facets(frame, "method", "dataset", 1.35, row_order=names, sharex="col", sharey=False)
-    dash = dict(zip(sizes, SIZES, strict=False))
+    dash = dict(zip(sizes, cycle(SIZES), strict=False))
     for ax, part in panels:
         for loss, size in product(LOSSES, sizes):
             line = part[(part["loss"] == loss) & (part["batch_size"] == size)]
