@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from pwgan.measures.names import MeasureName
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
-from pwgan.report.panels import context, facets, level, lines, means, seeds_of, spread
+from pwgan.report.panels import context, entries, facets, level, lines, means, seeds_of, spread
 from pwgan.report.style import LEVEL, Look, empty, head, legend, log_limits, looks, shown, themed
 
 
@@ -65,9 +65,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         "How near to held-out data do generators come, and how soon?",
         "Mean and 95 % interval over the seeds still running; a curve that ends in a cross: all seeds diverged.",
     )
-    grey: dict[str, Look] = {"other methods": {"color": "0.8"}} if set(curves["method"]) - set(names) else {}
-    entries = {name: {**style, "marker": ""} for name, style in looks(names).items()}
-    legend(figure, entries | grey | {"real samples": LEVEL})
+    legend(figure, entries(curves, names, marker="") | {"real samples": LEVEL})
     return figure
 
 
