@@ -46,7 +46,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         if part["value"].isna().all():
             ax.text(0.5, 0.7, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
         ax.set(xlabel="", ylim=(-0.03, 1.03))
-    titles(axes, frame, names, "AUC", "step of mini-batch and snapshot")
+    titles(axes, frame, names, "AUC", "step of the mini-batch")
     head(
         figure,
         "Do critics forget earlier mini-batches?",
