@@ -91,12 +91,11 @@ def _parser() -> argparse.ArgumentParser:
         command = verb(name, help)
         command.add_argument("--results", type=Path, required=True, help="results/{study}")
         command.add_argument("--output", type=Path, required=True)
-    command.add_argument(
-        "--highlight", nargs="*", default=[], metavar="METHOD", help="methods in colour (default: the first six)"
-    )
-    command.add_argument(
-        "--formats", nargs="*", choices=("png", "pdf", "svg"), default=["png"], help="of each figure; PNG always is one"
-    )
+        if name == "figures":
+            named = "methods in colour (default: the first six)"
+            command.add_argument("--highlight", nargs="*", default=[], metavar="METHOD", help=named)
+            formats = ("png", "pdf", "svg")
+            command.add_argument("--formats", nargs="*", choices=formats, default=["png"], help="PNG always is one")
 
     theory = verb("theory", "Tabulate what the article says without training a generator.")
     theory.add_argument("--output", type=Path, required=True, help="results/{study}/theory")

@@ -15,18 +15,8 @@ from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, REFERENCE
 from pwgan.report.statistics import interval, student
-from pwgan.report.style import CONTEXT, LEVEL, WIDTH, Look, band, log_limits, look, looks
+from pwgan.report.style import CONTEXT, LEVEL, WIDTH, Look, log_limits, look, looks
 
-# Three of Tol's muted colours: no method has one of them.
-QUANTITIES: dict[str, Look] = {
-    "bias": {"color": "#332288", "marker": "o", "linestyle": "-"},
-    "deviation": {"color": "#999933", "marker": "s", "linestyle": "--"},
-    "bound": {"color": "#882255", "marker": "^", "linestyle": "-."},
-}
-QUANTITY_LABELS = {"bias": "bias $B_M$", "deviation": "deviation $D_M$", "bound": "bound $U_M$"}
-GUIDE: Look = {"color": "0.45", "linestyle": ":", "linewidth": 1.2}
-ROUNDING = 1e-6
-"""A value this much smaller than the largest of its line is zero up to rounding, and has no place on a log axis."""
 MARGIN = 1.2
 """Inches for title and legend."""
 OTHERS = "others"
@@ -179,9 +169,20 @@ def sizes_of(frame: pd.DataFrame) -> list[int]:
     return sorted(int(size) for size in frame["batch_size"].dropna().unique())
 
 
-def spread(sizes: list[int]) -> list[int]:
-    """Return the smallest, the middle and the largest of more than three sizes."""
-    return sizes if len(sizes) <= 3 else [sizes[0], sizes[len(sizes) // 2], sizes[-1]]
+def spread(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep of each data set at most three m, with ``rank`` 0, 1, 2: the smallest, that of most methods, the largest.
+
+    Of several that have most methods, the largest.
+    """
+    cells = frame.loc[frame["method"] != REFERENCE, CELL].drop_duplicates()
+    ranks = []
+    for dataset, counts in cells.groupby(["dataset", "batch_size"]).size().groupby(level=0):
+        sizes = [int(size) for size in counts.index.get_level_values("batch_size")]
+        most = max(sizes, key=lambda size: (counts.loc[(dataset, size)], size))
+        kept = sizes if len(sizes) <= 3 else sorted({sizes[0], most, sizes[-1]})
+        ranks += [{"dataset": dataset, "batch_size": size, "rank": rank} for rank, size in enumerate(kept)]
+    table = pd.DataFrame(ranks, columns=["dataset", "batch_size", "rank"]).astype({"batch_size": "Int64"})
+    return frame.merge(table, on=["dataset", "batch_size"])
 
 
 def told(trained: Iterable[int], diverged: int) -> str:
@@ -204,47 +205,21 @@ def seeds_of(frame: pd.DataFrame) -> str:
     return told(rows["trained"].astype(int), int(rows["diverged"].sum()))
 
 
-def positive(frame: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Keep the rows whose mean over seeds has a place on a log axis: above zero up to the rounding of its line."""
-    mean = frame.groupby([by, "eval_batch"])["value"].transform("mean")
-    return frame[mean > ROUNDING * mean.groupby(frame[by]).transform("max")]
+def titles(axes: np.ndarray, frame: pd.DataFrame, names: Iterable[str], unit: str, xlabel: str) -> None:
+    """Name the rows (methods) of a grid on its left, the columns (data sets) above with their m and seeds, and x below.
+
+    A title that the uppermost panel has already comes last.
+    """
+    for ax, name in zip(axes[:, 0], names, strict=True):
+        ax.set_ylabel(f"{name}\n{unit}")
+    for top, bottom, (dataset, part) in zip(axes[0], axes[-1], frame.groupby("dataset", sort=False), strict=True):
+        sizes = ", ".join(map(str, sizes_of(part)))
+        top.set_title(f"{dataset}, m = {sizes}\n{seeds_of(part)}\n{top.get_title()}".strip())
+        bottom.set_xlabel(xlabel)
 
 
-def guide(ax: Axes, start: pd.Series, end: float, value: str = "value") -> None:
-    """Draw a line of slope -1/2 on log axes from a point to another evaluation m."""
-    reach = np.array([start["eval_batch"], end], dtype=float)
-    ax.plot(reach, start[value] * (reach / reach[0]) ** -0.5, **GUIDE)
-
-
-def size_ticks(ax: Axes, sizes: Iterable[float]) -> None:
-    """Put a tick at every evaluation m of a log axis, with its number where there is room."""
-    ticks = sorted({int(size) for size in sizes})
-    ax.set_xticks(ticks, _apart(ticks))
-    ax.xaxis.minorticks_off()
-
-
-def log_lines(ax: Axes, lines: dict[str, pd.DataFrame], styles: dict[str, Look], title: str) -> None:
-    """Draw ``mean`` over evaluation m on log axes, and a guide of slope -1/2 through the first point of the first."""
-    drawn = {name: line[line["mean"] > ROUNDING * line["mean"].max()] for name, line in lines.items()}
-    drawn = {name: line.sort_values("eval_batch") for name, line in drawn.items() if len(line)}
-    floor = log_limits(ax, pd.concat([pd.Series(dtype=float), *(line["mean"] for line in drawn.values())]))
-    ax.set_xscale("log", base=2)
-    for name, line in drawn.items():
-        band(ax, line["eval_batch"], line, styles[name], floor)
-    sizes = {size for line in lines.values() for size in line["eval_batch"]}
-    if drawn:
-        guide(ax, next(iter(drawn.values())).iloc[0], max(sizes), "mean")
-    size_ticks(ax, sizes)
-    ax.set_title(title)
-
-
-def _apart(sizes: list[int]) -> list[str]:
-    """Return the labels of ticks on a log axis, empty where one would touch the label before it."""
-    labels, last, label = [], -math.inf, ""
-    for size in sizes:
-        place = math.log(size / sizes[0]) / max(math.log(sizes[-1] / sizes[0]), 1e-9)
-        # Half of each label's width and a gap, in parts of a panel that is one of three.
-        fits = place - last > 0.03 + 0.0175 * (len(label) + len(str(size)))
-        labels.append(str(size) if fits else "")
-        last, label = (place, str(size)) if fits else (last, label)
-    return labels
+def entries(frame: pd.DataFrame, names: Iterable[str], **changes: Any) -> dict[str, Look]:
+    """Return the methods' entries of a legend, with ``changes`` to their looks: those named, and one for all others."""
+    rest = set(frame["method"]) - {*names, REFERENCE}
+    grey: dict[str, Look] = {"other methods": {"color": CONTEXT["color"], "marker": "o"}} if rest else {}
+    return {name: {**style, **changes} for name, style in (looks(names) | grey).items()}

@@ -6,20 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
-from pwgan.report.panels import (
-    GUIDE,
-    QUANTITIES,
-    QUANTITY_LABELS,
-    context,
-    facets,
-    guide,
-    lines,
-    means,
-    positive,
-    seeds_of,
-    size_ticks,
-)
-from pwgan.report.style import SAMPLERS, Look, empty, head, legend, log_limits, look, looks, shown, themed
+from pwgan.report.ladder import GUIDE, QUANTITIES, QUANTITY_LABELS, guide, positive, size_ticks
+from pwgan.report.panels import context, entries, facets, lines, means, seeds_of
+from pwgan.report.style import SAMPLERS, empty, head, legend, log_limits, look, looks, shown, themed
 
 BY_METHOD, BOUNDS, BY_SAMPLER = "bias by method", "real samples", "real samples, by sampler"
 
@@ -69,11 +58,9 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         f"Mean and 95 % interval over seeds, of batches that are {samplers[0]} where nothing else is said, and of each "
         "method's largest training m. What is zero up to rounding, as at m = n, has no place on a log axis.",
     )
-    grey: dict[str, Look] = {"other methods": {"color": "0.8"}} if set(frame["method"]) - {*names, REFERENCE} else {}
-    entries = looks(names) | grey | {"real samples": look(REFERENCE)}
-    entries |= {QUANTITY_LABELS[name]: style for name, style in QUANTITIES.items()}
-    entries |= {"slope $m^{-1/2}$": GUIDE} | (ways if len(samplers) > 1 else {})
-    legend(figure, entries, columns=5)
+    bounds = {QUANTITY_LABELS[name]: style for name, style in QUANTITIES.items()} | {"slope $m^{-1/2}$": GUIDE}
+    several = ways if len(samplers) > 1 else {}
+    legend(figure, entries(frame, names) | {"real samples": look(REFERENCE)} | bounds | several, columns=5)
     return figure
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from pwgan.measures.names import MeasureName
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
-from pwgan.report.panels import context, facets, level, lines, means, seeds_of, sizes_of, spread
+from pwgan.report.panels import context, entries, facets, level, lines, means, seeds_of, spread
 from pwgan.report.style import LEVEL, Look, empty, head, legend, log_limits, looks, shown, themed
 
 
@@ -40,8 +40,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     curves, floor = frame[frame["method"] != REFERENCE], frame[frame["method"] == REFERENCE]
     if curves["value"].isna().all():
         return empty("No EWD was measured during training.")
-    names, sizes = shown(frame, highlight), spread(sizes_of(frame))
-    figure, axes, panels = facets(curves, "dataset", "batch_size", 2.0, col_order=sizes, sharex="row", sharey="row")
+    names, curves = shown(frame, highlight), spread(curves)
+    figure, axes, panels = facets(curves, "dataset", "rank", 2.0, sharex="row", sharey="row")
     for ax, part in panels:
         own = floor[floor["dataset"] == part["dataset"].iloc[0]]
         context(ax, part, "step", names)
@@ -65,9 +65,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         "How near to held-out data do generators come, and how soon?",
         "Mean and 95 % interval over the seeds still running; a curve that ends in a cross: all seeds diverged.",
     )
-    grey: dict[str, Look] = {"other methods": {"color": "0.8"}} if set(curves["method"]) - set(names) else {}
-    entries = {name: {**style, "marker": ""} for name, style in looks(names).items()}
-    legend(figure, entries | grey | {"real samples": LEVEL})
+    legend(figure, entries(curves, names, marker="") | {"real samples": LEVEL})
     return figure
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
-from pwgan.report.panels import facets, level, marks, pairs, seeds_of, sizes_of
-from pwgan.report.style import LEVEL, Look, empty, head, legend, looks, shown, themed
+from pwgan.report.panels import entries, facets, level, marks, pairs, seeds_of, sizes_of
+from pwgan.report.style import LEVEL, empty, head, legend, shown, themed
 
 
 def data(costs: pd.DataFrame, measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +52,5 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         "Mean and 95 % interval over seeds. Seeds train side by side in blocks: seconds are those of the blocks over "
         f"all seeds. {marks(sizes)}",
     )
-    grey: dict[str, Look] = {"other methods": {"color": "0.8", "marker": "o", "linestyle": ""}}
-    entries = {name: {**style, "linestyle": ""} for name, style in looks(names).items()}
-    legend(figure, entries | (grey if set(trained["method"]) - set(names) else {}) | {"EWD of real samples": LEVEL})
+    legend(figure, entries(frame, names, linestyle="") | {"EWD of real samples": LEVEL})
     return figure

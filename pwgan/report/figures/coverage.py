@@ -32,13 +32,14 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     for ax, part in panels:
         cells(ax, part, names, sizes, axis)
         ax.set_title(f"{part['panel'].iloc[0]}\n{seeds_of(part)}")
-        ax.set(**{f"{axis}lim": (0, 1.08 * max(part["value"].fillna(0).max(), 1)), f"{axis}label": "modes covered (count)"})
+        top = 1.08 * max(part["value"].fillna(0).max(), 1)
+        ax.set(**{f"{axis}lim": (-0.03 * top, top), f"{axis}label": "modes covered (count)"})  # marks at 0 are whole
         if axis == "y":
             ax.set_xlabel("training m (samples)")
     head(
         figure,
         "How many modes does each generator reach?",
-        "Mean and 95 % interval over seeds; a cross at 0: all seeds diverged"
+        "Mean and 95 % interval over seeds; a cross on the edge: all seeds diverged"
         + (f"; all trained with m = {sizes[0]}." if axis == "x" else "."),
     )
     legend(figure, (looks(names) if axis == "y" else {}) | {"real samples": LEVEL})

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pwgan.report.figures.convergence import floors
 from pwgan.report.frames import CELL, REFERENCE, at_shared, ordered, with_fates
-from pwgan.report.panels import facets, level, lines, means, seeds_of
+from pwgan.report.panels import facets, level, lines, means, titles
 from pwgan.report.style import LEVEL, Look, empty, head, legend, log_limits, shown, themed
 
 EXACT = "exact EWD"
@@ -55,12 +55,9 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         if part["value"].isna().all():
             ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
         ax.set(xlabel="", ylabel="")
-    for ax, name in zip(axes[:, 0], names, strict=True):
-        ax.set_ylabel(f"{name}\ndistance")
-    for top, bottom, (dataset, part) in zip(axes[0], axes[-1], curves.groupby("dataset", sort=False), strict=True):
+    titles(axes, curves, names, "distance", "training step")
+    for top, (dataset, part) in zip(axes[0], curves.groupby("dataset", sort=False), strict=True):
         _limits(top, part, frame[(frame["dataset"] == dataset) & (frame["method"] == REFERENCE)])
-        top.set_title(f"{dataset}, m = {part['batch_size'].iloc[0]}\n{seeds_of(part)}")
-        bottom.set_xlabel("training step")
     head(
         figure,
         "Does a critic know the Wasserstein distance that it estimates?",

@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, at_shared, ordered
-from pwgan.report.panels import facets, seeds_of
+from pwgan.report.panels import facets, titles
 from pwgan.report.style import Look, empty, head, legend, shown, themed
 
 NOTHING = "0.9"
@@ -54,12 +54,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     figure, axes, panels = facets(frame, "method", "dataset", 1.2, row_order=names, sharex=False, sharey=False)
     for ax, part in panels:
         _modes(ax, part)
-    for ax, name in zip(axes[:, 0], names, strict=True):
-        ax.set_ylabel(f"{name}\nmode")
-    for top, bottom, (dataset, part) in zip(axes[0], axes[-1], frame.groupby("dataset", sort=False), strict=True):
-        sizes = ", ".join(str(size) for size in part["batch_size"].unique())
-        top.set_title(f"{dataset}, m = {sizes}\n{seeds_of(part)}\n{top.get_title()}")
-        bottom.set_xlabel("training step")
+    titles(axes, frame, names, "mode", "training step")
     head(
         figure,
         "Does a generator lose modes that it had?",

@@ -11,9 +11,9 @@ from scipy.stats import norm, spearmanr
 
 from pwgan.measures.names import FRECHET
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
-from pwgan.report.panels import facets, marks, pairs, seeds_of, sizes_of
+from pwgan.report.panels import entries, facets, marks, pairs, seeds_of, sizes_of
 from pwgan.report.statistics import LEVEL
-from pwgan.report.style import Look, empty, head, legend, looks, shown, themed
+from pwgan.report.style import Look, empty, head, legend, shown, themed
 
 FEWEST = 4
 """Cells are needed for an interval of their rank correlation, whose standard error divides by their number less 3."""
@@ -64,10 +64,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         f"Mean and 95 % interval over seeds. {marks(sizes)}",
     )
     star: Look = {"color": "black", "linestyle": "", "marker": "*", "markersize": 9}
-    grey: dict[str, Look] = {"other methods": {"color": "0.8", "marker": "o", "linestyle": ""}}
-    entries = {name: {**style, "linestyle": ""} for name, style in looks(names).items()}
-    rest = set(frame["method"]) - {*names, REFERENCE}
-    legend(figure, entries | (grey if rest else {}) | {"real samples": star})
+    legend(figure, entries(frame, names, linestyle="") | {"real samples": star})
     return figure
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from itertools import product
+from itertools import cycle, product
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, ordered
-from pwgan.report.panels import facets, seeds_of, sizes_of, spread
+from pwgan.report.panels import facets, sizes_of, spread, titles
 from pwgan.report.statistics import intervals
 from pwgan.report.style import Look, band, empty, head, legend, shown, themed
 
 WINDOWS = 100
 """The number of windows that a loss curve is averaged into: more cannot be told apart on a small panel."""
 LOSSES: dict[str, Look] = {"critic": {"color": "#0072B2"}, "generator": {"color": "#D55E00"}}
-SIZES = ("-", "--", ":")
+SIZES = ("-", "--", ":", "-.", (0, (1, 1)))
 
 
 def data(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -49,10 +49,10 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     """Draw the losses of critic and generator over training, methods by data sets, one line style for each m."""
     if frame.empty:
         return empty("No loss was recorded during training.")
-    names, sizes = shown(frame, highlight), spread(sizes_of(frame))
-    frame = frame[frame["batch_size"].isin(sizes)]
+    names, frame = shown(frame, highlight), spread(frame)
+    sizes = sizes_of(frame)
     figure, axes, panels = facets(frame, "method", "dataset", 1.35, row_order=names, sharex="col", sharey=False)
-    dash = dict(zip(sizes, SIZES, strict=False))
+    dash = dict(zip(sizes, cycle(SIZES), strict=False))
     for ax, part in panels:
         for loss, size in product(LOSSES, sizes):
             line = part[(part["loss"] == loss) & (part["batch_size"] == size)]
@@ -64,20 +64,14 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
             ax.set_ylim(low - air, high + air)
         else:
             ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
-    for ax, name in zip(axes[:, 0], names, strict=True):
-        ax.set_ylabel(f"{name}\nloss")
-    for top, bottom, dataset in zip(axes[0], axes[-1], frame["dataset"].unique(), strict=True):
-        chosen = frame[(frame["dataset"] == dataset) & frame["method"].isin(names)]
-        top.set_title(f"{dataset}\n{seeds_of(chosen)}")
-        bottom.set_xlabel("training step")
+    titles(axes, frame[frame["method"].isin(names)], names, "loss", "training step")
     head(
         figure,
         "Do the losses of generator and critic settle?",
         "Mean and 95 % interval over seeds, of windows of steps; the axes hold 99 % of the points. Losses of different "
-        f"methods have different units.{f' All are trained with m = {sizes[0]}.' if len(sizes) == 1 else ''}",
+        "methods have different units.",
     )
-    marks: dict[str, Look] = {f"m = {size}": {"color": "0.3", "linestyle": dash[size]} for size in sizes}
-    marks = marks if len(sizes) > 1 else {}
-    entries = {loss: style for loss, style in LOSSES.items() if (frame["loss"] == loss).any()}
-    legend(figure, entries | marks)
+    dashes: dict[str, Look] = {f"m = {size}": {"color": "0.3", "linestyle": dash[size]} for size in sizes}
+    marks = dashes if len(sizes) > 1 else {}
+    legend(figure, {loss: style for loss, style in LOSSES.items() if (frame["loss"] == loss).any()} | marks)
     return figure

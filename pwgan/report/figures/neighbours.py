@@ -38,14 +38,16 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     for ax, part in panels:
         quantity = part["quantity"].iloc[0]
         cells(ax, part, names, sizes, axis)
-        level = means(part, "batch_size")["value"]
+        level = means(part, "batch_size")["value"].fillna(0)
         if quantity == "nn_ratio":
             log_limits(ax, level, axis)
         elif quantity == "data_copying":
-            ax.set(**{f"{axis}scale": "symlog"})
+            ends = min(1.6 * level.min(), -1), max(1.6 * level.max(), 1)
+            ax.set(**{f"{axis}scale": "symlog", f"{axis}lim": ends})
             (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter("{x:g}")
         else:
-            ax.set(**{f"{axis}lim": (0, 1.15 * max(level.fillna(0).max(), 0.02))})
+            top = 1.15 * max(level.max(), 0.02)
+            ax.set(**{f"{axis}lim": (-0.03 * top, top)})  # marks at 0 are whole
         ax.set(**{f"{axis}label": NEIGHBOURS[quantity]})
         if axis == "y":
             ax.set_xlabel("training m (samples)")

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, at_shared, ordered, with_fates
-from pwgan.report.panels import facets, lines, seeds_of
+from pwgan.report.panels import facets, lines, titles
 from pwgan.report.style import Look, empty, head, legend, shown, themed
 
 CRITICS: dict[str, Look] = {
@@ -46,11 +46,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         if part["value"].isna().all():
             ax.text(0.5, 0.7, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
         ax.set(xlabel="", ylim=(-0.03, 1.03))
-    for ax, name in zip(axes[:, 0], names, strict=True):
-        ax.set_ylabel(f"{name}\nAUC")
-    for top, bottom, (dataset, part) in zip(axes[0], axes[-1], frame.groupby("dataset", sort=False), strict=True):
-        top.set_title(f"{dataset}, m = {part['batch_size'].iloc[0]}\n{seeds_of(part)}")
-        bottom.set_xlabel("step of mini-batch and snapshot")
+    titles(axes, frame, names, "AUC", "step of the mini-batch")
     head(
         figure,
         "Do critics forget earlier mini-batches?",

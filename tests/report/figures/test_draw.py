@@ -24,6 +24,7 @@ from pwgan.report.figures import (
     signal,
 )
 from pwgan.report.frames import COLUMNS, read
+from pwgan.report.panels import spread
 from pwgan.report.style import look
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -258,3 +259,11 @@ def test_signals_are_averaged_as_logarithms(rows, drawn):
         ((_, y),) = drawn(ax, look("gan")["color"])
         np.testing.assert_allclose(y, [4.0, 8.0])
         assert ax.get_xscale() == ax.get_yscale() == "log"
+
+
+def test_of_many_m_the_ends_and_that_of_most_methods_are_shown_by_data_set(rows):
+    sizes = {"ring8": (4, 8, 16, 32, 64), "digits": (16, 128)}
+    trained = [rows.cell("gan", m, dataset) for dataset in sizes for m in sizes[dataset]]
+    frame = spread(rows.typed([*trained, rows.cell("wgan", 8), rows.cell("data", None)]))
+    kept = frame.drop_duplicates(["dataset", "rank"])[["dataset", "batch_size", "rank"]].to_numpy().tolist()
+    assert sorted(kept) == [["digits", 16, 0], ["digits", 128, 1], ["ring8", 4, 0], ["ring8", 8, 1], ["ring8", 64, 2]]

@@ -50,7 +50,7 @@ def data(
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
     """Draw methods as columns and m as rows, or wrapped where there is a single m; real samples come first."""
-    names, sizes = shown(frame, highlight), spread(sizes_of(frame))
+    names, sizes = shown(frame, highlight), sizes_of(spread(frame))
     panels: list[tuple[str, int]] = [(REFERENCE, 0), *((name, size) for size in sizes for name in names)]
     columns = min(COLUMNS, len(panels)) if len(sizes) <= 1 else 1 + len(names)
     if len(sizes) > 1:
