@@ -103,6 +103,7 @@ def figures(options: Namespace) -> None:
     import matplotlib
 
     matplotlib.use("agg")  # files, and no windows even where there is a display
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it reports every font table of every PDF
     from pwgan.report.figures import write_figures
 
     with _timed("figures"):

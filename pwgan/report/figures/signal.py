@@ -32,7 +32,9 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         value=frame["parameter_gradient"].where(frame["parameter_gradient"] > 0),
         place=frame["generator"] + " generator\nof " + frame["method"],
     )
-    critics = shown(frame.assign(method=frame["critic"]), highlight)
+    # Beside the highlighted critics, the one that the generators were trained with.
+    trained_with = frame.loc[frame["critic"] == frame["method"], "critic"].unique()
+    critics = list(dict.fromkeys([*shown(frame.assign(method=frame["critic"]), highlight), *trained_with]))
     frame = frame[frame["critic"].isin(critics)]
     figure, axes, panels = facets(frame, "place", "dataset", 2.3, sharex=True, sharey="col")
     for ax, _ in panels:
