@@ -1,4 +1,4 @@
-"""Mini-batches: which samples meet in one. Each sampler is a class with a ``name`` in a module of this package."""
+"""Mini-batch samplers: each is a class with a ``name`` in a module of this package."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SamplerName = Annotated[str, Choice("sampler", samplers)]
 def build_sampler(name: str, points: torch.Tensor, batch_size: int, seeds: range, device: torch.device) -> Sampler:
     """Return the sampler of real samples for one block of seeds.
 
-    points: the training set (n, *sample), float or uint8, shared by all seeds; the indices are made on ``device``.
+    points: the training set (n, *sample), float or uint8, shared by all seeds. Indices are on ``device``.
     """
     return samplers()[name](points.flatten(1), batch_size, seeds, device)
 
@@ -32,8 +32,8 @@ def choose(name: str, points: torch.Tensor, m: int, uniforms: Callable[..., torc
     """Choose a batch that follows the distribution of freshly generated points.
 
     points: (S, N, *sample) -> indices (S, m) into N. ``uniforms(*shape)`` -> (S, *shape) are the seeds' draws from
-    [0, 1). A seed whose points are not finite gets a batch too, and does not change that of another. Raises ValueError
-    for fewer points than m.
+    [0, 1). A seed with non-finite points still gets a batch and does not affect the other seeds. Raises ValueError if
+    there are fewer than m points.
     """
     if points.shape[1] < m:
         raise ValueError(f"{m} points cannot be chosen out of {points.shape[1]}")
@@ -43,10 +43,10 @@ def choose(name: str, points: torch.Tensor, m: int, uniforms: Callable[..., torc
 
 
 def batches(name: str, points: torch.Tensor, m: int, streams: Sequence[Stream]) -> torch.Tensor:
-    """Return the mini-batches (S, n//m, m) of one epoch, as a sampler would draw them, to measure what they cost.
+    """Return the mini-batches (S, n//m, m) that a sampler draws in one epoch, for evaluation.
 
-    points: (n, d), shared by the seeds, or (S, n, d). ``streams`` names one stream of random numbers for each seed. A
-    sampler that partitions meets every point once where m divides n.
+    points: (n, d), shared by the seeds, or (S, n, d). ``streams`` has the name of one random stream per seed. A
+    partitioning sampler uses every point exactly once if m divides n.
     """
     return samplers()[name].epoch(points, m, streams).to(points.device)
 

@@ -1,4 +1,4 @@
-"""The contract of a sampler: which samples meet in a mini-batch."""
+"""The interface of a mini-batch sampler."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Stream = tuple[object, ...]
 class Sampler:
     """The real mini-batches of one block of seeds, and the rule by which they are drawn.
 
-    A batch is a function of the seed and its number alone, so a resumed run needs nothing but the number. Subclasses
-    set the class attributes and are found by their ``name``.
+    A batch depends only on the seed and the batch number, so a resumed run needs only the number. Subclasses set the
+    class attributes and are registered by ``name``.
     """
 
     name: ClassVar[str]
     partitions: ClassVar[bool]
-    """Whether the batches of an epoch partition the points, as the bias B_M and its bounds need."""
+    """Whether the batches of an epoch partition the points, as the bias B_M and its bounds require."""
     oversample: ClassVar[int] = 1
-    """How many times m latents are drawn for ``choose`` to take a batch of m from."""
+    """``choose`` selects the m latents of a batch among ``oversample`` m."""
 
     def __init__(self, points: torch.Tensor, batch_size: int, seeds: range, device: torch.device) -> None:
         """Prepare batches of the training set ``points`` (n, d), float or uint8, which all seeds share."""
@@ -43,15 +43,15 @@ class Sampler:
 
     @staticmethod
     def epoch(points: torch.Tensor, m: int, streams: Sequence[Stream]) -> torch.Tensor:
-        """Return the batches (S, n//m, m) of one epoch of points (n, d) or (S, n, d), for each stream its own."""
+        """Return the batches (S, n//m, m) of one epoch of points (n, d) or (S, n, d), one epoch per stream."""
         raise NotImplementedError
 
 
 def random_order(n: int, *stream: object) -> torch.Tensor:
-    """Return a permutation of 0..n-1 that is a function of the stream's name."""
+    """Return a permutation of 0..n-1 determined by the name of the stream."""
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed_of(*stream)))
 
 
 def stream_uniforms(shape: tuple[int, ...], *stream: object) -> torch.Tensor:
-    """Return float64 draws from [0, 1) that are a function of the stream's name."""
+    """Return float64 draws from [0, 1) determined by the name of the stream."""
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed_of(*stream)), dtype=torch.float64)

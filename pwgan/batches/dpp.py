@@ -11,9 +11,10 @@ from pwgan.lazy import torch
 
 
 class DppSampler(Sampler):
-    """Mini-batches that are k-DPP subsets of random pools of POOL m points, POOL of them from each pool.
+    """k-DPP mini-batches: POOL subsets of m points from each random pool of POOL m points.
 
-    The pools part the points anew each epoch; the subsets of one pool may overlap, and diverse points come more often.
+    Each epoch partitions the points into new pools. Subsets of one pool may overlap, and isolated points are drawn
+    more often.
     """
 
     name: ClassVar[str] = "dpp"
@@ -56,7 +57,7 @@ class DppSampler(Sampler):
 
     @staticmethod
     def epoch(points: torch.Tensor, m: int, streams: Sequence[Stream]) -> torch.Tensor:
-        """n//m subsets, equally many from each pool."""
+        """n//m subsets, the same number from each pool."""
         seeds, (n, d) = len(streams), points.shape[-2:]
         size = min(POOL * m, n)
         pools = n // size
@@ -68,6 +69,6 @@ class DppSampler(Sampler):
             return k_dpp(values.expand(seeds, n), vectors.expand(seeds, n, n), m, uniforms)
         orders = torch.stack([random_order(n, "pools", *stream) for stream in streams])
         members = orders[:, : pools * size].unflatten(1, (pools, size))
-        held = points.cpu().expand(seeds, n, d).gather(1, members.flatten(1).unsqueeze(-1).expand(-1, -1, d))
-        drawn = k_dpp(*spectrum(kernel(held.view(seeds * pools, size, d))), m, uniforms)
+        pooled = points.cpu().expand(seeds, n, d).gather(1, members.flatten(1).unsqueeze(-1).expand(-1, -1, d))
+        drawn = k_dpp(*spectrum(kernel(pooled.view(seeds * pools, size, d))), m, uniforms)
         return members.gather(2, drawn.view(seeds, pools, each * m)).view(seeds, pools * each, m)[:, : n // m]

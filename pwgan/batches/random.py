@@ -10,7 +10,7 @@ from pwgan.lazy import torch
 
 
 class RandomSampler(Sampler):
-    """Random mini-batches: in each epoch a random partition of the data, for each seed its own."""
+    """Random mini-batches: each epoch is a random partition of the data, independent for each seed."""
 
     name: ClassVar[str] = "random"
     partitions: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Mini-batches that follow the distribution: one point of each of m strata."""
+"""Stratified mini-batches: one point from each of m strata."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pwgan.lazy import torch
 
 
 class StratifiedSampler(Sampler):
-    """Mini-batches with one point of each of m strata, n//m of them an epoch, in which no point comes twice.
+    """Mini-batches with one point from each of m strata; an epoch has n//m of them and repeats no point.
 
-    Where m does not divide n, as many points as are over sit out each epoch, drawn anew: all are met equally often.
+    If m does not divide n, each epoch leaves out n mod m points, chosen at random: all points are used equally often.
     """
 
     name: ClassVar[str] = "stratified"
@@ -39,7 +39,7 @@ class StratifiedSampler(Sampler):
         """One point of each of m strata of the points, in random order."""
         starts = torch.tensor(bounds(points.shape[1], m), device=points.device)
         place, turn = uniforms(2, m).unbind(1)
-        # Rounded up to 1, a draw of float32 would point past its stratum.
+        # A float32 draw that is rounded up to 1 would index past its stratum.
         place = starts[:-1] + (place * starts.diff()).long().minimum(starts.diff() - 1)
         return stratify(points, m).gather(1, place).gather(1, turn.argsort(-1))
 
@@ -50,10 +50,10 @@ class StratifiedSampler(Sampler):
 
 
 def _one_of_each(strata: torch.Tensor, m: int, *stream: object) -> torch.Tensor:
-    """Part points in the order of ``stratify``, (n,), into batches (n//m, m) with one point of each of m strata."""
+    """Split points ordered by ``stratify``, (n,), into batches (n//m, m) with one point from each of m strata."""
     n, each = len(strata), len(strata) // m
-    kept = random_order(n, "kept", *stream)[: m * each].sort().values
-    cells = strata[kept].view(m, each)
+    selected = random_order(n, "kept", *stream)[: m * each].sort().values
+    cells = strata[selected].view(m, each)
     dealt = cells.gather(1, stream_uniforms((m, each), "dealt", *stream).argsort(-1)).T
-    # In the order of the strata, place j of a real and of a generated batch would hold points near each other.
+    # Shuffled: in stratum order, entry j of a real batch would be close to entry j of a generated one.
     return dealt.gather(1, stream_uniforms((each, m), "turns", *stream).argsort(-1))

@@ -7,30 +7,30 @@ import math
 from pwgan.lazy import F, torch
 
 DIMENSIONS = 32
-"""Points of more dimensions are projected at random on this many: distances survive, and one pass reads the data."""
+"""Points of higher dimension are randomly projected to this dimension, which nearly preserves distances."""
 POWER_STEPS = 6
-"""Power steps towards a principal axis: a cut needs a direction along which a group is long, not its last digits."""
-_CHUNK = 4096  # rows made float at once: a training set may be held as bytes
+"""Power iterations per principal axis: a cut needs only an approximate direction."""
+_CHUNK = 4096  # rows converted to float at once: a training set may be uint8
 
 
 def stratify(points: torch.Tensor, strata: int) -> torch.Tensor:
     """Order points so that m consecutive runs of them are strata: balanced recursive bisection along principal axes.
 
-    A group that is to make k strata is cut across its principal axis so that the lower part holds the points of
-    floor(k/2) strata, the upper part those of the others, until each group is one stratum. Stratum j of the answer are
-    the places ``bounds(n, m)[j]`` up to ``bounds(n, m)[j + 1]``: floor(n/m) or ceil(n/m) points each.
+    A group of k strata is split along its principal axis into a lower group of floor(k/2) strata and an upper group of
+    the others, until each group is one stratum. Stratum j occupies positions ``bounds(n, m)[j]`` to
+    ``bounds(n, m)[j + 1]`` of the result: floor(n/m) or ceil(n/m) points each.
 
     points: (..., n, d), float or uint8 -> (..., n) int64, a permutation of the points for each leading index.
-    Why this rule (bias of random batches over that of stratified ones, two draws of 1024 points, m = 64): it gives 13
-    on a ring of eight Gaussians, 5.3 on a grid of 25, 1.8 on one Gaussian and 1.3 on 512 digits; cutting the widest
-    coordinate gives 11, 3.1, 1.8 and 1.2. Moving cuts to the largest gap or to least squares changes these by a tenth
-    at most, and so does choosing points of neighbouring strata in step, for better on one law and worse on another.
-    Raises ValueError where there are fewer points than strata. Source: sampling by strata, Cochran 1977, chapter 5;
+    Choice of the rule, by the bias of random batches over that of stratified ones (two draws of 1024 points, m = 64):
+    13 on a ring of eight Gaussians, 5.3 on a grid of 25, 1.8 on one Gaussian and 1.3 on 512 digits. Cutting the widest
+    coordinate gives 11, 3.1, 1.8 and 1.2. Cutting at the largest gap or by least squares changes these by at most a
+    tenth, as does coupling the choice of points in neighbouring strata; the sign depends on the distribution.
+    Raises ValueError if there are fewer points than strata. Source: sampling by strata, Cochran 1977, chapter 5;
     cuts along principal axes, Boley 1998 (PDDP).
     """
     n, lead = points.shape[-2], points.shape[:-2]
     if not 1 <= strata <= n:
-        raise ValueError(f"{n} points make 1 to {n} strata, given {strata}")
+        raise ValueError(f"{n} points can form 1 to {n} strata, got {strata}")
     reduced = _reduced(points.detach().reshape(-1, n, points.shape[-1]))
     order = torch.arange(n, device=points.device).expand(len(reduced), n)
     starts = bounds(n, strata)
@@ -60,30 +60,30 @@ def _reduced(points: torch.Tensor) -> torch.Tensor:
         axes = torch.randn(d, DIMENSIONS, generator=generator, dtype=torch.float64).to(points.device, kind)
         points = torch.cat([part.to(kind) @ (axes / math.sqrt(d)) for part in points.split(_CHUNK, 1)], 1)
     points = points.to(kind)
-    # Squares of what is very large or small would leave the range of float32.
+    # Squares of very large or small values would overflow or underflow float32.
     largest = points.abs().amax((1, 2), keepdim=True)
     return points / torch.where(largest > 0, largest, 1)
 
 
 def _sorted_within(points: torch.Tensor, order: torch.Tensor, groups: list[tuple[int, int]]) -> torch.Tensor:
-    """Sort each run of ``order`` (S, n) by the place of its points on the run's principal axis."""
+    """Sort each run of ``order`` (S, n) by the projection of its points on the run's principal axis."""
     begins = torch.tensor([begin for begin, _ in groups], device=order.device)[:, None]
     sizes = torch.tensor([end - begin for begin, end in groups], device=order.device)[:, None]
     within = torch.arange(int(sizes.max()), device=order.device)
-    # Runs differ in size: each is filled up to the longest with copies of its first point, sorted behind all others.
-    own = within < sizes
-    places = torch.where(own, begins + within, begins)
+    # Runs differ in size: shorter runs are padded with copies of their first point, which sort last.
+    valid = within < sizes
+    places = torch.where(valid, begins + within, begins)
     members = order[:, places]
     spread = points.gather(1, members.flatten(1).unsqueeze(-1).expand(-1, -1, points.shape[-1]))
     spread = spread.unflatten(1, places.shape)
-    weight = own.unsqueeze(-1).to(points.dtype)
+    weight = valid.unsqueeze(-1).to(points.dtype)
     spread = (spread - (spread * weight).sum(2, keepdim=True) / sizes[:, :, None]) * weight
-    value = torch.where(own, (spread @ _principal_axis(spread)).squeeze(-1), torch.inf)
-    return members.gather(2, value.argsort(dim=-1, stable=True))[:, own]
+    value = torch.where(valid, (spread @ _principal_axis(spread)).squeeze(-1), torch.inf)
+    return members.gather(2, value.argsort(dim=-1, stable=True))[:, valid]
 
 
 def _principal_axis(centred: torch.Tensor) -> torch.Tensor:
-    """Return the direction in which centred points (..., P, d) spread most, (..., d, 1), by the power method."""
+    """Return the direction of largest variance of centred points (..., P, d), (..., d, 1), by the power method."""
     widest = centred.square().sum(-2).argmax(-1)
     axis = F.one_hot(widest, centred.shape[-1]).to(centred.dtype).unsqueeze(-1)
     for _ in range(POWER_STEPS):

@@ -121,5 +121,5 @@ def test_each_kernel_has_its_own_subsets_whoever_is_beside_it():
 
 @pytest.mark.parametrize("k", [0, 6])
 def test_a_subset_has_no_more_points_than_there_are(k):
-    with pytest.raises(ValueError, match=f"1 to 5 of them, given {k}"):
+    with pytest.raises(ValueError, match=f"1 to 5 of the 5 points, got {k}"):
         k_dpp(*spectrum(kernel(points(5))[None]), k, uniforms(1, 1, 5 + k))

@@ -77,7 +77,7 @@ def test_strata_in_many_dimensions_keep_clusters_apart():
 
 @pytest.mark.parametrize("m", [0, 11])
 def test_no_more_strata_than_points(m):
-    with pytest.raises(ValueError, match=f"1 to 10 strata, given {m}"):
+    with pytest.raises(ValueError, match=f"1 to 10 strata, got {m}"):
         stratify(normal(10, 2), m)
 
 
