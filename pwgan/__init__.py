@@ -1,4 +1,4 @@
-"""Primal Wasserstein GANs: train generators on optimal transport itself, and measure what that buys."""
+"""Primal Wasserstein GANs: train generators on exact optimal transport, and measure the effect."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The command line: each verb is one stage of a study, and works alone."""
+"""The command line: each verb is one stage of a study and can be run on its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pwgan import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb. What a user can fix ends in one line and exit status 2; a bug keeps its traceback."""
+    """Run one verb. Errors that the user can fix print one line and exit with status 2; bugs keep their traceback."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     from pwgan import stages
@@ -19,20 +19,20 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         getattr(stages, options.verb)(options)
-    # Besides what the package refuses, what the operating system does: no space, no permission, no such file.
+    # OSError: a full disk, missing permissions, missing files.
     except (Refused, OSError) as error:
-        told = " ".join(str(error).split())
-        sys.stderr.write(f"pwgan {options.verb}: {type(error).__name__}: {told}\n")
+        message = " ".join(str(error).split())
+        sys.stderr.write(f"pwgan {options.verb}: {type(error).__name__}: {message}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write(f"pwgan {options.verb}: interrupted\n")
-        return 130  # what a shell calls a program that Ctrl-C ended
+        return 130  # the shell's exit status for a program ended by SIGINT
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pwgan", description="Train generators on optimal transport, measure them, and draw what comes of it."
+        prog="pwgan", description="Train generators on optimal transport, measure them, and draw the results."
     )
     parser.add_argument("--version", action="version", version=f"pwgan {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -51,28 +51,28 @@ def _parser() -> argparse.ArgumentParser:
     blocks.add_argument("study", type=Path)
     verb("schema", "Print the JSON schema of a study.")
 
-    data = verb("data", "Make or read a data set, part it, and store it as one file.")
+    data = verb("data", "Generate or read a data set, split it, and store it as one file.")
     data.add_argument("spec", help="JSON with name, dataset and options, or STUDY.yaml:DATASET")
     data.add_argument("--output", type=Path, required=True)
 
-    classifier = verb("classifier", "Train the classifier that counts modes and gives features, by a fixed rule.")
+    classifier = verb("classifier", "Train the classifier used for mode counts and features, by a fixed rule.")
     classifier.add_argument("--data", type=Path, required=True)
     classifier.add_argument("--output", type=Path, required=True)
     classifier.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
-    train = block("train", "Train one block of seeds, going on from its checkpoint if there is one.")
+    train = block("train", "Train one block of seeds, resuming from its checkpoint if there is one.")
     train.add_argument("--output", type=Path, required=True, help="the folder of the block")
 
     measure = block("measure", "Measure the trained generators of one block.")
     measure.add_argument("--output", type=Path, required=True, help="the folder of the trained block")
     measure.add_argument("--classifier", type=Path)
 
-    signal = block("signal", "Train critics against one block's generators that stand still; measure what they tell.")
+    signal = block("signal", "Train critics against one block's fixed generators and measure their gradients.")
     signal.add_argument("--output", type=Path, required=True, help="the folder of the trained block")
     signal.add_argument("--critics", nargs="+", required=True, help="blocks whose methods have critics, as BLOCK")
 
     reference = verb("reference", "Measure real training samples as if they were generated: the floor of each measure.")
-    reference.add_argument("reference", help="what to measure, as JSON, or STUDY.yaml:DATASET")
+    reference.add_argument("reference", help="the reference job as JSON, or STUDY.yaml:DATASET")
     reference.add_argument("--data", type=Path, required=True)
     reference.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     reference.add_argument("--output", type=Path, required=True)
@@ -92,28 +92,30 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--results", type=Path, required=True, help="results/{study}")
         command.add_argument("--output", type=Path, required=True)
 
-    theory = verb("theory", "Tabulate what the article says without training a generator.")
+    theory = verb("theory", "Tabulate the results of the article that need no trained generator.")
     theory.add_argument("--output", type=Path, required=True, help="results/{study}/theory")
 
     critics = verb("critics", "Train critics on pairs of known distance, and compare them with exact matching.")
     critics.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     critics.add_argument("--output", type=Path, required=True, help="results/{study}/theory")
 
-    drawn = verb("theory_figures", "Draw the tables of theory and critics, each beside its CSV.")
-    drawn.add_argument("--theory", type=Path, required=True, help="the folder of the tables")
-    drawn.add_argument("--output", type=Path, required=True)
+    theory_figures = verb("theory_figures", "Draw the tables of theory and critics, each beside its CSV.")
+    theory_figures.add_argument("--theory", type=Path, required=True, help="the folder of the tables")
+    theory_figures.add_argument("--output", type=Path, required=True)
 
-    claims = verb("claims", "Judge the claims of the article on a study's results, each by its rule.")
+    claims = verb("claims", "Test the claims of the article on a study's results, each by its stated rule.")
     claims.add_argument("--results", type=Path, required=True, help="results/{study}")
     claims.add_argument("--output", type=Path, required=True)
 
-    distance = verb("distance", "Compute the exact Wasserstein distance between two sets of samples, with its proof.")
+    distance = verb(
+        "distance", "Compute the exact Wasserstein distance between two sets of samples, with a certificate."
+    )
     distance.description = (
         "The exact Wasserstein distance between two sets of equally many samples: the mean cost of their optimal "
-        "one-to-one matching, with the gap that proves it optimal. Arrays are (n, *sample), integers or floats, and "
-        "are flattened. Values are compared in the units they are stored in: pixels, of images or of uint8 arrays, are "
-        "0..255. Images of a folder and its subfolders must be of one size, are taken in the order of their names, and "
-        "are compared as RGB unless every image of both sides is grey; flattened, they are channel, row, column."
+        "one-to-one matching, with the duality gap that certifies it. Arrays are (n, *sample), integers or floats, "
+        "and are flattened. Values are compared in their stored units; pixels of images and uint8 arrays are 0..255. "
+        "Images of a folder and its subfolders must all have the same size; they are sorted by name, compared as RGB "
+        "unless every image on both sides is grey, and flattened in the order channel, row, column."
     )
     for side in ("A", "B"):
         distance.add_argument(
@@ -131,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     distance.add_argument(
         "--certify",
         action="store_true",
-        help="price every pair again in float64, apart from the solver, and print the interval that the optimum is in",
+        help="recompute all costs in float64, apart from the solver, and print an interval that contains the optimum",
     )
     distance.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     distance.add_argument("--json", action="store_true", help="print one JSON object instead")

@@ -1,4 +1,4 @@
-"""What a study consists of: the training, the measures and the data of each job, as the stages receive them."""
+"""Parameters of the jobs of a study: training, measures and data, as each stage receives them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pwgan.options import Options, one_of, validated
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 Extractor = Literal["classifier", "inception", "none"]
 NEIGHBOURS = 3
-"""The neighbour whose distance is the radius of precision and recall."""
+"""k of the k-nearest-neighbour balls of precision and recall."""
 FEWEST = NEIGHBOURS + 1
-"""The fewest samples that can be measured, so that each has NEIGHBOURS neighbours; first rung of the bias ladder."""
+"""Minimum number of samples to measure: each needs NEIGHBOURS neighbours. Also the first rung of the bias ladder."""
 
 
 class Measures(Options):
-    """How many samples each measure takes; fewer are taken where a held-out set holds fewer, and names say how many."""
+    """Number of samples of each measure, capped by the held-out set; measure names state the number used."""
 
     ewd_points: PositiveInt = 1000
     mode_samples: PositiveInt = 2500
@@ -35,19 +35,19 @@ class Measures(Options):
 
     @field_validator("bias_samplers")
     @classmethod
-    def _each_sampler_once(cls, given: list[str]) -> list[str]:
-        """Refuse a sampler named twice: its rows of the ladder would be counted twice."""
-        if len(set(given)) < len(given):
-            raise ValueError(f"name each sampler once; nearest: {list(dict.fromkeys(given))}")
-        return given
+    def _each_sampler_once(cls, names: list[str]) -> list[str]:
+        """Raise ValueError if a sampler is named twice: its rows of the ladder would be counted twice."""
+        if len(set(names)) < len(names):
+            raise ValueError(f"name each sampler once; nearest: {list(dict.fromkeys(names))}")
+        return names
 
     def modules(self) -> list[str]:
-        """Return the modules of the samplers, which measuring finds by name."""
+        """Return the modules of the samplers, which are looked up by name and not imported directly."""
         return _modules(*(samplers()[name] for name in self.bias_samplers))
 
 
 class Training(Options):
-    """Everything that one block of seeds is trained with, and nothing else: only a change here retrains it."""
+    """All parameters that training a block of seeds depends on, and no others: only a change here retrains it."""
 
     dataset: Name
     method: Name
@@ -76,13 +76,13 @@ class Training(Options):
         return {"dataset": self.dataset, "method": self.method, "batch_size": self.batch_size}
 
     def modules(self) -> list[str]:
-        """Return the modules of the method, the network and the sampler, which training finds by name."""
+        """Return the modules of the method, the network and the sampler, which are looked up by name."""
         method = self.build_method()
         return _modules(type(method), type(self.network), samplers()[method.sampler])
 
 
 class Block(Options):
-    """One block of seeds of a cell (data set × method × mini-batch size): how it is trained and how it is measured."""
+    """One block of seeds of a cell (data set × method × mini-batch size): its training and its measures."""
 
     training: Training
     measures: Measures
@@ -90,17 +90,17 @@ class Block(Options):
 
     @property
     def path(self) -> str:
-        """Its place under results/{study}/."""
+        """Path of the block under results/{study}/."""
         t = self.training
         return f"{t.dataset}/{t.method}/m{t.batch_size}/seeds{t.first_seed}-{t.first_seed + t.seeds - 1}"
 
     def modules(self) -> list[str]:
-        """Return the modules of the network and the samplers, which measuring finds by name."""
+        """Return the modules of the network and the samplers, which are looked up by name."""
         return sorted({*_modules(type(self.training.network)), *self.measures.modules()})
 
 
 class Reference(Options):
-    """Real training samples in a generator's place: as many seeds, and measured as every cell of their data set is."""
+    """Real training samples in place of generated ones, with the seeds and measures of the cells of their data set."""
 
     dataset: Name
     seeds: PositiveInt
@@ -110,7 +110,7 @@ class Reference(Options):
 
 
 class DataCell(Options):
-    """A data set of a study, as the stage that stores it needs it; ``source`` names the class behind it."""
+    """Parameters of the stage that stores a data set; ``source`` is the registered name of its class."""
 
     name: Name
     source: str
@@ -127,6 +127,6 @@ class DataCell(Options):
 
 
 def _modules(*classes: type) -> list[str]:
-    """Return the modules of the package that define some classes, those they inherit from included."""
-    every = {cls.__module__ for named in classes for cls in named.__mro__}
-    return sorted(module for module in every if module.startswith("pwgan."))
+    """Return the package modules that define the classes and their base classes."""
+    modules = {cls.__module__ for root in classes for cls in root.__mro__}
+    return sorted(module for module in modules if module.startswith("pwgan."))

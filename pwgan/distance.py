@@ -1,4 +1,4 @@
-"""The exact Wasserstein distance between the samples of two files or folders, for people who train nothing here."""
+"""The exact Wasserstein distance between the samples of two files or folders."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     from pwgan.transport.certificate import Certificate
 
 ARRAYS = (".npy", ".npz", ".safetensors")
-EXACT = 2**53  # up to here float64 holds every integer
+EXACT = 2**53  # float64 represents every integer up to this
 
 
 @dataclass(frozen=True)
 class PointSet:
-    """Samples that were read: ``points`` (n, d), float32 where that holds every value of ``dtype``, else float64.
+    """Samples read from a file or folder.
 
-    ``shape``: of one sample, before it was flattened. ``low``, ``high``: the smallest and largest value.
+    ``points`` (n, d): float32 if that represents every value of ``dtype`` exactly, else float64. ``shape``: of one
+    sample before flattening. ``low``, ``high``: smallest and largest value.
     """
 
     source: str
@@ -44,7 +45,7 @@ class PointSet:
 
 @dataclass(frozen=True)
 class Distance:
-    """An exact distance with what proves it and what it took; ``value`` and ``gap`` in the units of the cost."""
+    """An exact distance, its certificate, its time and memory; ``value`` and ``gap`` are in the units of the cost."""
 
     value: float
     gap: float
@@ -60,17 +61,17 @@ class Distance:
     certificate: Certificate | None
 
     def plain(self) -> dict[str, Any]:
-        """Return all of it but the points, as JSON can hold it; ``error`` is the certificate's, of ``value``."""
+        """Return all fields except the points as JSON types; ``error`` is the certified error bound of ``value``."""
         fields = {key: value for key, value in vars(self).items() if key not in ("a", "b", "certificate")}
         for side in ("a", "b"):
-            given = {key: value for key, value in vars(getattr(self, side)).items() if key != "points"}
-            fields[side] = given | {"shape": list(given["shape"])}
+            description = {key: value for key, value in vars(getattr(self, side)).items() if key != "points"}
+            fields[side] = description | {"shape": list(description["shape"])}
         if self.certificate is not None:
             fields["certificate"] = asdict(self.certificate) | {"error": self.certificate.error(self.value)}
         return fields
 
     def text(self) -> str:
-        """Return it as aligned lines: a name, what was found, and what that is."""
+        """Return aligned lines of name, value and meaning."""
         peak = "of the process" if self.device == "cpu" else "on the GPU"
         squared = "squared " if self.cost == "sqeuclidean" else ""
         lines = [
@@ -80,32 +81,32 @@ class Distance:
             ("dimension", f"{self.dimension}", "numbers in a sample"),
             ("cost", self.cost, ""),
             ("device", self.device, ""),
-            ("time", f"{self.seconds:.2f} s", "of the solve, with loading its kernels, which the first use compiles"),
+            ("time", f"{self.seconds:.2f} s", "of the solve, including the kernels, which are compiled on first use"),
             ("memory", f"{self.peak_bytes / 1e6:.1f} MB", f"{peak} at its peak"),
         ]
         if self.certificate is not None:
             proof = self.certificate
             lines += [
-                ("certificate", f"{self.samples**2} pairs", "each priced anew in float64"),
+                ("certificate", f"{self.samples**2} pairs", "the cost of each recomputed in float64"),
                 ("violation", f"{proof.violation:.2g}", "largest u_i + v_j - c_ij of all pairs"),
-                ("least", repr(proof.lower), "no matching has a smaller mean cost, rounding included"),
-                ("most", repr(proof.upper), "this matching has no larger one, rounding included"),
-                ("error", f"{proof.error(self.value):.2g}", "value is off by at most this"),
+                ("least", repr(proof.lower), "lower bound on the optimal mean cost, rounding included"),
+                ("most", repr(proof.upper), "upper bound on the mean cost of this matching, rounding included"),
+                ("error", f"{proof.error(self.value):.2g}", "bound on the error of value"),
             ]
-        width = max(len(found) for _, found, _ in lines)
-        told = [f"{name:<12} {found:<{width}}  {meaning}".rstrip() for name, found, meaning in lines]
+        width = max(len(value) for _, value, _ in lines)
+        output = [f"{name:<12} {value:<{width}}  {meaning}".rstrip() for name, value, meaning in lines]
         for name, side in (("A", self.a), ("B", self.b)):
             shape = "×".join(str(size) for size in side.shape)
-            told.append(f"{name:<12} {side.source}: {side.dtype} of shape {shape}, {side.low:.6g} to {side.high:.6g}")
-        return "\n".join(told) + "\n"
+            output.append(f"{name:<12} {side.source}: {side.dtype} of shape {shape}, {side.low:.6g} to {side.high:.6g}")
+        return "\n".join(output) + "\n"
 
 
 def distance(
     a: PointSet, b: PointSet, cost: CostName, *, device: torch.device, certify: bool, progress: bool
 ) -> Distance:
-    """Solve for the exact EWD, W = min over permutations pi of (1/n) sum_i c(a_i, b_pi(i)), and certify it if asked to.
+    """Compute the exact EWD, W = min over permutations pi of (1/n) sum_i c(a_i, b_pi(i)); certify it if ``certify``.
 
-    Raises ``Refused`` for points so far apart that their squared distances overflow. Source: article D1.
+    Raises ``Refused`` if squared distances overflow float64. Source: article D1.
     """
     import torch
 
@@ -115,23 +116,29 @@ def distance(
 
     _in_range(a, b)
     x, y = (torch.from_numpy(side.points).to(device) for side in (a, b))
-    with measured_cost(device) as taken:
-        found = wasserstein(x, y, cost, device=device, progress=progress)
+    with measured_cost(device) as usage:
+        transport = wasserstein(x, y, cost, device=device, progress=progress)
     proof = None
     if certify:
         proof = certificate(
-            x, y, found.matching.to(device), found.row_potential, found.column_potential, cost, progress=progress
+            x,
+            y,
+            transport.matching.to(device),
+            transport.row_potential,
+            transport.column_potential,
+            cost,
+            progress=progress,
         )
     return Distance(
-        value=float(found.value),
-        gap=float(found.gap),
+        value=float(transport.value),
+        gap=float(transport.gap),
         samples=x.shape[0],
         dimension=x.shape[1],
         cost=cost,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        rounds=found.rounds,
-        seconds=taken.seconds,
-        peak_bytes=int(taken.peak_memory_mb * 1e6),
+        rounds=transport.rounds,
+        seconds=usage.seconds,
+        peak_bytes=int(usage.peak_memory_mb * 1e6),
         a=a,
         b=b,
         certificate=proof,
@@ -141,18 +148,18 @@ def distance(
 def read_pair(a: str, b: str, first: int | None = None, *, progress: bool = False) -> tuple[PointSet, PointSet]:
     """Read two sets of equally many samples, each a folder of images, FILE.npy, FILE.npz[:NAME] or .safetensors[:NAME].
 
-    ``first`` takes the first so many of both: rows of an array, images in the order of their sorted names. Values keep
-    the units of the file; pixels are 0..255, of one channel if all images of both folders are grey and of three (RGB)
-    if not, and are flattened in the order channel, row, column.
+    ``first`` limits both sides to their first samples: rows of an array, images sorted by name. Values keep the units
+    of the file. Pixels are 0..255, with one channel if all images of both folders are grey and three (RGB) otherwise,
+    and are flattened in the order channel, row, column.
 
-    Raises FileNotFoundError, and ``Refused`` for what cannot be read, for arrays that are complex, of objects, empty or
-    of one axis, for counts, dimensions or sizes that differ, and for values that are not finite.
+    Raises FileNotFoundError for a missing file, and ``Refused`` for unreadable files, for arrays that are complex, of
+    objects, empty or one-dimensional, for counts, dimensions or sizes that differ, and for values that are not finite.
     """
     if first is not None and first < 1:
-        raise Refused(f"--first takes the first N >= 1 samples of both sides, given {first}")
+        raise Refused(f"--first takes the first N >= 1 samples of both sides, got {first}")
     places = [_locate(spec) for spec in (a, b)]
-    found = [image_files(path) if path.is_dir() else _array(path, name) for path, name in places]
-    rows = _equally_many(found, (a, b), first)
+    sides = [image_files(path) if path.is_dir() else _array(path, name) for path, name in places]
+    rows = _equally_many(sides, (a, b), first)
     files = [file for side in rows if isinstance(side, list) for file in side]
     channels = 1 if files and all(_is_grey(file) for file in files) else 3
     x, y = (
@@ -164,7 +171,7 @@ def read_pair(a: str, b: str, first: int | None = None, *, progress: bool = Fals
 
 
 def _locate(spec: str) -> tuple[Path, str | None]:
-    """Part FILE.npz:NAME, and see that the file or folder exists."""
+    """Split FILE.npz:NAME into path and name; raises FileNotFoundError if the path does not exist."""
     path = Path(spec).expanduser()
     if path.exists():
         return path, None
@@ -183,7 +190,7 @@ def _locate(spec: str) -> tuple[Path, str | None]:
 
 
 def _array(path: Path, name: str | None) -> np.ndarray | torch.Tensor:
-    """Read the one array of a file, or the one that is named; no code that a file may hold is run."""
+    """Read the only array of a file, or the named one; pickled objects are never loaded."""
     from safetensors import SafetensorError
 
     if path.suffix.lower() not in ARRAYS:
@@ -192,7 +199,7 @@ def _array(path: Path, name: str | None) -> np.ndarray | torch.Tensor:
         return _safetensors(path, name) if path.suffix.lower() == ".safetensors" else _numpy(path, name)
     except Refused:
         raise
-    # What numpy and zipfile raise for damaged files; a pickled array is a ValueError.
+    # Raised by numpy and zipfile for damaged files; a pickled array raises ValueError.
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, SafetensorError) as error:
         raise Refused(f"{path} cannot be read as arrays of numbers ({path.suffix}): {error}") from error
 
@@ -208,14 +215,14 @@ def _chosen(path: Path, names: Sequence[str], name: str | None) -> str:
 
 
 def _numpy(path: Path, name: str | None) -> np.ndarray:
-    # Mapped, so that the first few rows of a large file are read alone.
-    given = np.load(path, mmap_mode="r", allow_pickle=False)
-    if isinstance(given, np.ndarray):
+    # Memory-mapped: --first reads only the first rows of a large file.
+    loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
         if name is not None:
             raise Refused(f"{path} holds one array, which has no name: leave out ':{name}'")
-        return given
-    with given:
-        return given[_chosen(path, given.files, name)]
+        return loaded
+    with loaded:
+        return loaded[_chosen(path, loaded.files, name)]
 
 
 def _safetensors(path: Path, name: str | None) -> torch.Tensor:
@@ -225,10 +232,10 @@ def _safetensors(path: Path, name: str | None) -> torch.Tensor:
         return file.get_tensor(_chosen(path, list(file.keys()), name))
 
 
-def _equally_many(found: Sequence[Any], sources: tuple[str, str], first: int | None) -> list[Any]:
-    """Cut both sides to the first so many, or see that they are equally many."""
+def _equally_many(sides: Sequence[Any], sources: tuple[str, str], first: int | None) -> list[Any]:
+    """Truncate both sides to ``first`` samples; raises ``Refused`` for too few samples or unequal counts."""
     counts = []
-    for rows, source in zip(found, sources, strict=True):
+    for rows, source in zip(sides, sources, strict=True):
         if not isinstance(rows, list) and rows.ndim < 2:
             raise Refused(
                 f"{source} holds {rows.dtype} of shape {tuple(rows.shape)}; allowed are samples along the first of at "
@@ -242,8 +249,8 @@ def _equally_many(found: Sequence[Any], sources: tuple[str, str], first: int | N
         )
     for count, source in zip(counts, sources, strict=True):
         if first is not None and count < first:
-            raise Refused(f"--first {first} needs so many samples on both sides, but {source} holds {count}")
-    return [rows if first is None else rows[:first] for rows in found]
+            raise Refused(f"--first {first} needs {first} samples on both sides, but {source} holds {count}")
+    return [rows if first is None else rows[:first] for rows in sides]
 
 
 def _points(rows: np.ndarray | torch.Tensor, source: str) -> PointSet:
@@ -251,7 +258,7 @@ def _points(rows: np.ndarray | torch.Tensor, source: str) -> PointSet:
     dtype = str(rows.dtype).removeprefix("torch.")
     shape = tuple(rows.shape)
     if not isinstance(rows, np.ndarray):
-        # numpy has no bfloat16; float32 holds every value of the floats that it lacks.
+        # numpy has no bfloat16; float32 represents every value of the float types that numpy lacks.
         rows = rows.numpy() if hasattr(np, dtype) else rows.float().numpy()
     if rows.dtype.kind not in "biuf" or rows.dtype.itemsize > 8 or rows.size == 0:
         raise Refused(
@@ -260,8 +267,8 @@ def _points(rows: np.ndarray | torch.Tensor, source: str) -> PointSet:
         )
     low, high = rows.min(), rows.max()
     if rows.dtype.kind in "iu" and max(abs(int(low)), abs(int(high))) > EXACT:
-        raise Refused(f"{source} holds integers beyond ±2^53, which float64 cannot tell apart: {low} to {high}")
-    # Mapped pages are copied here.
+        raise Refused(f"{source} holds integers beyond ±2^53, which float64 cannot represent exactly: {low} to {high}")
+    # Copies the memory-mapped pages.
     points = rows.reshape(len(rows), -1).astype(np.float32 if np.can_cast(rows.dtype, np.float32) else np.float64)
     finite = np.isfinite(points).all(1)
     if not finite.all():
@@ -274,29 +281,29 @@ def _points(rows: np.ndarray | torch.Tensor, source: str) -> PointSet:
 
 
 def _in_range(x: PointSet, y: PointSet) -> None:
-    """Refuse points whose squared distances are infinite in float64."""
+    """Raise ``Refused`` if squared distances overflow float64."""
     with np.errstate(over="ignore"):
-        reach = float(max(x.high, y.high)) - float(min(x.low, y.low))
-        if not np.isfinite(np.square(np.float64(reach)) * x.points.shape[1]):
+        span = float(max(x.high, y.high)) - float(min(x.low, y.low))
+        if not np.isfinite(np.square(np.float64(span)) * x.points.shape[1]):
             raise Refused(
-                f"{x.source} and {y.source} hold values {reach:.3g} apart: squared distances are infinite in float64; "
+                f"{x.source} and {y.source} hold values {span:.3g} apart: squared distances are infinite in float64; "
                 "scale both down"
             )
 
 
 def _comparable(x: PointSet, y: PointSet) -> None:
-    """Refuse samples whose numbers do not stand in the same places; warn of units that are likely not the same."""
+    """Raise ``Refused`` if the samples differ in dimension or shape; warn if their units probably differ."""
     if x.points.shape[1] != y.points.shape[1]:
         raise Refused(
             f"samples differ in dimension: {x.source} holds {x.points.shape[1]} numbers per sample {x.shape}, "
             f"{y.source} {y.points.shape[1]} {y.shape}"
         )
-    # Axes of length 1 and flat samples leave the order of the numbers as it is.
+    # Axes of length 1 do not change the order of coordinates; a flat sample states no order.
     first, second = (tuple(size for size in side.shape if size != 1) for side in (x, y))
     if first != second and min(len(first), len(second)) > 1:
         raise Refused(
-            f"samples differ in shape: {x.source} holds {x.shape}, {y.source} {y.shape}; flattened, their numbers "
-            "would stand in different places (images of a folder are channel, row, column)"
+            f"samples differ in shape: {x.source} holds {x.shape}, {y.source} {y.shape}; flattened, their "
+            "coordinates would not correspond (images of a folder are channel, row, column)"
         )
     for bytes_, other in ((x, y), (y, x)):
         if (
@@ -306,8 +313,8 @@ def _comparable(x: PointSet, y: PointSet) -> None:
             and -1 <= other.low <= other.high <= 1
         ):
             logging.getLogger("pwgan").warning(
-                "%s holds uint8 up to %g and %s %s in [-1, 1]: they are compared as they are, but are likely not in "
-                "the same units",
+                "%s holds uint8 up to %g and %s %s in [-1, 1]: they are compared without conversion, but their "
+                "units probably differ",
                 *(bytes_.source, bytes_.high, other.source, other.dtype),
             )
 
@@ -345,5 +352,5 @@ def _images(paths: Sequence[Path], channels: int, progress: bool) -> np.ndarray:
                 )
             images[index] = image
     finally:
-        pool.shutdown(cancel_futures=True)  # after an error or an interrupt, the other thousands are not waited for
+        pool.shutdown(cancel_futures=True)  # after an error or interrupt, skip the remaining images
     return images

@@ -1,8 +1,8 @@
-"""The exception for what a user can fix."""
+"""The exception for errors that the user can fix."""
 
 
 class Refused(ValueError):
-    """Something that the user can fix: the message names the file or key, what was given, and what is allowed.
+    """An error that the user can fix: the message names the file or key, the invalid value, and the allowed values.
 
     The command line prints it as one line. Any other exception is a bug and keeps its traceback.
     """

@@ -1,8 +1,8 @@
 """torch, imported when it is first used.
 
-Planning a study reads every method and data set to check its options, and must not pay seconds for
-torch to do so. Modules that declare options therefore write ``from pwgan.lazy import F, torch`` and
-use both names as always, inside functions.
+Planning a study imports every method and data set to check options; importing torch would add seconds.
+Modules that declare options therefore write ``from pwgan.lazy import F, torch`` and use both names as
+usual, but only inside functions.
 """
 
 from importlib import import_module
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
 
     class _Lazy:
-        """Stands for a module until one of its attributes is asked for."""
+        """Proxy that imports a module when one of its attributes is first accessed."""
 
         def __init__(self, name: str) -> None:
             self._name = name

@@ -1,7 +1,7 @@
-"""Which code made a file: the modules that a stage imports, followed through the package.
+"""Code that a result depends on: the package modules that a stage imports, directly or indirectly.
 
-The rules of the workflow and the checkpoints both use ``closure``: the results of a stage depend on all that it
-imports, at the top of a module or inside a function.
+Workflow rules and checkpoints both use ``closure``: the results of a stage depend on everything it imports, at module
+level or inside a function.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 """The folder that holds the package."""
 REGISTRIES = ("pwgan.batches", "pwgan.data", "pwgan.methods", "pwgan.networks")
-"""Packages that find their members by name; which member a job uses is among its parameters, and named beside it."""
+"""Packages that look up members by name; the member a job uses is one of its parameters and is added separately."""
 EXEMPT = {
     "pwgan": "the version and the public names",
     "pwgan.cells": "reads the parameters of a job; the parameters themselves are tracked",
@@ -24,35 +24,35 @@ EXEMPT = {
     "pwgan.provenance": "lists files",
     **dict.fromkeys(REGISTRIES, "finds members by name"),
 }
-"""Modules whose own lines change no result, and why. Their imports are followed all the same."""
+"""Modules whose own code changes no result, with the reason. Their imports are still followed."""
 
 
 @cache
 def closure(*modules: str) -> list[str]:
-    """Return the files that run when the modules do, less those of ``EXEMPT``, as sorted paths relative to ``ROOT``.
+    """Return the files of the modules and of all they import, without ``EXEMPT``, sorted and relative to ``ROOT``.
 
-    Raises ValueError for a module that is not in the package.
+    Raises ValueError for a module outside the package.
     """
-    found: set[str] = set()
-    waiting = list(modules)
-    while waiting:
-        module = waiting.pop()
-        if module not in found:
-            found.add(module)
-            waiting += _imports(module)
-    return sorted(_file(module).relative_to(ROOT).as_posix() for module in found - EXEMPT.keys())
+    visited: set[str] = set()
+    queue = list(modules)
+    while queue:
+        module = queue.pop()
+        if module not in visited:
+            visited.add(module)
+            queue += _imports(module)
+    return sorted(_file(module).relative_to(ROOT).as_posix() for module in visited - EXEMPT.keys())
 
 
 @cache
 def _imports(module: str) -> tuple[str, ...]:
-    """Return the modules of the package that a module imports, and the packages that it lies in."""
+    """Return the package modules that a module imports, and its parent packages."""
     tree = ast.parse(_file(module).read_text(encoding="utf-8"))
     parents = [module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1)]
     return (*parents, *(name for node in _running(tree) for name in _named(node)))
 
 
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes but those that only a type checker reads."""
+    """Yield all nodes except those under ``if TYPE_CHECKING``."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             for other in node.orelse:
@@ -64,7 +64,7 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _named(node: ast.AST) -> Iterator[str]:
-    """Yield the modules of the package that an import statement names."""
+    """Yield the package modules that an import statement names."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names if _of_package(alias.name))
     elif isinstance(node, ast.ImportFrom) and node.module and _of_package(node.module):
@@ -85,6 +85,6 @@ def _file(module: str) -> Path:
 
 
 def _path(module: str) -> Path | None:
-    """Return the file of a module or package; None where there is neither."""
-    place = ROOT.joinpath(*module.split("."))
-    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+    """Return the file of a module or package; None if there is neither."""
+    base = ROOT.joinpath(*module.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)

@@ -1,4 +1,4 @@
-"""What a run needs of its machine: devices, atomic files, seeds of random numbers, costs."""
+"""Runtime support: devices, atomic writes, seeds of random streams, time and memory."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def _umask() -> int:
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write JSON whole or not at all."""
+    """Write JSON atomically."""
     with atomic_write(path) as aside:
         aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def write_table(path: str | Path, rows: list[dict[str, Any]], types: dict[str, str] | None = None) -> None:
-    """Write rows as parquet, whole or not at all; without pandas, whose import every job would wait for.
+    """Write rows as parquet atomically, without pandas, which is slow to import.
 
-    ``types`` names columns and their types for tables that may have no rows to tell them by.
+    ``types`` gives the columns and their types, for tables that may have no rows.
     """
     import pyarrow
     from pyarrow import parquet
@@ -65,9 +65,9 @@ def write_table(path: str | Path, rows: list[dict[str, Any]], types: dict[str, s
 
 
 def visible_gpus() -> list[str]:
-    """Name the GPUs this process may use, found without importing torch.
+    """Return the GPUs that this process may use, without importing torch.
 
-    A value of CUDA_VISIBLE_DEVICES that a scheduler set is respected; without one, the kernel's device files count.
+    They are those of CUDA_VISIBLE_DEVICES if it is set, else those with a device file in /dev.
     """
     inherited = os.environ.get("CUDA_VISIBLE_DEVICES")
     if inherited is not None:
@@ -76,7 +76,7 @@ def visible_gpus() -> list[str]:
 
 
 def resolve_device(device: str) -> str:
-    """Turn ``auto`` into ``cuda`` where a GPU is visible and into ``cpu`` elsewhere."""
+    """Replace ``auto`` by ``cuda`` if a GPU is visible, else by ``cpu``."""
     if device == "auto":
         return "cuda" if visible_gpus() else "cpu"
     return device
@@ -84,10 +84,10 @@ def resolve_device(device: str) -> str:
 
 @contextlib.contextmanager
 def claimed_device(device: str) -> Iterator[torch.device]:
-    """Yield the torch device to run on, and hold one GPU of several for as long as the block lasts.
+    """Yield the torch device to run on; of several GPUs, hold a lock on one while the context is active.
 
-    Snakemake counts GPUs but hands out no device number: where several are visible and no scheduler has
-    chosen one, the first whose lock file is free is taken. Raises ``Refused`` where CUDA was asked for in vain.
+    Snakemake counts GPUs but assigns no device number: if several are visible, the first with a free lock file is
+    used. Raises ``Refused`` if CUDA is requested but not available.
     """
     if resolve_device(device) == "cpu":
         yield torch.device("cpu")
@@ -96,12 +96,12 @@ def claimed_device(device: str) -> Iterator[torch.device]:
         if len(visible_gpus()) > 1:
             os.environ["CUDA_VISIBLE_DEVICES"] = _lock_one(visible_gpus(), held)
         if not torch.cuda.is_available():
-            raise Refused("device: cuda was asked for, but torch finds no GPU; use device: cpu or auto")
+            raise Refused("device: cuda was requested, but torch finds no GPU; use device: cpu or auto")
         yield torch.device("cuda")
 
 
 def _lock_one(gpus: list[str], held: contextlib.ExitStack) -> str:
-    """Lock the first free GPU of this machine, or wait for the first of them."""
+    """Lock the first free GPU of this machine, or wait for the first one."""
     folder = Path(tempfile.gettempdir()) / f"pwgan-gpus-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     files: list[IO[str]] = []
@@ -118,9 +118,9 @@ def _lock_one(gpus: list[str], held: contextlib.ExitStack) -> str:
 
 @contextlib.contextmanager
 def exclusive(lock: Path) -> Iterator[None]:
-    """Hold a lock file while the block lasts; raises ``Refused`` where another process holds it.
+    """Hold a lock file while the context is active; raises ``Refused`` if another process holds it.
 
-    A cluster job may outlive the workflow that submitted it: its second copy must stop, not write beside it.
+    A cluster job may outlive the workflow that submitted it: a second copy must not write to the same folder.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock, "w") as file:
@@ -132,14 +132,14 @@ def exclusive(lock: Path) -> Iterator[None]:
 
 
 def seed_of(*parts: object) -> int:
-    """Hash any description of a random stream to a 63-bit seed, the same on every machine."""
+    """Hash the name of a random stream to a 63-bit seed, the same on every machine."""
     digest = hashlib.blake2b(json.dumps([str(part) for part in parts]).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 @dataclass
 class Cost:
-    """What a block of code took: wall seconds and the peak of memory in MB."""
+    """Wall time in seconds and peak memory in MB of a block of code."""
 
     seconds: float = 0.0
     peak_memory_mb: float = 0.0
@@ -147,10 +147,10 @@ class Cost:
 
 @contextlib.contextmanager
 def measured_cost(device: torch.device) -> Iterator[Cost]:
-    """Yield a ``Cost`` that is filled when the block ends.
+    """Yield a ``Cost`` that is filled in when the context exits.
 
-    The peak is of memory allocated on a GPU, or of this process' resident memory on a CPU (since the block began on
-    Linux, since the process began elsewhere).
+    The peak is that of allocated memory on a GPU; on a CPU, of the resident memory of this process (since the context
+    was entered on Linux, since the process started elsewhere).
     """
     cost = Cost()
     _forget_peak(device)
@@ -166,7 +166,7 @@ def _forget_peak(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif sys.platform == "linux":
-        with contextlib.suppress(OSError):  # a container may forbid it: the peak is then the process'
+        with contextlib.suppress(OSError):  # may be forbidden in a container: the peak then covers the whole process
             Path("/proc/self/clear_refs").write_text("5")
 
 
@@ -181,7 +181,7 @@ def _peak_memory(device: torch.device) -> int:
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Return what a result was made with: versions, machine, device, threads."""
+    """Return the environment of a result: package versions, machine, device, threads."""
     packages: dict[str, str | None] = {}
     for name in ("pwgan", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "numba"):
         try:

@@ -1,4 +1,4 @@
-"""What each verb of the command line does: read files, call the stage, write files."""
+"""The command-line verbs: each reads files, calls its stage and writes files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pwgan.study import read_block, read_data_cell, read_reference, read_study, 
 
 
 def blocks(options: Namespace) -> None:
-    """Print the blocks of a study, a line each."""
+    """Print the blocks of a study, one per line."""
     sys.stdout.write("\n".join(read_study(options.study).blocks) + "\n")
 
 
@@ -64,7 +64,7 @@ def measure(options: Namespace) -> None:
 
 
 def signal(options: Namespace) -> None:
-    """Measure the gradients that critics in training give a block's fixed generators."""
+    """Train critics against a block's fixed generators and measure the gradients they provide."""
     from pwgan.data.store import read_data
     from pwgan.measures.signal import measure_signal
 
@@ -78,9 +78,9 @@ def reference(options: Namespace) -> None:
     from pwgan.data.store import read_data
     from pwgan.measures.measuring import measure_reference
 
-    what, stored = read_reference(options.reference), read_data(options.data)
+    job, stored = read_reference(options.reference), read_data(options.data)
     with claimed_device(options.device) as device:
-        measure_reference(what, stored, options.output, options.classifier, device)
+        measure_reference(job, stored, options.output, options.classifier, device)
 
 
 def aggregate(options: Namespace) -> None:
@@ -137,7 +137,7 @@ def theory_figures(options: Namespace) -> None:
 
 
 def claims(options: Namespace) -> None:
-    """Judge every claim and write the page of them."""
+    """Test every claim and write the page of claims."""
     from pwgan.report.claims.page import write_claims
 
     with _timed("claims"):
@@ -152,13 +152,13 @@ def distance(options: Namespace) -> None:
     progress = sys.stderr.isatty()
     a, b = read_pair(options.a, options.b, options.first, progress=progress)
     with claimed_device(options.device) as device:
-        found = between(a, b, options.cost, device=device, certify=options.certify, progress=progress)
-    sys.stdout.write(json.dumps(found.plain()) + "\n" if options.json else found.text())
+        result = between(a, b, options.cost, device=device, certify=options.certify, progress=progress)
+    sys.stdout.write(json.dumps(result.plain()) + "\n" if options.json else result.text())
 
 
 @contextmanager
-def _timed(what: str) -> Iterator[None]:
-    """Log how long the work took, its imports left out."""
+def _timed(stage: str) -> Iterator[None]:
+    """Log the duration of a stage without its imports."""
     started = time.perf_counter()
     yield
-    logging.getLogger("pwgan").info("%s: %.2f s", what, time.perf_counter() - started)
+    logging.getLogger("pwgan").info("%s: %.2f s", stage, time.perf_counter() - started)

@@ -1,6 +1,6 @@
-"""A study: what is trained on what, with which seeds, and how it is measured; and its expansion into jobs.
+"""A study: its data sets, methods, mini-batch sizes, seeds and measures, and their expansion into jobs.
 
-Reading a study imports no torch and loads no data, so planning is quick; whatever is wrong with a study is refused.
+Reading a study imports no torch and loads no data. An invalid study raises ``Refused`` before any job runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Parsed = TypeVar("Parsed", bound=Options)
 
 
 class DataSetEntry(Options):
-    """What a study may say of a data set besides the data set's own options."""
+    """Settings of a data set in a study, besides the options of the data set itself."""
 
     dataset: str | None = None
     batch_sizes: list[PositiveInt] | None = Field(None, min_length=1)
@@ -41,14 +41,14 @@ class DataSetEntry(Options):
 
 
 class MethodEntry(Options):
-    """Where a method is trained, if not everywhere."""
+    """The data sets and mini-batch sizes that a method is restricted to."""
 
     datasets: list[Name] | None = Field(None, min_length=1, description="only these data sets of the study")
     batch_sizes: list[PositiveInt] | None = Field(None, min_length=1, description="only these mini-batch sizes")
 
 
 class Study(Options):
-    """A study as its YAML file states it; every data set × method × mini-batch size is a cell, trained in blocks."""
+    """A study as read from YAML; every data set × method × mini-batch size is a cell, trained in blocks of seeds."""
 
     study: Name
     device: Device = "auto"
@@ -68,17 +68,17 @@ class Study(Options):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_entries(cls, given: Any) -> Any:
-        """Read ``ring8:`` with nothing behind it as ``ring8: {}``."""
-        if isinstance(given, Mapping):
-            named = {key: given[key] for key in ("datasets", "methods") if isinstance(given.get(key), Mapping)}
+    def _empty_entries(cls, values: Any) -> Any:
+        """Read ``ring8:`` without a value as ``ring8: {}``."""
+        if isinstance(values, Mapping):
+            named = {key: values[key] for key in ("datasets", "methods") if isinstance(values.get(key), Mapping)}
             filled = {key: {k: {} if v is None else v for k, v in named[key].items()} for key in named}
-            return {**given, **filled}
-        return given
+            return {**values, **filled}
+        return values
 
     @model_validator(mode="after")
     def _check(self) -> Study:
-        """Build everything once, so that whatever is impossible is refused before anything runs."""
+        """Build every part once: an impossible study fails before any job runs."""
         for name in self.methods:
             self._method(name)
         if REFERENCE in self.methods:
@@ -87,7 +87,7 @@ class Study(Options):
             for name in getattr(self, key):
                 one_of(name, self.methods, f"method of this study in {key}")
         if "png" not in self.figure_formats:
-            raise ValueError(f"figure_formats: the report shows PNG, so keep it: {['png', *self.figure_formats]}")
+            raise ValueError(f"figure_formats: the report needs png; use {['png', *self.figure_formats]}")
         for name in self.datasets:
             self._check_data(name)
         for name in self.methods:
@@ -98,7 +98,7 @@ class Study(Options):
         return self
 
     def _check_place(self, name: str) -> None:
-        """Refuse a method that names data sets or mini-batch sizes which the study lacks."""
+        """Raise if a method names data sets or mini-batch sizes that the study lacks."""
         place = self._place(name)
         for data in place.datasets or []:
             one_of(data, self.datasets, f"data set of this study in methods.{name}.datasets")
@@ -116,7 +116,7 @@ class Study(Options):
         except ValueError as error:
             raise ValueError(f"datasets.{name}: network: {error}") from error
         if spec.labelled and spec.kind == "points":
-            raise ValueError(f"datasets.{name}: only images are measured by labels; points must come without")
+            raise ValueError(f"datasets.{name}: labels are supported for images only, not for points")
         n, heldout = spec.train_size(), spec.heldout_size()
         for m in self._batch_sizes(name):
             if m > n:
@@ -130,8 +130,8 @@ class Study(Options):
             below = seeds - seeds % block
             near = f"{below} or {below + block}" if below else str(block)
             raise ValueError(
-                f"{seeds} seeds of {name} do not fill blocks of seed_block: {block}; nearest: {near}, or give "
-                f"datasets.{name} a seed_block of its own"
+                f"{seeds} seeds of {name} are not a multiple of seed_block: {block}; nearest: {near}, or set "
+                f"seed_block in datasets.{name}"
             )
         if self.extractor(name) == "classifier" and not spec.labelled:
             raise ValueError(f"features: classifier needs labels, and {name} has none; allowed: inception, none")
@@ -144,33 +144,33 @@ class Study(Options):
             raise ValueError(f"features: inception needs images, and {name} holds points; allowed: none")
 
     def _entry(self, name: str) -> DataSetEntry:
-        own = {key: value for key, value in self.datasets[name].items() if key in DataSetEntry.model_fields}
-        return validated(f"datasets.{name}", DataSetEntry, own)
+        settings = {key: value for key, value in self.datasets[name].items() if key in DataSetEntry.model_fields}
+        return validated(f"datasets.{name}", DataSetEntry, settings)
 
     def data_set(self, name: str) -> DataSet:
         """Return the data set that the entry ``name`` describes."""
-        given = self.datasets[name]
+        entry = self.datasets[name]
         known = datasets()
-        cls = known[one_of(given.get("dataset", name), known, f"data set in datasets.{name}")]
-        for key in given:
+        cls = known[one_of(entry.get("dataset", name), known, f"data set in datasets.{name}")]
+        for key in entry:
             one_of(key, [*cls.model_fields, *DataSetEntry.model_fields], f"key of datasets.{name}")
-        own = {key: value for key, value in given.items() if key not in DataSetEntry.model_fields}
-        return validated(f"datasets.{name}", cls, own)
+        options = {key: value for key, value in entry.items() if key not in DataSetEntry.model_fields}
+        return validated(f"datasets.{name}", cls, options)
 
     def _method(self, name: str, data: str | None = None) -> tuple[str, Method]:
-        """Return a method's algorithm and its options, as the study states them and a data set changes them."""
+        """Return a method's algorithm and its options, with the overrides of data set ``data``."""
         changed = self._entry(data).methods.get(name, {}) if data else {}
         known, place = methods(), self._place(name).model_dump()
-        given = {key: value for key, value in self.methods[name].items() if key not in place} | changed
+        options = {key: value for key, value in self.methods[name].items() if key not in place} | changed
         where = f"datasets.{data}.methods.{name}" if changed else f"methods.{name}"
-        algorithm = one_of(given.pop("method", name), known, f"method in {where}")
-        for key in given:
+        algorithm = one_of(options.pop("method", name), known, f"method in {where}")
+        for key in options:
             one_of(key, [*known[algorithm].model_fields, *([] if changed else place)], f"key of {where}")
-        return algorithm, validated(where, known[algorithm], given)
+        return algorithm, validated(where, known[algorithm], options)
 
     def _place(self, name: str) -> MethodEntry:
-        own = {key: value for key, value in self.methods[name].items() if key in MethodEntry.model_fields}
-        return validated(f"methods.{name}", MethodEntry, own)
+        restrictions = {key: value for key, value in self.methods[name].items() if key in MethodEntry.model_fields}
+        return validated(f"methods.{name}", MethodEntry, restrictions)
 
     def _trained(self, name: str, data: str) -> list[int]:
         """Return the mini-batch sizes that a method is trained with on a data set."""
@@ -183,11 +183,11 @@ class Study(Options):
         return self._entry(name).batch_sizes or self.batch_sizes
 
     def _network(self, name: str) -> Network:
-        given = self._entry(name).network
-        return given or networks()[self.data_set(name).natural_network()].model_validate({})
+        network = self._entry(name).network
+        return network or networks()[self.data_set(name).natural_network()].model_validate({})
 
     def extractor(self, name: str) -> Extractor:
-        """Return the feature extractor of a data set: by default a classifier where there are labels, else none."""
+        """Return the feature extractor of a data set: by default a classifier if there are labels, else none."""
         return self._entry(name).features or ("classifier" if self.data_set(name).labelled else "none")
 
     def seed_blocks(self, name: str) -> list[tuple[int, int]]:
@@ -201,7 +201,7 @@ class Study(Options):
         return entry.seeds or self.seeds, entry.seed_block or self.seed_block
 
     def reference(self, name: str) -> Reference:
-        """Return what of a data set's real samples is measured."""
+        """Return the job that measures a data set's real samples."""
         return Reference(
             dataset=name,
             seeds=self._seeds(name)[0],
@@ -246,16 +246,16 @@ class Study(Options):
         return {block.path: block for block in blocks}
 
 
-def parse_study(given: Mapping[str, Any]) -> Study:
-    """Read a study from a mapping; raises ``Refused``, which names every slip."""
+def parse_study(content: Mapping[str, Any]) -> Study:
+    """Read a study from a mapping; raises ``Refused`` with every error."""
     try:
-        return Study.model_validate(given)
+        return Study.model_validate(content)
     except ValidationError as error:
         raise Refused(explain(error)) from error
 
 
 def read_study(path: str | Path) -> Study:
-    """Read a study from a YAML file; raises ``Refused``, which names the file and every slip."""
+    """Read a study from a YAML file; raises ``Refused`` with the file and every error."""
     try:
         return parse_study(yaml.safe_load(Path(path).read_text()))
     except (Refused, yaml.YAMLError) as error:
@@ -263,7 +263,7 @@ def read_study(path: str | Path) -> Study:
 
 
 def read_training(text: str) -> Training:
-    """Read how a block is trained from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
+    """Read the training parameters of a block from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
     return _from_json(Training, text) if _is_json(text) else read_block(text).training
 
 
@@ -284,7 +284,7 @@ def read_data_cell(text: str) -> DataCell:
 
 
 def read_reference(text: str) -> Reference:
-    """Read from JSON, or from ``STUDY.yaml:DATASET``, how a data set's real samples are measured."""
+    """Read the job that measures a data set's real samples from JSON, or from ``STUDY.yaml:DATASET``."""
     if _is_json(text):
         return _from_json(Reference, text)
     study, name = _in_study(text, "DATASET")
@@ -303,7 +303,7 @@ def _from_json(cls: type[Parsed], text: str) -> Parsed:
 
 
 def _in_study(text: str, form: str) -> tuple[Study, str]:
-    """Part ``STUDY.yaml:PLACE`` into the study and the place in it."""
+    """Split ``STUDY.yaml:PLACE`` into the study and the place in it."""
     path, colon, place = text.rpartition(":")
     if not colon:
         raise Refused(f"{text!r} is neither JSON nor STUDY.yaml:{form}")

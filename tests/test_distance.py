@@ -95,7 +95,7 @@ def test_the_first_n_of_both(run, capsys):
     assert main(["distance", "a.npy", "b.npy"]) == 2
     told = capsys.readouterr().err
     assert "a.npy holds 40 samples and b.npy holds 30; --first N compares the first N of both" in told
-    for first, message in ((31, "b.npy holds 30"), (0, "N >= 1 samples of both sides, given 0")):
+    for first, message in ((31, "b.npy holds 30"), (0, "N >= 1 samples of both sides, got 0")):
         assert main(["distance", "a.npy", "b.npy", "--first", str(first)]) == 2
         assert message in capsys.readouterr().err
 

@@ -119,9 +119,9 @@ def test_a6_parallel_lines_are_what_discrete_lines_give(theta):
         (lambda: dv.total_variation([np.nan, 1.0], [0.5, 0.5]), "at least 0"),
         (lambda: dv.wasserstein_points([[np.inf]], [[0.0]]), "finite"),
         (lambda: dv.wasserstein_points([[1.0], [2.0]], [[0.0]], [1.0]), "2 points have 1"),
-        (lambda: dv.wasserstein_points([[0.0]], [[0.0, 1.0]]), "one dimension"),
+        (lambda: dv.wasserstein_points([[0.0]], [[0.0, 1.0]]), "same dimension"),
     ],
 )
-def test_what_is_no_law_is_refused(call, said):
+def test_invalid_distributions_raise(call, said):
     with pytest.raises(ValueError, match=said):
         call()

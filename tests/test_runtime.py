@@ -19,9 +19,9 @@ from pwgan import runtime
 from pwgan.runtime import (
     atomic_write,
     claimed_device,
+    environment,
     exclusive,
     measured_cost,
-    provenance,
     resolve_device,
     seed_of,
     visible_gpus,
@@ -220,8 +220,8 @@ def test_the_peak_is_that_of_the_block():
         assert after.peak_memory_mb < large.peak_memory_mb - 150
 
 
-def test_provenance_tells_versions_and_device():
-    told = json.loads(json.dumps(provenance(CPU)))
+def test_environment_lists_versions_and_device():
+    told = json.loads(json.dumps(environment(CPU)))
     assert told["packages"]["torch"] == version("torch") and told["packages"]["numpy"] == np.__version__
     assert (told["device"], told["threads"]) == ("cpu", torch.get_num_threads())
     assert told["python"] == ".".join(map(str, sys.version_info[:3]))
