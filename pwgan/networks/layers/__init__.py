@@ -1,1 +1,1 @@
-"""Layers and networks on the seed axis, in torch; their options are in ``pwgan.networks``, which imports no torch."""
+"""Layers and networks with a seed axis; their options are in ``pwgan.networks``, which does not import torch."""
