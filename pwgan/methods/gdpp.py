@@ -1,4 +1,4 @@
-"""GDPP: a generator that also matches the diversity of real mini-batches, on a GAN and on a WGAN-GP."""
+"""GDPP: a diversity loss on mini-batches, added to a GAN and to a WGAN-GP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pwgan.methods.base import Batch, Nets
 from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.methods.wgan_gp import WGANGP
 
-BROADENING = 1e-3  # of 1 / gap, for eigenvalues that add up to the mini-batch size
+BROADENING = 1e-3  # regularises 1 / gap; eigenvalues sum to the mini-batch size
 
 
 class GDPP(NonSaturatingGAN):
@@ -21,11 +21,12 @@ class GDPP(NonSaturatingGAN):
     The generator minimises  -E log D(G(z)) + structure S + magnitude M  (see ``diversity``), where the discriminator's
     last hidden layer gives the features of real and generated mini-batches. Deviations from the paper:
 
-    - M is the mean of squared differences of eigenvalues with weight 1e-4 by default, and features have norm 1, as in
-      the authors' code; the paper adds up absolute differences of unweighted ones.
-    - |cos| in place of cos: an eigenvector has no sign.
-    - Only the min(m, d) largest eigenvalues count, d features: all others are 0, and their eigenvectors arbitrary.
-    - Gradients of eigenvectors are broadened where eigenvalues (nearly) coincide, and so stay finite.
+    - M is the mean squared difference of eigenvalues, with weight 1e-4 by default, and features have norm 1, as in the
+      authors' code; the paper uses the unweighted sum of absolute differences.
+    - |cos| instead of cos: the sign of an eigenvector is arbitrary.
+    - Only the min(m, d) largest eigenvalues are used, d the number of features: the others are 0 and their eigenvectors
+      arbitrary.
+    - Gradients of eigenvectors are regularised, so they stay finite where eigenvalues (nearly) coincide.
     - The generator's loss is the non-saturating one, as in the authors' code.
     """
 
@@ -61,7 +62,7 @@ def _diversity(nets: Nets, batch: Batch, structure: float, magnitude: float) -> 
 
 
 def diversity(real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compare the spectra of two mini-batches: structure and magnitude of the diversity loss.
+    """Structure and magnitude terms of the diversity loss between two mini-batches.
 
     With phi the features, rows of norm 1, L = phi phi^T, and its r = min(m, d) largest eigenpairs (l_i, v_i):
     S = -sum_i n(l_i^real) |cos(v_i^real, v_i^fake)|, n the min-max normalisation to [0, 1], and
@@ -72,7 +73,7 @@ def diversity(real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor, tor
     """
     rank = min(real.shape[1:])
     real_kernel, fake_kernel = (phi @ phi.mT for phi in (F.normalize(real.detach(), dim=-1), F.normalize(fake, dim=-1)))
-    # A diverged seed gets any spectrum: LAPACK refuses NaN for all seeds at once.
+    # Diverged seeds are replaced by 0: a NaN in one seed makes LAPACK fail for the whole batch.
     finite = (real_kernel + fake_kernel).flatten(1).isfinite().all(-1)
     kernels = (torch.where(finite[:, None, None], kernel, 0) for kernel in (real_kernel, fake_kernel))
     (real_values, real_vectors), (fake_values, fake_vectors) = (_largest(kernel, rank) for kernel in kernels)
@@ -87,10 +88,10 @@ def _largest(kernel: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tens
     """Return the largest eigenvalues (S, count) of symmetric matrices (S, m, m) and their eigenvectors (S, m, count).
 
     Their gradients are those of first-order perturbation theory, dl_i = v_i^T dL v_i and
-    dv_i = sum_j v_j (v_j^T dL v_i) g / (g^2 + b^2), g = l_i - l_j, where b = 0 would be exact and infinite at g = 0.
+    dv_i = sum_j v_j (v_j^T dL v_i) g / (g^2 + b^2), g = l_i - l_j, where b = 0 is exact but infinite at g = 0.
     """
     values, vectors = torch.linalg.eigh(kernel.detach())
-    # Zero, but for its gradient.
+    # Zero in value; carries the gradient.
     change = vectors.mT @ (kernel - kernel.detach()) @ vectors
     gaps = values.unsqueeze(-2) - values.unsqueeze(-1)
     turned = vectors + vectors @ (gaps / (gaps.square() + BROADENING**2) * change)
