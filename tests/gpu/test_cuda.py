@@ -129,7 +129,7 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(cell, ring8, tmp_path, monkey
         train(training, data, tmp_path / "stopped", CUDA)
     monkeypatch.setattr(Trainer, "_descend", descend)
     train(training, data, tmp_path / "stopped", CUDA)
-    assert "going on from step 10" in caplog.text
+    assert "resuming from step 10" in caplog.text
     whole, stopped = (pd.read_parquet(tmp_path / name / "history.parquet") for name in ("whole", "stopped"))
     # A GPU adds up in no fixed order: what went on is the same run up to rounding.
     pd.testing.assert_frame_equal(whole, stopped, rtol=1e-3)
