@@ -72,7 +72,7 @@ def test_a_file_has_the_permissions_that_the_user_gives_to_files(tmp_path, mask,
     assert json.loads((tmp_path / "result.json").read_text()) == {"a": None, "b": [1]}
 
 
-def test_what_is_no_json_leaves_no_file(tmp_path):
+def test_unserialisable_content_leaves_no_file(tmp_path):
     with pytest.raises(TypeError):
         write_json(tmp_path / "result.json", {"a": object()})
     assert list(tmp_path.iterdir()) == []
@@ -182,7 +182,7 @@ def test_the_scheduler_s_choice_and_the_only_gpu_are_taken_as_they_are(machine, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_several_gpus_that_were_given_each_job_takes_its_own(machine):
+def test_each_job_uses_its_own_gpu_of_several_visible_ones(machine):
     machine(4, "3,0")
     with claimed_device("cuda"):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "3"

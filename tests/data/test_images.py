@@ -76,7 +76,7 @@ def test_files_that_are_not_the_published_ones_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "empty", "labels"])
-def test_damaged_files_are_told_of_and_kept(tmp_path, damage):
+def test_damaged_files_are_reported_and_kept(tmp_path, damage):
     write_mnist(tmp_path, "MNIST")
     file = tmp_path / "MNIST/raw/train-images-idx3-ubyte"
     if damage == "labels":

@@ -113,7 +113,7 @@ def test_the_first_losses_are_finite_and_the_initial_weights_those_of_a_cpu(cell
 
 
 @pytest.mark.parametrize("method", ["wgan_gp", "pwgan"])
-def test_a_stopped_run_goes_on_from_its_checkpoint(cell, ring8, tmp_path, monkeypatch, caplog, method):
+def test_an_interrupted_run_resumes_from_its_checkpoint(cell, ring8, tmp_path, monkeypatch, caplog, method):
     caplog.set_level("INFO", logger="pwgan")
     training, data = cell(method), read_data(ring8)
     train(training, data, tmp_path / "whole", CUDA)

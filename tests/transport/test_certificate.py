@@ -165,6 +165,6 @@ X, U = torch.zeros(3, 2), torch.zeros(3)
         ((X, X, torch.arange(3), U, U, "euclidian"), "Did you mean 'euclidean'"),
     ],
 )
-def test_what_proves_nothing_is_refused(arguments, message):
+def test_invalid_certificate_inputs_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         certificate(*arguments)
