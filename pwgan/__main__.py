@@ -91,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
         command = verb(name, help)
         command.add_argument("--results", type=Path, required=True, help="results/{study}")
         command.add_argument("--output", type=Path, required=True)
+        if name == "figures":
+            named = "methods in colour (default: the first six)"
+            command.add_argument("--highlight", nargs="*", default=[], metavar="METHOD", help=named)
+            formats = ("png", "pdf", "svg")
+            command.add_argument("--formats", nargs="*", choices=formats, default=["png"], help="PNG always is one")
 
     theory = verb("theory", "Tabulate the results of the article that need no trained generator.")
     theory.add_argument("--output", type=Path, required=True, help="results/{study}/theory")

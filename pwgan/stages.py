@@ -100,15 +100,14 @@ def tables(options: Namespace) -> None:
 
 def figures(options: Namespace) -> None:
     """Draw the figures; samples are those of the first block of seeds of each cell."""
-    from pathlib import Path
+    import matplotlib
 
+    matplotlib.use("agg")  # files, and no windows even where there is a display
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it reports every font table of every PDF
     from pwgan.report.figures import write_figures
-    from pwgan.report.frames import CELL, read
 
-    runs = read(options.results, "runs").drop_duplicates(CELL)
-    shown = [(*cell, Path(folder) / "samples.npy") for *cell, folder in runs[[*CELL, "folder"]].itertuples(index=False)]
     with _timed("figures"):
-        write_figures(options.results, options.output, shown)
+        write_figures(options.results, options.output, options.highlight, options.formats)
 
 
 def theory(options: Namespace) -> None:

@@ -81,7 +81,7 @@ class Method(Options):
 
     def optimiser(self, parameters: Iterable[torch.nn.Parameter], lr: float) -> Optimiser:
         """Return the optimiser of one network: Adam, which is elementwise, so seeds do not interact."""
-        from pwgan.training.optimisers import Adam
+        from pwgan.networks.layers.optimisers import Adam
 
         return Adam(parameters, lr, self.betas)
 

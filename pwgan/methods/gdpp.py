@@ -13,6 +13,7 @@ from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.methods.wgan_gp import WGANGP
 
 BROADENING = 1e-3  # regularises 1 / gap; eigenvalues sum to the mini-batch size
+FADING = 1e-7  # times the mini-batch size: scale below which eigenvalues of float32 features are mostly rounding
 
 
 class GDPP(NonSaturatingGAN):
@@ -24,14 +25,13 @@ class GDPP(NonSaturatingGAN):
     - M is the mean squared difference of eigenvalues, with weight 1e-4 by default, and features have norm 1, as in the
       authors' code; the paper uses the unweighted sum of absolute differences.
     - |cos| instead of cos: the sign of an eigenvector is arbitrary.
-    - Only the min(m, d) largest eigenvalues are used, d the number of features: the others are 0 and their eigenvectors
-      arbitrary.
+    - Only the min(m, d) largest eigenvalues are used, d features: the others are 0, their eigenvectors arbitrary. For
+      the same reason |cos| has weight w_i, near 0 if l_i^fake is of the order of rounding, and spectra are in float64.
     - Gradients of eigenvectors are regularised, so they stay finite where eigenvalues (nearly) coincide.
     - The generator's loss is the non-saturating one, as in the authors' code.
     """
 
     name: ClassVar[str] = "gdpp"
-
     structure: NonNegativeFloat = 1.0
     magnitude: NonNegativeFloat = 1e-4
 
@@ -44,7 +44,6 @@ class GDPPWGANGP(WGANGP):
     """WGAN-GP with the diversity loss of ``gdpp`` added to the generator's, with the same deviations."""
 
     name: ClassVar[str] = "gdpp_wgan_gp"
-
     structure: NonNegativeFloat = 1.0
     magnitude: NonNegativeFloat = 1e-4
 
@@ -65,34 +64,36 @@ def diversity(real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor, tor
     """Structure and magnitude terms of the diversity loss between two mini-batches.
 
     With phi the features, rows of norm 1, L = phi phi^T, and its r = min(m, d) largest eigenpairs (l_i, v_i):
-    S = -sum_i n(l_i^real) |cos(v_i^real, v_i^fake)|, n the min-max normalisation to [0, 1], and
-    M = (1/r) sum_i (l_i^real - l_i^fake)^2.
+    S = -sum_i n(l_i^real) w_i |cos(v_i^real, v_i^fake)| and M = (1/r) sum_i (l_i^real - l_i^fake)^2.
+    n is the min-max normalisation to [0, 1]; w_i = l_i^fake / (l_i^fake + 1e-7 m), held fixed, is 1 except near 0.
+    Rounding of float32 features perturbs v_i by about 1e-7 sqrt(m / l_i), and this term of S by at most 2e-4.
 
-    real, fake: (S, m, d) -> (S,) each; NaN for a seed whose features are not finite. Gradients reach ``fake`` alone and
-    are finite, also where eigenvalues repeat. Source: Elfeki et al., 2019, equations 4 and 5.
+    real, fake: (S, m, d) -> (S,) each of their dtype; NaN for a seed whose features are not finite. Gradients reach
+    ``fake`` alone and are finite, also where eigenvalues repeat. Source: Elfeki et al., 2019, equations 4 and 5.
     """
-    rank = min(real.shape[1:])
-    real_kernel, fake_kernel = (phi @ phi.mT for phi in (F.normalize(real.detach(), dim=-1), F.normalize(fake, dim=-1)))
+    rank, least = min(real.shape[1:]), FADING * real.shape[1]
+    phi = F.normalize(torch.stack([real.detach(), fake]).double(), dim=-1)
+    kernels = phi @ phi.mT
     # Diverged seeds are replaced by 0: a NaN in one seed makes LAPACK fail for the whole batch.
-    finite = (real_kernel + fake_kernel).flatten(1).isfinite().all(-1)
-    kernels = (torch.where(finite[:, None, None], kernel, 0) for kernel in (real_kernel, fake_kernel))
-    (real_values, real_vectors), (fake_values, fake_vectors) = (_largest(kernel, rank) for kernel in kernels)
+    finite = kernels.flatten(2).isfinite().all(-1).all(0)
+    (real_values, fake_values), (real_vectors, fake_vectors) = _largest(kernels.where(finite[:, None, None], 0), rank)
     lowest, highest = real_values.aminmax(dim=-1, keepdim=True)
-    shares = (real_values - lowest) / (highest - lowest).clamp(min=torch.finfo(real.dtype).tiny)
-    structure = -(shares * (real_vectors * fake_vectors).sum(1).abs()).sum(-1)
+    clear = fake_values.detach().clamp(min=0)
+    weights = (real_values - lowest) / (highest - lowest).clamp(min=least) * clear / (clear + least)
+    structure = -(weights * (real_vectors * fake_vectors).sum(1).abs()).sum(-1)
     magnitude = (real_values - fake_values).square().mean(-1)
-    return torch.where(finite, structure, torch.nan), torch.where(finite, magnitude, torch.nan)
+    structure, magnitude = (torch.where(finite, term, torch.nan).to(fake.dtype) for term in (structure, magnitude))
+    return structure, magnitude
 
 
 def _largest(kernel: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the largest eigenvalues (S, count) of symmetric matrices (S, m, m) and their eigenvectors (S, m, count).
+    """Return the largest eigenvalues (..., count) of symmetric (..., m, m) and their eigenvectors (..., m, count).
 
     Their gradients are those of first-order perturbation theory, dl_i = v_i^T dL v_i and
     dv_i = sum_j v_j (v_j^T dL v_i) g / (g^2 + b^2), g = l_i - l_j, where b = 0 is exact but infinite at g = 0.
     """
     values, vectors = torch.linalg.eigh(kernel.detach())
-    # Zero in value; carries the gradient.
-    change = vectors.mT @ (kernel - kernel.detach()) @ vectors
+    change = vectors.mT @ (kernel - kernel.detach()) @ vectors  # zero in value; carries the gradient
     gaps = values.unsqueeze(-2) - values.unsqueeze(-1)
     turned = vectors + vectors @ (gaps / (gaps.square() + BROADENING**2) * change)
-    return (values + change.diagonal(dim1=-2, dim2=-1))[:, -count:], turned[..., -count:]
+    return (values + change.diagonal(dim1=-2, dim2=-1))[..., -count:], turned[..., -count:]

@@ -42,6 +42,6 @@ class WGAN(AdversarialMethod):
 
     def optimiser(self, parameters: Iterable[torch.nn.Parameter], lr: float) -> Optimiser:
         """RMSprop, as in the paper."""
-        from pwgan.training.optimisers import RMSprop
+        from pwgan.networks.layers.optimisers import RMSprop
 
         return RMSprop(parameters, lr)

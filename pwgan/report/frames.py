@@ -77,11 +77,6 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(batch_size=frame["batch_size"].astype("Int64"))
 
 
-def is_frechet(measure: pd.Series) -> pd.Series:
-    """Tell which names of measures are Fréchet distances: ``fd-EXTRACTOR@N`` and ``fid-inception@N``."""
-    return measure.str.fullmatch(r"(fd|fid)-.+@\d+")
-
-
 def methods(frame: pd.DataFrame) -> list[str]:
     """Return the names of all methods in order, without the reference."""
     return sorted(set(frame["method"]) - {REFERENCE})
@@ -95,8 +90,14 @@ def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.iloc[np.lexsort([key.to_numpy(dtype=np.int64) for key in keys])].reset_index(drop=True)
 
 
-def with_lost_cells(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Add a row of missing values for each cell whose seeds all diverged, so that none vanishes from a figure."""
-    fates = runs.assign(lost=runs["status"] == "diverged").groupby(CELL, sort=False)["lost"].all().reset_index()
-    lost = fates.loc[fates["lost"], CELL]
-    return frame if lost.empty else pd.concat([frame, lost], ignore_index=True)
+def with_fates(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Add the ``status`` of each seed; one that diverged before it left a row gets a row of missing values.
+
+    Of data sets that the frame lacks nothing is added. The reference has no status.
+    """
+    key = [*CELL, "seed"]
+    fates = runs.loc[runs["dataset"].isin(frame["dataset"]), [*key, "status"]]
+    joined = frame.merge(fates, on=key, how="left")
+    lost = fates[fates["status"] == "diverged"].merge(frame[key].drop_duplicates(), on=key, how="left", indicator=True)
+    silent = lost[lost["_merge"] == "left_only"].drop(columns="_merge")
+    return joined if silent.empty else pd.concat([joined, silent], ignore_index=True)

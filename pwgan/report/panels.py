@@ -1,256 +1,225 @@
-"""Figures with one panel per data set: bias, mode coverage, cost."""
+"""Panels by data set and method, and what is drawn in them: means over seeds, other methods in grey, lost cells."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pwgan.report.frames import REFERENCE, methods
-from pwgan.report.statistics import summary
-from pwgan.report.style import (
-    NAMES,
-    SAMPLERS,
-    band,
-    crowded,
-    empty,
-    entries_of,
-    grid,
-    head,
-    legend,
-    log_limits,
-    looks,
-    seeds_of,
-    themed,
-)
-from pwgan.report.tables import bias_table, cost_table
+from pwgan.report.frames import CELL, REFERENCE
+from pwgan.report.statistics import interval, student
+from pwgan.report.style import CONTEXT, LEVEL, WIDTH, Look, log_limits, look, looks
 
-# Three of Tol's muted colours: no method has one of them.
-QUANTITIES = {
-    "bias": {"color": "#332288", "marker": "o", "linestyle": "-"},
-    "deviation": {"color": "#999933", "marker": "s", "linestyle": "--"},
-    "bound": {"color": "#882255", "marker": "^", "linestyle": "-."},
-}
-QUANTITY_LABELS = {"bias": "bias $B_M$", "deviation": "deviation $D_M$", "bound": "bound $U_M$"}
-GUIDE: dict[str, Any] = {"color": "0.45", "linestyle": ":", "linewidth": 1.2}
-SHOWN = "pwgan"
-"""The method whose deviation and bound are drawn beside the reference's; the first one where it was not trained."""
-COSTS = {
-    ("train", "seconds_per_seed"): "training (s)",
-    ("measure", "seconds_per_seed"): "measuring (s)",
-    ("train", "peak_memory_mb"): "training (MB)",
-    ("measure", "peak_memory_mb"): "measuring (MB)",
-}
-ROUNDING = 1e-6
-"""A value this much smaller than the largest of its line is zero up to rounding, and has no place on a log axis."""
+MARGIN = 1.2
+"""Inches for title and legend."""
+OTHERS = "others"
+"""Where methods are the axis: the place of all that are not named."""
 
 
-def bias_data(bias: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick from the bias table what is drawn, at each method's largest training m.
+class _Sheet(sns.FacetGrid):
+    """A grid whose layout is the figure's own, and not adjusted at every step."""
 
-    B_M of all, and D_M and U_M of two rows, under the first sampler of the study; B_M of those two under the others.
+    def tight_layout(self, *args: Any, **kwargs: Any) -> _Sheet:
+        return self
+
+
+def facets(
+    frame: pd.DataFrame, row: str | None = None, col: str | None = None, height: float = 2.0, **options: Any
+) -> tuple[Figure, np.ndarray, list[tuple[Axes, pd.DataFrame]]]:
+    """Return a figure of panels by the values of two columns, its axes, and each panel that has rows with its rows.
+
+    The figure is as wide as a page, or wider for more than three columns; panels without rows are blank. ``options``
+    are those of ``seaborn.FacetGrid``.
     """
-    table = bias_table(bias, runs)
-    largest = table.groupby(["dataset", "method"])["batch_size"].transform("max")
-    table = table[(table["batch_size"] == largest) | (table["method"] == REFERENCE)]
-    detailed, first = table["method"].isin([REFERENCE, _shown(table)]), table["sampler"].isin(_samplers(table)[:1])
-    wanted = (table["measure"] == "bias") & (first | detailed)
-    return table[wanted | (table["measure"].isin(list(QUANTITIES)) & first & detailed)].reset_index(drop=True)
+    names = options.get("col_order", [] if col is None else frame[col].dropna().unique())
+    columns = max(min(len(names), options.get("col_wrap", len(names))), 1)
+    if "col_wrap" in options:
+        options["col_wrap"] = columns
+    width = max(WIDTH / columns, 2.4)
+    sheet = _Sheet(frame, row=row, col=col, height=height, aspect=width / height, dropna=False, **options)
+    plt.close(sheet.figure)  # out of pyplot's hands, which would keep it
+    sheet.figure.set_layout_engine("constrained")
+    sheet.figure.set_figheight(sheet.figure.get_figheight() + MARGIN)
+    panels = []
+    for (i, j, _), part in sheet.facet_data():
+        ax = sheet.facet_axis(i, j, modify_state=False)
+        ax.set_title("")
+        if part.empty:
+            ax.spines[:].set_visible(False)
+            ax.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
+            ax.grid(False)
+        else:
+            panels.append((ax, part))
+    return sheet.figure, np.asarray(sheet.axes), panels
 
 
-@themed
-def bias(frame: pd.DataFrame) -> Figure:
-    """Draw bias against evaluation m, log-log: B_M of all methods above; B_M, D_M and U_M of two of them below.
+def means(frame: pd.DataFrame, *keys: str, value: str = "value") -> pd.DataFrame:
+    """Average over seeds within each method and ``keys``."""
+    return frame.groupby(["method", *keys], dropna=False, sort=False)[value].mean().reset_index()
 
-    Where a study has several samplers, that is of the first, and below stands B_M of the two methods under each.
+
+def lines(ax: Axes, frame: pd.DataFrame, x: str, styles: dict[str, Look], by: str = "method", **options: Any) -> None:
+    """Draw mean and 95 % interval of ``value`` over seeds against ``x``, a line for each name of ``styles``."""
+    for name, style in styles.items():
+        part = frame[frame[by] == name].dropna(subset=["value"])
+        if len(part):
+            sns.lineplot(part, x=x, y="value", errorbar=student, ax=ax, **{**style, **options})
+
+
+def context(ax: Axes, frame: pd.DataFrame, x: str, named: Iterable[str]) -> None:
+    """Draw the means of all methods that are not named, as thin grey lines."""
+    rest = means(frame[~frame["method"].isin([*named, REFERENCE])], x).dropna()
+    if len(rest):
+        sns.lineplot(rest, x=x, y="value", units="method", estimator=None, ax=ax, **CONTEXT)
+
+
+def level(ax: Axes, part: pd.DataFrame, axis: str = "y") -> None:
+    """Draw what real samples reach as a dashed line, where the frame has it."""
+    floor = part.loc[part["method"] == REFERENCE, "value"].mean()
+    if not math.isnan(floor):
+        (ax.axhline if axis == "y" else ax.axvline)(floor, **LEVEL)
+
+
+def cells(ax: Axes, part: pd.DataFrame, names: list[str], sizes: list[int], axis: str) -> None:
+    """Draw mean and interval of ``value`` of each named cell, the means of all others in grey, and the real samples.
+
+    ``axis``: that of the values. The other holds methods, where the study has one mini-batch size, or the sizes, where
+    methods stand side by side. A cross on the edge: all seeds of that cell diverged.
     """
-    datasets, shown, samplers = list(frame["dataset"].unique()), _shown(frame), _samplers(frame)
-    details = [name for name in (REFERENCE, shown) if name is not None and (frame["method"] == name).any()]
-    if not datasets:
-        return empty("No bias was measured in this study.")
-    compared = details if len(samplers) > 1 else []
-    figure, axes = grid(1 + len(details) + len(compared), len(datasets), 2.2)
-    look = looks(frame["method"])
-    by_first = frame[frame["sampler"].isin(samplers[:1])]
-    for column, dataset in enumerate(datasets):
-        part = by_first[by_first["dataset"] == dataset]
-        log_lines(axes[0, column], _lines_of(part, "bias", "method"), look, f"{dataset}\n{seeds_of(part)}")
-        for row, name in enumerate(details, start=1):
-            chosen = part[part["method"] == name]
-            lines = {key: line for key, line in chosen.groupby("measure", sort=False)}
-            log_lines(axes[row, column], lines, QUANTITIES, f"{_label(name)}{_trained(chosen, name)}")
-        for row, name in enumerate(compared, start=1 + len(details)):
-            chosen = frame[(frame["dataset"] == dataset) & (frame["method"] == name)]
-            title = f"{_label(name)}{_trained(chosen, name)}, by sampler"
-            log_lines(axes[row, column], _lines_of(chosen, "bias", "sampler"), SAMPLERS, title)
-        axes[-1, column].set_xlabel("evaluation m")
-    for row in range(len(axes)):
-        axes[row, 0].set_ylabel("distance" if 0 < row <= len(details) else "bias $B_M$ (distance)")
-    head(
-        figure,
-        "Bias of the mini-batch Wasserstein distance; mean and 95 % interval over seeds",
-        "Values that are zero up to rounding, as at m = n, or negative are not shown on the log axis."
-        + (f"\nAbove, batches are {samplers[0]}; in the lowest panels, by sampler." if compared else ""),
-    )
-    entries = {_label(name): look[name] for name in look if name in set(frame["method"])}
-    entries |= {QUANTITY_LABELS[name]: QUANTITIES[name] for name in QUANTITIES}
-    entries |= {name: SAMPLERS[name] for name in samplers if compared}
-    legend(figure, entries | {"slope $m^{-1/2}$": GUIDE}, columns=5)
-    return figure
+    other, single = {"x": "y", "y": "x"}[axis], len(sizes) == 1
+    rest = part[~part["method"].isin([*names, REFERENCE])]
+    ticks = [*names, *([OTHERS] if single and len(rest) else [])] if single else [str(size) for size in sizes]
+    place = {str(tick): rank for rank, tick in enumerate(ticks)}
+    averages = means(rest, "batch_size").dropna()
+    at = pd.Series([place.get(OTHERS if single else str(size), 0) for size in averages["batch_size"]], dtype=float)
+    for _, line in averages.assign(at=at.to_numpy()).groupby("method"):
+        ax.plot(*_turned(axis, line["at"], line["value"]), **CONTEXT, marker=".", markersize=4)
+    level(ax, part, axis)
+    for rank, (name, style) in enumerate(looks(names).items()):
+        own = part[part["method"] == name]
+        shift = 0.0 if single else 0.5 * ((rank + 0.5) / len(names) - 0.5)
+        own = own.assign(at=[place[name if single else str(size)] + shift for size in own["batch_size"]])
+        known = own.dropna(subset=["value"])
+        if len(known):
+            # Rows of one place are aggregated along the other axis.
+            sides = {other: "at", axis: "value"}
+            bars = {"err_style": "bars", "err_kws": {"elinewidth": 1.0}, "markersize": 6}
+            sns.lineplot(known, **sides, orient=other, errorbar=student, ax=ax, **bars, **style)
+        lost = own.groupby("at")["value"].count().eq(0)
+        crosses = lost.index[lost].to_numpy()
+        edge = ax.get_xaxis_transform() if axis == "y" else ax.get_yaxis_transform()
+        cross: Look = {"linestyle": "", "marker": "x", "color": style["color"], "clip_on": False}
+        # An empty line outside the clip would have no extent, and the figure no layout.
+        if len(crosses):
+            ax.plot(*_turned(axis, crosses, np.zeros(len(crosses))), transform=edge, **cross)
+    ax.set(**{f"{other}ticks": range(len(ticks)), f"{other}ticklabels": ticks, f"{other}lim": (-0.5, len(ticks) - 0.5)})
+    ax.set(xlabel="", ylabel="")
+    if axis == "x":
+        ax.invert_yaxis()
 
 
-def _lines_of(part: pd.DataFrame, measure: str, key: str) -> dict[str, pd.DataFrame]:
-    return {str(name): line for name, line in part[part["measure"] == measure].groupby(key, sort=False)}
+def _turned(axis: str, place: Any, value: Any) -> tuple[Any, Any]:
+    return (place, value) if axis == "y" else (value, place)
 
 
-def _samplers(frame: pd.DataFrame) -> list[str]:
-    """Return the samplers of a study in a fixed order."""
-    return [name for name in SAMPLERS if (frame["sampler"] == name).any()]
+def pairs(ax: Axes, part: pd.DataFrame, x: str, y: str, names: list[str], sizes: list[int]) -> None:
+    """Draw a point for each cell, log-log: means of two columns with their intervals; larger points for larger m.
 
-
-def _trained(chosen: pd.DataFrame, name: str) -> str:
-    return "" if name == REFERENCE else f" (m = {chosen['batch_size'].max()})"
-
-
-def coverage_data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick from the summary every measure that counts covered modes, whatever its rule and sample count."""
-    table = summary(measures, runs)
-    return table[table["measure"].str.fullmatch(r"modes(-.*)?@\d+")].reset_index(drop=True)
-
-
-def by_batch_size(
-    ax: Axes, part: pd.DataFrame, sizes: list[int], names: list[str], look: dict[str, Any], lowest: bool = True
-) -> None:
-    """Draw mean and interval of each method against training m, over the level of the reference.
-
-    A cross on the lower edge stands for a cell whose seeds all diverged. ``lowest``: no panel below has the same axis.
+    Real samples are a star, methods that are not named grey circles.
     """
-    for level in part.loc[part["method"] == REFERENCE, "mean"]:
-        ax.axhline(level, color="black", linestyle="--", linewidth=1.1)
-    for x, line, name in side_by_side(ax, part, sizes, names, lowest):
-        ax.errorbar(x, line["mean"], line["half_width"].fillna(0), capsize=2, elinewidth=1, **look[name])
-        lost = line["mean"].isna().to_numpy()
-        if lost.any():
-            cross = {"linestyle": "", "marker": "x", "color": look[name]["color"], "clip_on": False}
-            ax.plot(x[lost], np.zeros(lost.sum()), transform=ax.get_xaxis_transform(), **cross)
+    drawn = part.groupby(CELL, dropna=False, sort=False)[[x, y]].mean().dropna().reset_index()
+    for method, size, left, up in drawn[["method", "batch_size", x, y]].itertuples(index=False):
+        own = part[(part["method"] == method) & part["batch_size"].eq(size).fillna(method == REFERENCE)]
+        style: Look = {**look(method), "linestyle": "", "zorder": 3}
+        if method == REFERENCE:
+            style |= {"marker": "*", "markersize": 9}
+        else:
+            style["markersize"] = 4.5 + 1.5 * sizes.index(size)
+        if method in names or method == REFERENCE:
+            reach: Look = {f"{side}err": _reach(own[key]) for side, key in (("x", x), ("y", y))}
+            ax.errorbar(left, up, elinewidth=0.7, **reach, **style)
+        else:
+            ax.plot(left, up, **{**style, **CONTEXT, "marker": "o"})
+    log_limits(ax, drawn[x], "x", air=1.2)
+    log_limits(ax, drawn[y], air=1.3)
+    ax.minorticks_off()
 
 
-@themed
-def coverage(frame: pd.DataFrame) -> Figure:
-    """Draw covered modes against training m, one panel for each data set and way of counting."""
-    panels = list(frame[["dataset", "measure"]].drop_duplicates().itertuples(index=False, name=None))
-    if not panels:
-        return empty("No data set of this study has modes that can be counted.")
-    look, names, every = looks(frame["method"]), methods(frame), set(frame["batch_size"].dropna())
-    rows = math.ceil(len(panels) / 3)
-    figure, axes = grid(rows, min(len(panels), 3), 2.6, below=rows * NAMES * crowded(names, every))
-    for ax in axes.flat[len(panels) :]:
-        ax.set_axis_off()
-    for ax, (dataset, measure) in zip(axes.flat, panels, strict=False):
-        part = frame[(frame["dataset"] == dataset) & (frame["measure"] == measure)]
-        sizes = sorted(part["batch_size"].dropna().unique())
-        by_batch_size(ax, part, sizes, names, look)
-        ax.set_ylim(0, 1.08 * max((part["mean"] + part["half_width"].fillna(0)).max(), 1))
-        ax.set_title(f"{dataset}, {measure}\n{seeds_of(part)}")
-        ax.set_ylabel("covered modes")
-    crosses = "A cross at 0: all seeds diverged." if frame["mean"].isna().any() else ""
-    head(figure, "Covered modes; mean and 95 % interval over seeds", crosses)
-    legend(figure, entries_of(names, every, look) | {"real samples": {"color": "black", "linestyle": "--"}})
-    return figure
+def _reach(values: pd.Series) -> float | None:
+    """Return the half width of the interval over seeds; None where all seeds have the same value or there is one."""
+    half = interval(values).half_width
+    return half if half > 0 else None
 
 
-def cost_data(costs: pd.DataFrame) -> pd.DataFrame:
-    """Return the cost table of the trained cells."""
-    drawn = costs["stage"].isin({stage for stage, _ in COSTS})
-    return cost_table(costs[drawn & (costs["method"] != REFERENCE)])
+def marks(sizes: list[int]) -> str:
+    """Say what the size of a mark means, or with what m all were trained."""
+    one = f"All are trained with m = {sizes[0]}." if sizes else ""
+    return one if len(sizes) < 2 else f"Larger marks: larger training m ({', '.join(str(size) for size in sizes)})."
 
 
-@themed
-def cost(frame: pd.DataFrame) -> Figure:
-    """Draw seconds per seed and peak memory of each stage against training m, one column of panels per data set."""
-    datasets = list(frame["dataset"].unique())
-    if not datasets:
-        return empty("No cost was recorded in this study.")
-    look, names, every = looks(frame["method"]), methods(frame), set(frame["batch_size"].dropna())
-    figure, axes = grid(len(COSTS), len(datasets), 1.55, below=NAMES * crowded(names, every))
-    for column, dataset in enumerate(datasets):
-        part = frame[frame["dataset"] == dataset]
-        sizes = sorted(part["batch_size"].dropna().unique())
-        for ax, (stage, quantity) in zip(axes[:, column], COSTS, strict=True):
-            chosen = part[part["stage"] == stage]
-            for x, line, name in side_by_side(ax, chosen, sizes, names, ax is axes[-1, column]):
-                ax.plot(x, line[quantity], **look[name])
-            ax.set_ylim(0, 1.08 * max(chosen[quantity].max(), 1e-9) if len(chosen) else 1)
-        axes[0, column].set_title(f"{dataset}\n{', '.join(sorted(part['device'].unique()))}")
-    for row, label in enumerate(COSTS.values()):
-        axes[row, 0].set_ylabel(label)
-    head(figure, "Cost of each method: seconds per seed, and the highest peak memory of its blocks of seeds")
-    legend(figure, entries_of(names, every, look))
-    return figure
+def sizes_of(frame: pd.DataFrame) -> list[int]:
+    """Return the mini-batch sizes that generators were trained with."""
+    return sorted(int(size) for size in frame["batch_size"].dropna().unique())
 
 
-def side_by_side(
-    ax: Axes, part: pd.DataFrame, sizes: list[int], names: list[str], lowest: bool
-) -> Iterator[tuple[np.ndarray, pd.DataFrame, str]]:
-    """Set one tick per m and yield where each method's points stand, its rows, and its name.
+def spread(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep of each data set at most three m, with ``rank`` 0, 1, 2: the smallest, that of most methods, the largest.
 
-    Methods with the same m stand side by side; otherwise those with equal values would hide each other. Many methods of
-    a single m have a tick each, with its name in the ``lowest`` panel.
+    Of several that have most methods, the largest.
     """
-    single = crowded(names, sizes)
-    ticks = (names if lowest else [""] * len(names)) if single else [str(size) for size in sizes]
-    ax.set_xticks(range(len(ticks)), ticks, rotation=90 if single else 0, fontsize=6.5 if single else 8)
-    ax.set_xlim(-0.5, max(len(ticks), 1) - 0.5)
-    if lowest:
-        ax.set_xlabel(f"method, trained with m = {sizes[0]}" if single else "training m")
-    for rank, name in enumerate(names):
-        line = part[part["method"] == name]
-        places = np.array([sizes.index(size) for size in line["batch_size"]], dtype=float)
-        yield places + (rank if single else 0.6 * ((rank + 0.5) / len(names) - 0.5)), line, name
+    cells = frame.loc[frame["method"] != REFERENCE, CELL].drop_duplicates()
+    ranks = []
+    for dataset, counts in cells.groupby(["dataset", "batch_size"]).size().groupby(level=0):
+        sizes = [int(size) for size in counts.index.get_level_values("batch_size")]
+        most = max(sizes, key=lambda size: (counts.loc[(dataset, size)], size))
+        kept = sizes if len(sizes) <= 3 else sorted({sizes[0], most, sizes[-1]})
+        ranks += [{"dataset": dataset, "batch_size": size, "rank": rank} for rank, size in enumerate(kept)]
+    table = pd.DataFrame(ranks, columns=["dataset", "batch_size", "rank"]).astype({"batch_size": "Int64"})
+    return frame.merge(table, on=["dataset", "batch_size"])
 
 
-def _shown(frame: pd.DataFrame) -> str | None:
-    names = methods(frame)
-    return SHOWN if SHOWN in names else next(iter(names), None)
+def told(trained: Iterable[int], diverged: int) -> str:
+    """Say how many seeds the cells have, and how many of all runs diverged."""
+    counts = sorted(trained)
+    if not counts:
+        return "no trained cell"
+    low, high = counts[0], counts[-1]
+    count = f"{high} seed{'s' * (high != 1)}" if low == high else f"{low} to {high} seeds"
+    return f"{count}, {diverged} of {sum(counts)} runs diverged" if diverged else f"{count}, none diverged"
 
 
-def _label(method: str) -> str:
-    return "real samples" if method == REFERENCE else method
+def seeds_of(frame: pd.DataFrame) -> str:
+    """Say how many seeds the cells of a frame have and how many diverged: by ``status``, or by its own two columns."""
+    trained = frame[frame["method"] != REFERENCE]
+    if "status" in frame:
+        runs = trained.drop_duplicates([*CELL, "seed"])
+        return told(runs.groupby(CELL).size(), int((runs["status"] == "diverged").sum()))
+    rows = trained.drop_duplicates(CELL)
+    return told(rows["trained"].astype(int), int(rows["diverged"].sum()))
 
 
-def log_lines(ax: Axes, lines: dict, look: dict, title: str) -> None:
-    """Draw lines over evaluation m on log axes, and a guide of slope -1/2 through the first point of the first."""
-    positive = {
-        name: line[line["mean"] > ROUNDING * line["mean"].max()].sort_values("eval_batch")
-        for name, line in lines.items()
-    }
-    drawn = pd.concat([line["mean"] for line in positive.values()]) if positive else pd.Series(dtype=float)
-    floor = log_limits(ax, drawn)
-    ax.set_xscale("log", base=2)
-    for name, line in positive.items():
-        band(ax, line["eval_batch"], line, look[name], floor)
-    start = next((line.iloc[0] for line in positive.values() if len(line)), None)
-    if start is not None:
-        reach = np.array([start["eval_batch"], max(line["eval_batch"].max() for line in lines.values())], dtype=float)
-        ax.plot(reach, start["mean"] * (reach / reach[0]) ** -0.5, **GUIDE)
-    sizes = sorted({int(size) for line in lines.values() for size in line["eval_batch"]})
-    ax.set_xticks(sizes, _apart(sizes))
-    ax.xaxis.minorticks_off()
-    ax.set_title(title)
+def titles(axes: np.ndarray, frame: pd.DataFrame, names: Iterable[str], unit: str, xlabel: str) -> None:
+    """Name the rows (methods) of a grid on its left, the columns (data sets) above with their m and seeds, and x below.
+
+    A title that the uppermost panel has already comes last.
+    """
+    for ax, name in zip(axes[:, 0], names, strict=True):
+        ax.set_ylabel(f"{name}\n{unit}")
+    for top, bottom, (dataset, part) in zip(axes[0], axes[-1], frame.groupby("dataset", sort=False), strict=True):
+        sizes = ", ".join(map(str, sizes_of(part)))
+        top.set_title(f"{dataset}, m = {sizes}\n{seeds_of(part)}\n{top.get_title()}".strip())
+        bottom.set_xlabel(xlabel)
 
 
-def _apart(sizes: list[int]) -> list[str]:
-    """Return the labels of ticks on a log axis, empty where one would touch the label before it."""
-    labels, last, shown = [], -math.inf, ""
-    for size in sizes:
-        place = math.log(size / sizes[0]) / max(math.log(sizes[-1] / sizes[0]), 1e-9)
-        # Half of each label's width and a gap, in parts of a panel that is one of three.
-        fits = place - last > 0.03 + 0.0175 * (len(shown) + len(str(size)))
-        labels.append(str(size) if fits else "")
-        last, shown = (place, str(size)) if fits else (last, shown)
-    return labels
+def entries(frame: pd.DataFrame, names: Iterable[str], **changes: Any) -> dict[str, Look]:
+    """Return the methods' entries of a legend, with ``changes`` to their looks: those named, and one for all others."""
+    rest = set(frame["method"]) - {*names, REFERENCE}
+    grey: dict[str, Look] = {"other methods": {"color": CONTEXT["color"], "marker": "o"}} if rest else {}
+    return {name: {**style, **changes} for name, style in (looks(names) | grey).items()}

@@ -9,9 +9,9 @@ from scipy.stats import norm
 
 from pwgan.methods import Batch, Nets
 from pwgan.methods.gan import GAN
+from pwgan.networks.layers.optimisers import Adam
 from pwgan.networks.mlp import MLP
 from pwgan.training.draws import Draws
-from pwgan.training.optimisers import Adam
 
 CENTRES = (-0.75, 0.75)  # of the real and the generated distribution, Gaussians of standard deviation 1
 NETWORK = MLP(width=32, depth=2, latent_dim=1)

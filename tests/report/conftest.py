@@ -19,9 +19,10 @@ Study = tuple[Path, list[tuple[str, str, int, Path]]]
 Tables = dict[str, list[dict[str, Any]]]
 POINTS = ("ring8", "grid25")
 NEAR = {"nn_ratio": (1.0, 3.0), "copies": (0.01, 0.2), "data_copying": (-0.3, -20.0)}
-FRAMES = ("measures", "bias", "interpolation", "history", "ranking", "mode_steps", "runs", "costs")
+FRAMES = ("measures", "bias", "interpolation", "history", "ranking", "mode_steps", "runs", "costs", "signal")
 STEPS = range(0, 2001, 200)
 METHODS = ("gan", "nsgan", "pwgan", "wgan", "wgan_gp")
+Scales = tuple[float, ...]
 
 
 def make_study(
@@ -31,28 +32,36 @@ def make_study(
     sizes: tuple[int, ...] = (16, 64),
     seeds: int = 4,
     diverged: dict[tuple[str, str, int], int] | None = None,
+    arrays: dict[str, Scales] | None = None,
+    samplers: tuple[str, ...] = ("random",),
 ) -> Study:
-    """Write all frames and files of a study; ``diverged`` says how many seeds of a cell did."""
+    """Write all frames and files of a study; ``diverged`` says how many seeds of a cell did.
+
+    ``arrays`` adds data sets of points of which no law is known: by name, the scale of each coordinate.
+    """
     rng = np.random.default_rng(0)
+    shapes: dict[str, Scales] = dict.fromkeys(POINTS, (1.0, 1.0)) | (arrays or {})
+    datasets = (*datasets, *(arrays or {}))
     lost = diverged or {}
     tables: Tables = {name: [] for name in FRAMES}
     cells = []
     for dataset in datasets:
-        _data(root / "data" / f"{dataset}.safetensors", dataset, rng)
-        _reference(tables, dataset, seeds, rng)
-        _paths(root / dataset / "data", tables, (dataset, "data", None), seeds, 0, rng)
+        _data(root / "data" / f"{dataset}.safetensors", dataset, shapes.get(dataset), rng)
+        _reference(tables, dataset, seeds, samplers, rng)
+        _paths(root / dataset / "data", tables, (dataset, "data", None), seeds, 0, shapes.get(dataset), rng)
         for rank, method in enumerate(methods):
             for m in sizes:
-                path = root / dataset / method / f"m{m}" / "seeds0-3" / "samples.npy"
+                path = root / dataset / method / f"m{m}" / f"seeds0-{min(seeds, 4) - 1}" / "samples.npy"
                 cells.append((dataset, method, m, path))
                 failed = lost.get((dataset, method, m), 0)
-                _cell(tables, (dataset, method, m), rank, seeds, failed, rng)
+                _cell(tables, (dataset, method, m), rank, seeds, failed, samplers, rng)
                 path.parent.mkdir(parents=True)
-                shape = (400, 2) if dataset in POINTS else (40, 1, 8, 8)
+                scales = shapes.get(dataset)
+                shape = (40, 1, 8, 8) if scales is None else (400, len(scales))
                 drawn = rng.normal(size=(seeds, *shape)).astype(np.float32)
                 drawn[:failed] = np.nan
-                np.save(path, drawn if dataset in POINTS else np.tanh(drawn))
-                _paths(path.parent, tables, (dataset, method, m), seeds, failed, rng)
+                np.save(path, np.tanh(drawn) if scales is None else drawn * np.array(scales, np.float32))
+                _paths(path.parent, tables, (dataset, method, m), seeds, failed, scales, rng)
     sizes_of = {"training": 500, "heldout": 100, "modes": 8, "classifier_epochs": 3}
     described = [
         {"dataset": name, "source": name, "sample": "2", "classifier_accuracy": 0.98, **sizes_of} for name in datasets
@@ -68,7 +77,13 @@ def make_study(
 
 
 def _paths(
-    folder: Path, tables: Tables, cell: tuple[str, str, int | None], seeds: int, failed: int, rng: np.random.Generator
+    folder: Path,
+    tables: Tables,
+    cell: tuple[str, str, int | None],
+    seeds: int,
+    failed: int,
+    scales: Scales | None,
+    rng: np.random.Generator,
 ) -> None:
     """Write two paths of each seed: samples, and distances that are twice the floor in the middle."""
     dataset, method, m = cell
@@ -81,7 +96,8 @@ def _paths(
                     {**key, "seed": seed, "path": path, "t": t, "nn_train": 0.1 * ratio, "nn_ratio": ratio}
                 )
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = rng.uniform(-1, 1, (seeds, 2, 9, *((2,) if dataset in POINTS else (1, 8, 8)))).astype(np.float32)
+    drawn = rng.uniform(-1, 1, (seeds, 2, 9, *((1, 8, 8) if scales is None else (len(scales),)))).astype(np.float32)
+    drawn = drawn if scales is None else drawn * np.array(scales, np.float32)
     drawn[:failed] = np.nan
     np.save(folder / "interpolation.npy", drawn)
 
@@ -106,7 +122,7 @@ def _names(dataset: str) -> dict[str, tuple[float, float]]:
     }
 
 
-def _reference(tables: Tables, dataset: str, seeds: int, rng: np.random.Generator) -> None:
+def _reference(tables: Tables, dataset: str, seeds: int, samplers: tuple[str, ...], rng: np.random.Generator) -> None:
     key = {"dataset": dataset, "method": "data", "batch_size": None}
     for seed in range(seeds):
         values = {
@@ -115,7 +131,8 @@ def _reference(tables: Tables, dataset: str, seeds: int, rng: np.random.Generato
         }
         values["ewd-history@500"] = rng.normal(0.15, 0.004)
         tables["measures"] += [{**key, "seed": seed, "measure": name, "value": value} for name, value in values.items()]
-        _bias(tables, key, seed, 0.1, rng)
+        for sampler in samplers:
+            _bias(tables, key | {"sampler": sampler}, seed, 0.1, rng)
 
 
 def _bias(tables: Tables, key: dict[str, Any], seed: int, ewd: float, rng: np.random.Generator) -> None:
@@ -125,7 +142,7 @@ def _bias(tables: Tables, key: dict[str, Any], seed: int, ewd: float, rng: np.ra
         cosines = dict.fromkeys(("cosine_batch", "cosine_mean"), np.nan if key["method"] == "data" else 0.9)
         transport = {"ewd": ewd, "mbwd": ewd + bias, "bias": bias}
         bounds = {"deviation": 1.6 * max(bias, 0), "bound": 4 * max(bias, 0), "differing": 0.9 * (m < n)}
-        rung = {"seed": seed, "sampler": "random", "eval_batch": m, "n": n}
+        rung = {"seed": seed, "partition": key["sampler"] != "dpp", "eval_batch": m, "n": n}
         values = transport | bounds | cosines
         if np.isnan(ewd):
             values = dict.fromkeys(values, np.nan)
@@ -133,7 +150,13 @@ def _bias(tables: Tables, key: dict[str, Any], seed: int, ewd: float, rng: np.ra
 
 
 def _cell(
-    tables: Tables, cell: tuple[str, str, int], rank: int, seeds: int, failed: int, rng: np.random.Generator
+    tables: Tables,
+    cell: tuple[str, str, int],
+    rank: int,
+    seeds: int,
+    failed: int,
+    samplers: tuple[str, ...],
+    rng: np.random.Generator,
 ) -> None:
     dataset, method, m = cell
     key = {"dataset": dataset, "method": method, "batch_size": m}
@@ -142,7 +165,8 @@ def _cell(
         for name, (value, worse) in _names(dataset).items():
             made = value * (1 + (worse - 1) * (0.3 + 0.15 * rank) * (16 / m) ** 0.3 * np.exp(rng.normal(0, 0.15)))
             tables["measures"].append({**key, "seed": seed, "measure": name, "value": np.nan if gone else made})
-        _bias(tables, key, seed, np.nan if gone else 0.2 + 0.1 * rank, rng)
+        for sampler in samplers:
+            _bias(tables, key | {"sampler": sampler}, seed, np.nan if gone else 0.2 + 0.1 * rank, rng)
         for step in range(20, 401 if gone else 2001, 20):
             level = (0.16 + 0.1 * rank + 2 * np.exp(-step / (300 + 100 * rank))) * np.exp(rng.normal(0, 0.1))
             critic = np.nan if method == "pwgan" else 0.7 + rng.normal(0, 0.05) + np.exp(-step / 100)
@@ -157,8 +181,16 @@ def _cell(
         options = {"generator_lr": 1e-3} | ({} if method == "pwgan" else {"critic_steps": 1, "generator_steps": 1})
         how = {"algorithm": method, "options": json.dumps(options), "steps": 2000, "history_points": 500}
         block = f"seeds{seed // 4 * 4}-{min(seed // 4 * 4 + 4, seeds) - 1}"
-        where = {"folder": f"results/study/{dataset}/{method}/m{m}/{block}"}
+        where = {"dual": method.startswith("wgan"), "folder": f"{dataset}/{method}/m{m}/{block}"}
         tables["runs"].append({**key, "seed": seed, **fate, **how, **where})
+        for generator in ("initial", "trained") if method == "gan" else ():
+            for critic in ("gan", "wgan"):
+                for step in (1, 2, 4, 8):
+                    norm = np.nan if gone else np.exp(rng.normal(0, 0.2)) / (step if critic == "gan" else 1)
+                    tables["signal"].append(
+                        {**key, "generator": generator, "critic": critic, "seed": seed, "step": step}
+                        | {"critic_loss": 0.5, "parameter_gradient": norm, "sample_gradient": norm}
+                    )
     for first in range(0, seeds, 4):
         for stage, seconds in (("train", 30.0 + 8 * rank), ("measure", 6.0)):
             block = {"first_seed": first, "seeds": min(4, seeds - first), "stage": stage, "seconds": seconds}
@@ -189,9 +221,13 @@ def _along(tables: Tables, key: dict[str, Any], seed: int, gone: bool, modes: in
         tables["measures"].append({**key, "seed": seed, "measure": name, "value": value})
 
 
-def _data(path: Path, dataset: str, rng: np.random.Generator) -> None:
-    if dataset not in POINTS:
+def _data(path: Path, dataset: str, scales: Scales | None, rng: np.random.Generator) -> None:
+    if scales is None:
         train, heldout = (rng.integers(0, 256, (60, 1, 8, 8), dtype=np.uint8) for _ in range(2))
+        write_data(path, Split(train, heldout), {"name": dataset})
+        return
+    if dataset not in POINTS:
+        train, heldout = rng.normal(size=(2, 500, len(scales))).astype(np.float32) * np.array(scales, np.float32)
         write_data(path, Split(train, heldout), {"name": dataset})
         return
     angles, side = np.arange(8) * np.pi / 4, np.linspace(-2, 2, 5)

@@ -1,1 +1,1 @@
-"""Layers and networks with a seed axis; their options are in ``pwgan.networks``, which does not import torch."""
+"""Layers, networks and optimisers with a seed axis; the options of networks are in ``pwgan.networks``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pwgan.report.panels import GUIDE, QUANTITIES, QUANTITY_LABELS, log_lines
+from pwgan.report.ladder import GUIDE, QUANTITIES, QUANTITY_LABELS, log_lines
 from pwgan.report.statistics import intervals
 from pwgan.report.style import SAMPLERS, grid, head, legend, themed
 

@@ -1,0 +1,86 @@
+"""How biased the mini-batch Wasserstein distance is."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
+from pwgan.report.ladder import GUIDE, QUANTITIES, QUANTITY_LABELS, guide, positive, size_ticks
+from pwgan.report.panels import context, entries, facets, lines, means, seeds_of
+from pwgan.report.style import SAMPLERS, empty, head, legend, log_limits, look, looks, shown, themed
+
+BY_METHOD, BOUNDS, BY_SAMPLER = "bias by method", "real samples", "real samples, by sampler"
+
+
+def data(bias: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Pick bias, deviation and bound of every seed of each method's largest m, at each evaluation m and sampler."""
+    largest = bias.groupby(["dataset", "method"])["batch_size"].transform("max")
+    kept = with_fates(bias[(bias["batch_size"] == largest) | (bias["method"] == REFERENCE)], runs)
+    # Seeds of smaller m, which diverged and have no row.
+    kept = kept[kept["eval_batch"].notna()]
+    columns = [*CELL, "seed", "sampler", "partition", "eval_batch", "n", *QUANTITIES, "status"]
+    return ordered(kept.sort_values("eval_batch", kind="stable")[columns])
+
+
+@themed
+def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
+    """Draw bias against evaluation m, log-log: by method; with its bounds; and by sampler where there are several."""
+    if frame.empty:
+        return empty("No bias was measured in this study.")
+    names, samplers = shown(frame, highlight), _samplers(frame)
+    views = _views(frame, samplers)
+    ways = {name: SAMPLERS.get(name, look(name)) for name in samplers}
+    styles = {BY_METHOD: looks([*names, REFERENCE]), BOUNDS: QUANTITIES, BY_SAMPLER: ways}
+    figure, axes, panels = facets(views, "view", "dataset", 2.2, sharex="col", sharey=False)
+    for ax, part in panels:
+        view, by = part["view"].iloc[0], "method" if part["view"].iloc[0] == BY_METHOD else "line"
+        drawn = positive(part, by)
+        if by == "method":
+            context(ax, drawn, "eval_batch", names)
+        lines(ax, drawn, "eval_batch", styles[view], by=by)
+        average = means(drawn, by, "eval_batch") if by != "method" else means(drawn, "eval_batch")
+        log_limits(ax, average["value"])
+        ax.set_xscale("log", base=2)
+        if len(average):
+            guide(ax, average.sort_values("eval_batch", kind="stable").iloc[0], part["eval_batch"].max())
+        size_ticks(ax, part["eval_batch"])
+        told = f"{part['dataset'].iloc[0]}\n{seeds_of(part)}" if by == "method" else view
+        ax.set(xlabel="evaluation m (samples)", ylabel="bias $B_M$ (distance)" if view != BOUNDS else "distance")
+        ax.set_title(told)
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
+    head(
+        figure,
+        "How far above the Wasserstein distance is its mean over mini-batches of size m?",
+        f"Mean and 95 % interval over seeds, of batches that are {samplers[0]} where nothing else is said, and of each "
+        "method's largest training m. What is zero up to rounding, as at m = n, has no place on a log axis.",
+    )
+    bounds = {QUANTITY_LABELS[name]: style for name, style in QUANTITIES.items()} | {"slope $m^{-1/2}$": GUIDE}
+    several = ways if len(samplers) > 1 else {}
+    legend(figure, entries(frame, names) | {"real samples": look(REFERENCE)} | bounds | several, columns=5)
+    return figure
+
+
+def _samplers(frame: pd.DataFrame) -> list[str]:
+    """Return the samplers, those whose batches part the pool first, known ones in a fixed order."""
+    parting = frame.groupby("sampler")["partition"].all()
+    rank = {name: place for place, name in enumerate(SAMPLERS)}
+    return sorted(parting.index, key=lambda name: (not parting[name], rank.get(name, len(rank)), name))
+
+
+def _views(frame: pd.DataFrame, samplers: list[str]) -> pd.DataFrame:
+    """Return the rows of each view, with ``line`` and ``value``."""
+    first = frame[frame["sampler"] == samplers[0]]
+    real = first[first["method"] == REFERENCE]
+    keys = [*CELL, "seed", "eval_batch", "status"]
+    views = [
+        first.assign(view=BY_METHOD, line=first["method"], value=first["bias"]),
+        real.melt(keys, list(QUANTITIES), var_name="line").assign(view=BOUNDS),
+    ]
+    if len(samplers) > 1:
+        every = frame[frame["method"] == REFERENCE]
+        views.append(every.assign(view=BY_SAMPLER, line=every["sampler"], value=every["bias"]))
+    return pd.concat([view[[*keys, "view", "line", "value"]] for view in views if len(view)], ignore_index=True)

@@ -1,0 +1,46 @@
+"""Which share of the modes a generator reaches."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pwgan.report.frames import ordered, with_fates
+from pwgan.report.panels import cells, facets, seeds_of, sizes_of
+from pwgan.report.style import LEVEL, empty, head, legend, looks, shown, themed
+
+
+def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Pick the covered modes of every seed, whatever the rule and the number of samples."""
+    table = measures[measures["name"] == "modes"]
+    columns = ["dataset", "method", "batch_size", "seed", "measure", "value", "status"]
+    return ordered(with_fates(table, runs)[columns])
+
+
+@themed
+def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
+    """Draw covered modes of each cell, a panel for each data set and way of counting."""
+    if frame.empty:
+        return empty("No data set of this study has modes that can be counted.")
+    names, sizes = shown(frame, highlight), sizes_of(frame)
+    axis = "x" if len(sizes) == 1 else "y"
+    height = 0.8 + 0.22 * (len(names) + 1) if axis == "x" else 2.4
+    panel = frame["dataset"] + ", " + frame["measure"]
+    figure, _, panels = facets(
+        frame.assign(panel=panel), col="panel", height=height, col_wrap=3, sharex=False, sharey=axis == "x"
+    )
+    for ax, part in panels:
+        cells(ax, part, names, sizes, axis)
+        ax.set_title(f"{part['panel'].iloc[0]}\n{seeds_of(part)}")
+        top = 1.08 * max(part["value"].fillna(0).max(), 1)
+        ax.set(**{f"{axis}lim": (-0.03 * top, top), f"{axis}label": "modes covered (count)"})  # marks at 0 are whole
+        if axis == "y":
+            ax.set_xlabel("training m (samples)")
+    head(
+        figure,
+        "How many modes does each generator reach?",
+        "Mean and 95 % interval over seeds; a cross on the edge: all seeds diverged"
+        + (f"; all trained with m = {sizes[0]}." if axis == "x" else "."),
+    )
+    legend(figure, (looks(names) if axis == "y" else {}) | {"real samples": LEVEL})
+    return figure

@@ -1,0 +1,106 @@
+"""Whether samples between two latents are unseen ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pwgan.data.store import StoredData
+from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
+from pwgan.report.panels import lines, means, seeds_of
+from pwgan.report.pictures import SEED, describe, frame_points, missing, sample_rows, show_images, window
+from pwgan.report.style import LEVEL, WIDTH, Look, head, legend, log_limits, looks, shown, themed
+
+PATHS = 2
+"""Paths of images that are shown."""
+BLENDS: Look = {"color": "black", "linestyle": "-", "marker": "."}
+
+
+def data(
+    dataset: str, folders: dict[tuple[str, int | None], Path], interpolation: pd.DataFrame, runs: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what is drawn of one data set: of each method at its largest m, a curve over t and the paths of seed 0.
+
+    Rows with ``value`` are the curve of each seed: the median of nn_ratio over its paths. Rows with ``path`` are
+    samples, as in ``pictures.sample_rows``; where seed 0 diverged, there are none. The paths of method ``data`` are
+    straight blends of two held-out samples.
+    """
+    frame, own = (part[part["dataset"] == dataset] for part in (interpolation, runs))
+    largest = own.groupby("method")["batch_size"].max()
+    cells = [(name, None if name == REFERENCE else int(largest[name])) for name in frame["method"].unique()]
+    at_largest = frame["batch_size"] == frame["method"].map(largest)
+    chosen = frame[at_largest.fillna(False) | (frame["method"] == REFERENCE)]
+    medians = chosen.groupby([*CELL, "seed", "t"], dropna=False, sort=False)["nn_ratio"].median()
+    parts = [with_fates(medians.rename("value").reset_index(), own[own["batch_size"] == own["method"].map(largest)])]
+    places = np.sort(frame["t"].unique())
+    for method, size in cells:
+        made = np.load(folders[method, size] / "interpolation.npy", mmap_mode="r", allow_pickle=False)[SEED]
+        for path, samples in enumerate(made):
+            if np.isfinite(samples).all():
+                rows = sample_rows(samples).drop(columns="index")
+                parts.append(
+                    rows.assign(path=path, t=places, dataset=dataset, method=method, batch_size=size, seed=SEED)
+                )
+    joined = ordered(pd.concat([part.astype({"batch_size": "Int64"}) for part in parts], ignore_index=True))
+    return joined.astype({"path": "Int64"})
+
+
+@themed
+def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
+    """Draw paths of samples, a panel for each method, and below how far they are from the training set."""
+    curves, paths = frame[frame["path"].isna()], frame[frame["path"].notna()]
+    names = [REFERENCE, *shown(frame, highlight)]
+    images = law.kind == "images"
+    columns = 2 if images else 4
+    rows = -(-len(names) // columns)
+    heights = [1.2 if images else WIDTH / columns] * rows + [2.4]
+    figure = Figure(figsize=(WIDTH, sum(heights) + 0.8), layout="constrained")
+    sheet = figure.add_gridspec(rows + 1, columns, height_ratios=heights)
+    for place, name in enumerate(names):
+        ax = figure.add_subplot(sheet[place // columns, place % columns])
+        part = paths[paths["method"] == name].sort_values(["path", "t"])
+        size = curves.loc[curves["method"] == name, "batch_size"].iloc[0]
+        ax.set(xticks=[], yticks=[], title="blends of held-out pairs" if name == REFERENCE else f"{name}, m = {size}")
+        ax.grid(False)
+        ax.spines[:].set_visible(not images)
+        ax.set_box_aspect(None if images else 1)
+        if part.empty or missing(part):
+            ax.text(0.5, 0.5, "diverged", transform=ax.transAxes, ha="center", va="center")
+        elif images:
+            show_images(ax, part[part["path"] < PATHS], part["t"].nunique())
+        else:
+            _trace(ax, part, law)
+    ax = figure.add_subplot(sheet[-1, :])
+    styles = looks(names) | {REFERENCE: BLENDS}
+    lines(ax, curves, "t", styles)
+    ax.axhline(1, **LEVEL)
+    drawn = means(curves[curves["method"].isin(names)], "t")["value"]
+    log_limits(ax, pd.concat([drawn, pd.Series([1.0])]), air=1.2)
+    ax.set(xlim=(-0.02, 1.02), xlabel="place on the path (0, 1: its ends)", ylabel="distance to training\n(ratio)")
+    head(
+        figure,
+        f"{frame['dataset'].iloc[0]}: are samples between two latents unseen ones?",
+        f"{seeds_of(curves)}; paths of seed {SEED}. Below: distance to the nearest training sample over that of "
+        f"held-out samples, median of paths, mean and 95 % interval over seeds. "
+        f"{describe(law) if 'y' in frame else ''}",
+    )
+    entries = {"blends" if name == REFERENCE else name: style for name, style in styles.items()}
+    legend(figure, entries | {"held-out samples": LEVEL})
+    return figure
+
+
+def _trace(ax: Axes, rows: pd.DataFrame, law: StoredData) -> None:
+    """Draw paths of points as lines over the law; on a line, against the place on the path."""
+    if "y" in rows:
+        frame_points(ax, law)
+    else:
+        ends = window(law)[:2]
+        ax.set(xlim=(-0.02, 1.02), ylim=ends, xlabel="place on the path")
+        ax.set_yticks(ends, [f"{end:.3g}" for end in ends])
+    for _, line in rows.groupby("path"):
+        x, y = (line["x"], line["y"]) if "y" in rows else (line["t"], line["x"])
+        ax.plot(x, y, marker=".", markersize=3.5, linewidth=0.8)

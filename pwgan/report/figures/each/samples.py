@@ -1,0 +1,91 @@
+"""What generated samples look like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pwgan.data.store import StoredData
+from pwgan.report.frames import CELL, REFERENCE
+from pwgan.report.panels import sizes_of, spread, told
+from pwgan.report.pictures import SEED, describe, missing, sample_rows, show_images, show_points
+from pwgan.report.style import WIDTH, head, look, shown, themed
+
+POINTS = 1000
+TILES = 6
+"""Images on a side of a sheet."""
+COLUMNS = 4
+"""Of the panels of a single m."""
+
+
+def data(
+    dataset: str, law: StoredData, folders: dict[tuple[str, int | None], Path], runs: pd.DataFrame
+) -> pd.DataFrame:
+    """Return held-out samples as method ``data``, and the first of seed 0 of each cell, as ``pictures.sample_rows``.
+
+    Where seed 0 diverged, one row without a sample stands for it. ``trained``, ``diverged``: seeds of the cell.
+    """
+    count = POINTS if law.kind == "points" else TILES**2
+    parts = [sample_rows(law.heldout[:count]).assign(method=REFERENCE, batch_size=np.nan, seed=np.nan)]
+    own = runs[runs["dataset"] == dataset]
+    for (method, size), folder in folders.items():
+        if method == REFERENCE:
+            continue
+        seeds = own[(own["method"] == method) & (own["batch_size"] == size)].set_index("seed")
+        lost = seeds["status"] == "diverged"
+        made = np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)[SEED, :count]
+        rows = sample_rows(made)[["index"]].head(1) if lost.get(SEED, False) else sample_rows(made)
+        parts.append(
+            rows.assign(method=method, batch_size=size, seed=SEED, trained=len(lost), diverged=int(lost.sum()))
+        )
+    whole = dict.fromkeys(["batch_size", "seed"], "Int64")
+    frame = pd.concat([part.astype(whole) for part in parts], ignore_index=True).assign(dataset=dataset)
+    sample = parts[0].columns.drop(["method", "batch_size", "seed"])
+    return frame.reindex(columns=[*CELL, "seed", *sample, "trained", "diverged"])
+
+
+@themed
+def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
+    """Draw methods as columns and m as rows, or wrapped where there is a single m; real samples come first."""
+    names, sizes = shown(frame, highlight), sizes_of(spread(frame))
+    panels: list[tuple[str, int]] = [(REFERENCE, 0), *((name, size) for size in sizes for name in names)]
+    columns = min(COLUMNS, len(panels)) if len(sizes) <= 1 else 1 + len(names)
+    if len(sizes) > 1:
+        # The column of the real samples stays empty below them.
+        panels = [cell for size in sizes for cell in [("", 0), *((name, size) for name in names)]]
+        panels[0] = (REFERENCE, 0)
+    rows = -(-len(panels) // columns)
+    side = min(max(WIDTH / columns, 1.15), 2.4)
+    figure = Figure(figsize=(max(side * columns, 6.0), (side + 0.15) * rows + 0.5), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (name, size) in zip(axes.flat, panels, strict=False):
+        chosen = frame[(frame["method"] == name) & (frame["batch_size"].eq(size).fillna(name == REFERENCE))]
+        if chosen.empty:
+            continue
+        ax.set_axis_on()
+        ax.set(xticks=[], yticks=[])
+        ax.grid(False)
+        ax.spines[:].set_visible("pixels" not in frame)
+        if missing(chosen):
+            ax.text(0.5, 0.5, "diverged", transform=ax.transAxes, ha="center", va="center")
+            ax.set_box_aspect(1)
+        elif "pixels" in frame:
+            show_images(ax, chosen, TILES)
+        else:
+            show_points(ax, chosen, law, look(name)["color"])
+        ax.set_title("real samples" if name == REFERENCE else name if len(sizes) == 1 else f"{name}\nm = {size}")
+    cells = frame.loc[frame["trained"].notna()].drop_duplicates(CELL)
+    counts = told(cells["trained"].astype(int), int(cells["diverged"].sum()))
+    what = "Real samples are held out." if "pixels" in frame else describe(law)
+    alone = f"m = {sizes[0]}, " if len(sizes) == 1 else ""
+    head(
+        figure,
+        f"{frame['dataset'].iloc[0]}: what do generated samples look like?",
+        f"Seed {SEED} of each method, {alone}{counts}. {what}",
+    )
+    return figure

@@ -1,0 +1,77 @@
+"""What generator and critic minimise along training."""
+
+from __future__ import annotations
+
+import math
+from itertools import cycle, product
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pwgan.report.frames import CELL, ordered
+from pwgan.report.panels import facets, sizes_of, spread, titles
+from pwgan.report.statistics import intervals
+from pwgan.report.style import Look, band, empty, head, legend, shown, themed
+
+WINDOWS = 100
+"""The number of windows that a loss curve is averaged into: more cannot be told apart on a small panel."""
+LOSSES: dict[str, Look] = {"critic": {"color": "#0072B2"}, "generator": {"color": "#D55E00"}}
+SIZES = ("-", "--", ":", "-.", (0, (1, 1)))
+
+
+def data(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Average each loss of each seed within windows of steps, then over seeds; ``step`` ends its window.
+
+    ``seeds``: those with a value in the window; ``trained`` and ``diverged``: seeds of the cell. A cell without a loss
+    at any step, as all seeds diverged, keeps a row of missing values.
+    """
+    width = math.ceil(max(history["step"].max(), 1) / WINDOWS) if len(history) else 1
+    windows = history.assign(step=np.ceil(history["step"] / width).astype(int) * width)
+    tidy = windows.rename(columns={f"{loss}_loss": loss for loss in LOSSES}).melt(
+        [*CELL, "seed", "step"], list(LOSSES), var_name="loss"
+    )
+    per_seed = tidy.groupby([*CELL, "seed", "step", "loss"], sort=False)["value"].mean().reset_index()
+    table = intervals(per_seed, [*CELL, "step", "loss"])
+    # A method without a critic has no critic loss, and at the last step none has any.
+    table = table[table["seeds"] > 0]
+    fates = runs.assign(lost=runs["status"] == "diverged").groupby(CELL, sort=False)["lost"]
+    cells = fates.agg(trained="size", diverged="sum").reset_index()
+    recorded = cells["dataset"].isin(history["dataset"]) & (
+        (cells["diverged"] == cells["trained"]) | cells["method"].isin(table["method"])
+    )
+    joined = cells[recorded].merge(table, on=CELL, how="left")
+    return ordered(joined[[*CELL, "step", "loss", "mean", "half_width", "seeds", "trained", "diverged"]])
+
+
+@themed
+def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
+    """Draw the losses of critic and generator over training, methods by data sets, one line style for each m."""
+    if frame.empty:
+        return empty("No loss was recorded during training.")
+    names, frame = shown(frame, highlight), spread(frame)
+    sizes = sizes_of(frame)
+    figure, axes, panels = facets(frame, "method", "dataset", 1.35, row_order=names, sharex="col", sharey=False)
+    dash = dict(zip(sizes, cycle(SIZES), strict=False))
+    for ax, part in panels:
+        for loss, size in product(LOSSES, sizes):
+            line = part[(part["loss"] == loss) & (part["batch_size"] == size)]
+            band(ax, line["step"], line, {**LOSSES[loss], "linestyle": dash[size], "linewidth": 1.0})
+        finite = part.loc[np.isfinite(part["mean"]), "mean"]
+        if len(finite):
+            low, high = np.quantile(finite, [0.005, 0.995])
+            air = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
+            ax.set_ylim(low - air, high + air)
+        else:
+            ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
+    titles(axes, frame[frame["method"].isin(names)], names, "loss", "training step")
+    head(
+        figure,
+        "Do the losses of generator and critic settle?",
+        "Mean and 95 % interval over seeds, of windows of steps; the axes hold 99 % of the points. Losses of different "
+        "methods have different units.",
+    )
+    dashes: dict[str, Look] = {f"m = {size}": {"color": "0.3", "linestyle": dash[size]} for size in sizes}
+    marks = dashes if len(sizes) > 1 else {}
+    legend(figure, {loss: style for loss, style in LOSSES.items() if (frame["loss"] == loss).any()} | marks)
+    return figure

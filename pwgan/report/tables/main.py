@@ -1,0 +1,147 @@
+"""The main table: what a method reaches, at what cost, and which differences are more than chance."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pwgan.measures.names import EXTRACTORS, MeasureName
+from pwgan.report.frames import CELL, REFERENCE, ordered, with_names
+from pwgan.report.statistics import FEWEST, best, summary, with_diverged
+from pwgan.report.tables._cells import ABSENT, INTERVALS, entry, headed, span, with_parts
+from pwgan.report.tables._pages import Table
+from pwgan.report.tables.cost import data as cost_table
+
+EXCESS, SECONDS = "ewd-excess", "training-seconds"
+
+
+class Column(NamedTuple):
+    """A column: its heading, the measures that may stand in it, in order of preference, and which end is better."""
+
+    heading: str
+    names: tuple[str, ...]
+    lower: bool
+
+
+QUALITY = (
+    Column("EWD above floor", (EXCESS,), True),
+    Column("modes", ("modes",), False),
+    Column("high quality", ("high-quality",), False),
+    Column("Fréchet distance", ("fid", "fd"), True),
+    Column("recall", ("recall",), False),
+    Column("precision", ("precision",), False),
+)
+MOST = 5
+"""So many of these fit beside seconds, seeds and diverged."""
+COST = Column("training (s per seed)", (SECONDS,), True)
+NAMES = ("ewd", *(name for column in QUALITY for name in column.names))
+
+
+def data(measures: pd.DataFrame, runs: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
+    """Return the summary of all measures, long: one row for each data set, method, m and measure.
+
+    ``best`` tells, for what the main table shows of a data set, which cells may be called the best; else it is missing.
+    """
+    every = with_excess(measures)
+    table = ordered(pd.concat([with_parts(summary(every, runs), every), _seconds(costs, runs)], ignore_index=True))
+    return table.assign(best=_best(table, every))
+
+
+def with_excess(measures: pd.DataFrame) -> pd.DataFrame:
+    """Add each seed's EWD less the mean of that of real samples: ``ewd-excess@N`` for ``ewd@N``."""
+    ewd = measures[measures["name"] == "ewd"]
+    keys = ["dataset", "count"]
+    floors = ewd[ewd["method"] == REFERENCE].groupby(keys)["value"].mean().rename("floor").reset_index()
+    excess = ewd.drop(columns=["name", "extractor", "count"]).assign(
+        value=ewd["value"] - ewd[keys].merge(floors, on=keys, how="left")["floor"].to_numpy(),
+        measure=[str(MeasureName(EXCESS, None, count)) for count in ewd["count"]],
+    )
+    return pd.concat([measures, with_names(excess)], ignore_index=True)
+
+
+def shown(part: pd.DataFrame) -> dict[Column, str]:
+    """Choose the measure of each column, of a data set's long frame; columns that it does not have are left out.
+
+    Of features, the last of ``EXTRACTORS`` that there is; of counts, the largest.
+    """
+    trained = part[part["method"] != REFERENCE]
+    names = (part if trained.empty else trained).drop_duplicates("measure")
+    chosen = {}
+    for column in (*QUALITY, COST):
+        rows = names[names["name"].isin(column.names)]
+        if len(rows):
+            ranks = {
+                "order": rows["name"].map(column.names.index),
+                "features": -rows["extractor"].map({name: rank for rank, name in enumerate(EXTRACTORS)}).fillna(-1),
+                "samples": -rows["count"],
+            }
+            chosen[column] = rows.assign(**ranks).sort_values(list(ranks))["measure"].iloc[0]
+    kept = [column for column in QUALITY if column in chosen][:MOST]
+    return {column: measure for column, measure in chosen.items() if column in kept or column is COST}
+
+
+def readable(frame: pd.DataFrame) -> Table:
+    """Lay out one row for each method and mini-batch size, with at most eight columns beside both."""
+    blocks, bold, few = {}, {}, []
+    for dataset, part in frame.groupby("dataset", sort=False):
+        columns = shown(part)
+        lines, marks = [], []
+        for key, group in part.groupby(CELL[1:], dropna=False, sort=False):
+            rows = {row["measure"]: row for row in group.to_dict("records")}
+            have = {column: rows[measure] for column, measure in columns.items() if measure in rows}
+            counted = group[group["measure"].isin([columns[column] for column in have if column is not COST])]
+            line = dict(zip(CELL[1:], key, strict=True))
+            line |= {column.heading: entry(have[column]) if column in have else ABSENT for column in columns}
+            lines.append(line | {"seeds": span(counted), "diverged": str(group["diverged"].max())})
+            best_of = {column.heading for column, row in have.items() if pd.notna(row["best"]) and row["best"]}
+            marks.append([heading in best_of for heading in lines[-1]])
+        arrows = {column.heading: f"{column.heading} {'↓' if column.lower else '↑'}" for column in columns}
+        blocks[str(dataset)] = headed(pd.DataFrame(lines), arrows)
+        bold[str(dataset)] = pd.DataFrame(marks)
+        if part.loc[part["best"].notna() & (part["name"] != SECONDS), "seeds"].max() < FEWEST:
+            few.append(str(dataset))
+    return Table("What each method reaches", _caption(few), blocks, bold)
+
+
+def _caption(few: list[str]) -> str:
+    """Say how to read the table; ``few`` are the data sets on which no test can speak."""
+    speechless = f" No test can speak with fewer than {FEWEST} seeds: only the best is bold on {', '.join(few)}."
+    untested = speechless if few else ""
+    return (
+        f"{INTERVALS} Bold: the best of a data set (an arrow says which end is better) and those that a two-sided "
+        "t-test, paired by seed, does not tell from it at 5 % after Holm's correction for all comparisons in the "
+        f"column; of seconds, the least.{untested} Cells with a diverged seed are never bold. EWD above floor: EWD "
+        "of fresh samples to held-out ones less its mean over real samples, the row `data`, whose interval is the "
+        "floor's. High quality: more is taken for better, though the true mixture has 0.989. Numbers of samples, "
+        "features and all other measures stand in main.csv, and in the tables of coverage, quality, stability, "
+        "forgetting, neighbours and interpolation."
+    )
+
+
+def _seconds(costs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return what training one seed took, as rows of a summary; of single seeds only the end is known."""
+    trained = cost_table(costs).query("stage == 'train'")
+    rows = trained[[*CELL, "seeds"]].assign(measure=SECONDS, name=SECONDS, infinite=0)
+    rows = with_diverged(rows.assign(mean=trained["seconds_per_seed"], half_width=np.nan), runs)
+    sound = rows["seeds"] - rows["diverged"]
+    return rows.assign(seeds=sound, mean=rows["mean"].where(sound > 0))
+
+
+def _best(table: pd.DataFrame, every: pd.DataFrame) -> pd.Series:
+    """Mark the best cells of each column of each data set, of those without a diverged seed."""
+    marks = pd.Series(None, index=table.index, dtype=object)
+    for _, part in table[table["method"] != REFERENCE].groupby("dataset", sort=False):
+        for column, measure in shown(part).items():
+            rows = part[part["measure"] == measure]
+            marks[rows.index] = False
+            sound = rows[rows["diverged"] == 0]
+            if column is COST:
+                marks[sound.index[sound["mean"] == sound["mean"].min()]] = True
+            elif len(sound):
+                values = sound[[*CELL, "measure"]].merge(every, on=[*CELL, "measure"])
+                by_seed = values.pivot(index="seed", columns=["method", "batch_size"], values="value")
+                order = list(sound[["method", "batch_size"]].itertuples(index=False, name=None))
+                marks[sound.index] = best(by_seed[order].to_numpy(float), column.lower)
+    return marks

@@ -1,0 +1,247 @@
+"""What figures draw, by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import rankdata
+
+from pwgan.report.figures import (
+    bias,
+    convergence,
+    cost,
+    coverage,
+    dual,
+    forgetting,
+    frechet,
+    losses,
+    neighbours,
+    ranking,
+    schedules,
+    signal,
+)
+
+
+def test_coverage_takes_every_way_of_counting_and_names_the_fate_of_each_seed(rows):
+    table = rows.measures(
+        rows.measured("modes@9", values=(4.0, np.nan)),
+        rows.measured("modes-classifier@5", dataset="digits"),
+        rows.measured("modes@9", "data", (8.0, 8.0)),
+        rows.measured("ewd@9"),
+    )
+    frame = coverage.data(table, rows.typed(rows.runs(statuses=("ok", "diverged")) + rows.runs(dataset="digits")))
+    assert set(frame["measure"]) == {"modes@9", "modes-classifier@5"}
+    ring = frame[(frame["dataset"] == "ring8") & (frame["method"] == "gan")]
+    assert ring["status"].tolist() == ["ok", "diverged"] and ring["value"].iloc[0] == 4.0
+    assert frame.loc[frame["method"] == "data", "status"].isna().all()
+
+
+def test_neighbours_tells_the_space_of_samples_from_that_of_features(rows):
+    table = rows.measures(
+        rows.measured("nn_ratio@9"), rows.measured("copies-classifier@9"), rows.measured("nn_train@9")
+    )
+    frame = neighbours.data(table, rows.typed(rows.runs()))
+    held = frame.drop_duplicates("quantity").set_index("quantity")["space"].to_dict()
+    assert held == {"nn_ratio": "samples", "copies": "classifier"} and len(frame) == 4
+
+
+def test_convergence_keeps_evaluations_seeds_that_left_none_and_the_floor_of_the_same_n(rows):
+    history = rows.typed(
+        [
+            {**rows.cell(), "seed": 0, "step": step, "ewd": ewd}
+            for step, ewd in ((5, np.nan), (10, 2.0), (15, np.nan), (20, 1.0))
+        ]
+    )
+    table = rows.measures(rows.measured("ewd-history@10", "data"), rows.measured("ewd@99", "data", (5.0, 6.0)))
+    fates = rows.typed(rows.runs(statuses=("ok", "diverged")))
+    frame = convergence.data(history, table, fates)
+    trained = frame[frame["method"] == "gan"]
+    assert trained.loc[trained["seed"] == 0, "step"].tolist() == [10, 20]
+    silent = trained[trained["seed"] == 1]
+    assert len(silent) == 1 and silent["value"].isna().all() and silent["status"].tolist() == ["diverged"]
+    assert set(trained["measure"]) == {"ewd@10"}
+    assert frame.loc[frame["method"] == "data", "value"].tolist() == [1.0, 2.0]
+    other = convergence.data(history, table[table["name"] == "ewd"], fates)
+    assert other.loc[other["method"] == "data", "measure"].unique().tolist() == ["ewd@99"]
+
+
+def test_losses_are_window_means_and_a_method_without_critic_has_no_critic_rows(rows):
+    history = rows.typed(
+        [
+            {**rows.cell("pwgan"), "seed": s, "step": t, "critic_loss": np.nan, "generator_loss": t + 10.0 * s}
+            for s in range(2)
+            for t in range(1, 201)
+        ]
+    )
+    fates = rows.typed(rows.runs("pwgan") + rows.runs("gan", ("diverged", "diverged")))
+    frame = losses.data(history, fates)
+    kept = frame[frame["method"] == "pwgan"]
+    assert set(kept["loss"]) == {"generator"} and set(kept["diverged"]) == {0}
+    # 200 steps in 100 windows of 2: {1, 2} -> 1.5, and the two seeds are 10 apart.
+    assert list(kept["step"]) == list(range(2, 201, 2))
+    np.testing.assert_allclose(kept["mean"], np.arange(1.5, 200, 2) + 5)
+    np.testing.assert_allclose(kept["half_width"], 12.7062047 * 10 / 2, rtol=1e-6)
+    (lost,) = frame[frame["method"] == "gan"].itertuples()
+    assert (lost.trained, lost.diverged) == (2, 2) and np.isnan(lost.mean)
+
+
+def test_a_cell_that_was_not_trained_did_not_diverge(rows):
+    history = rows.typed(
+        [{**rows.cell(), "seed": s, "step": 1, "critic_loss": 1.0, "generator_loss": 1.0} for s in range(2)]
+    )
+    frame = losses.data(history, rows.typed(rows.runs()))
+    assert set(frame["method"]) == {"gan"} and (frame["diverged"] == 0).all()
+
+
+def counts(rows, seed, table, method="gan"):
+    """One row of ``table`` for each step 0, 10, ...: samples at each mode, of 8."""
+    return [
+        {**rows.cell(method), "seed": seed, "step": 10 * t, "mode": mode, "count": count, "samples": 8}
+        for t, row in enumerate(table)
+        for mode, count in enumerate(row)
+    ]
+
+
+def test_forgetting_shows_the_seed_that_lost_most_and_its_shares(rows):
+    # Modes met: seed 0 2, 2, 2; seed 1 1, 4, 2; seed 2 3, 4, 2, and seed 3 diverged after meeting all.
+    steps = counts(rows, 0, [[4, 4, 0, 0]] * 3)
+    steps += counts(rows, 1, [[8, 0, 0, 0], [2, 2, 2, 2], [4, 2, 0, 0]])
+    steps += counts(rows, 2, [[4, 2, 2, 0], [1, 1, 1, 5], [4, 4, 0, 0]])
+    steps += counts(rows, 3, [[2, 2, 2, 2], [0, 0, 0, 0]])
+    fates = rows.runs(statuses=("ok", "ok", "ok", "diverged")) + rows.runs("wgan", ("diverged",))
+    frame = forgetting.data(rows.typed(steps), rows.typed(fates))
+    kept = frame[frame["method"] == "gan"]
+    assert set(kept["seed"]) == {1} and len(kept) == 12
+    assert set(zip(kept["best"], kept["last"], kept["trained"], kept["diverged"], strict=True)) == {(4, 2, 4, 1)}
+    # 8 samples, 4 modes: an equal share is 2.
+    assert list(kept[kept["step"] == 20].sort_values("mode")["share"]) == [2.0, 1.0, 0.0, 0.0]
+    (lost,) = frame[frame["method"] == "wgan"].itertuples()
+    assert (lost.trained, lost.diverged) == (1, 1) and pd.isna(lost.share)
+
+
+def test_ranking_holds_the_final_critic_against_that_of_the_time(rows):
+    auc = {(0, 0): 0.5, (10, 0): 0.8, (10, 10): 0.9, (20, 0): 0.6, (20, 10): 0.7, (20, 20): 1.0}
+    pairs = [
+        {**rows.cell(), "seed": 0, "step": step, "earlier_step": earlier, "auc": value}
+        for (step, earlier), value in auc.items()
+    ]
+    frame = ranking.data(rows.typed(pairs), rows.typed(rows.runs(statuses=("ok",)) + rows.runs("pwgan", ("diverged",))))
+    assert frame.set_index(["critic", "step"])["value"].to_dict() == {
+        ("critic of that time", 10): 0.9,
+        ("critic of that time", 20): 1.0,
+        ("final critic", 10): 0.7,
+        ("final critic", 20): 1.0,
+    }
+    assert set(frame["method"]) == {"gan"}
+
+
+def test_dual_is_divided_by_the_slope_of_its_own_seed_and_of_methods_that_estimate_the_distance(rows):
+    history = rows.typed(
+        [
+            {**rows.cell(method), "seed": seed, "step": step, "ewd": ewd, "critic_dual": 3.0, "critic_slope": slope}
+            for method in ("gan", "mine")
+            for seed, slope in enumerate((2.0, 6.0))
+            for step, ewd in ((0, 1.0), (5, np.nan), (10, 2.0))
+        ]
+    )
+    table = rows.measures(rows.measured("ewd-history@10", "data", (0.25,)))
+    frame = dual.data(history, table, rows.typed(rows.runs() + rows.runs("mine", dual=True)))
+    trained = frame[frame["method"] != "data"]
+    assert set(trained["method"]) == {"mine"} and set(trained["step"]) == {0, 10}
+    last = trained[trained["step"] == 10].set_index(["quantity", "seed"])["value"].to_dict()
+    assert last == {
+        ("exact EWD", 0): 2.0,
+        ("exact EWD", 1): 2.0,
+        ("dual", 0): 3.0,
+        ("dual", 1): 3.0,
+        ("dual / largest slope", 0): 1.5,
+        ("dual / largest slope", 1): 0.5,
+    }
+    assert frame.loc[frame["method"] == "data", "value"].tolist() == [0.25]
+
+
+def test_cost_shares_the_seconds_of_all_blocks_among_all_seeds(rows):
+    costs = rows.typed(
+        [
+            {**rows.cell(), "seeds": seeds, "stage": stage, "seconds": seconds, "device": "cpu"}
+            for seeds, stage, seconds in ((4, "train", 30.0), (2, "train", 12.0), (4, "measure", 99.0))
+        ]
+    )
+    table = rows.measures(rows.measured("ewd@9"), rows.measured("ewd@9", "data", (0.5,)), rows.measured("modes@9"))
+    frame = cost.data(costs, table, rows.typed(rows.runs()))
+    trained = frame[frame["method"] == "gan"]
+    assert trained["seconds"].tolist() == [7.0, 7.0] and trained["value"].tolist() == [1.0, 2.0]
+    assert frame.loc[frame["method"] == "data", "value"].tolist() == [0.5]
+
+
+def test_frechet_puts_both_distances_of_a_seed_side_by_side(rows):
+    table = rows.measures(
+        rows.measured("ewd@9", values=(1.0, 3.0)),
+        rows.measured("fd-classifier@5", values=(10.0, 30.0)),
+        rows.measured("kid-classifier@5", values=(7.0, 7.0)),
+    )
+    frame = frechet.data(table, rows.typed(rows.runs()))
+    assert frame[["ewd", "frechet"]].to_numpy().tolist() == [[1.0, 10.0], [3.0, 30.0]]
+    assert set(frame["measure"]) == {"fd-classifier@5"}
+
+
+def test_rank_correlation_is_pearsons_of_ranks_with_the_interval_of_bonett_and_wright():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=12)
+    y = np.exp(x + rng.normal(size=12))
+    r, low, high = frechet.rank_correlation(x, y)
+    assert r == pytest.approx(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
+    half = 1.959964 * np.sqrt((1 + r**2 / 2) / 9)
+    assert (np.arctanh(low), np.arctanh(high)) == pytest.approx((np.arctanh(r) - half, np.arctanh(r) + half))
+    assert frechet.rank_correlation(x, np.exp(x))[0] == pytest.approx(1)
+    assert np.isnan(frechet.rank_correlation(x, np.exp(x))[1:]).all()
+    assert np.isnan(frechet.rank_correlation(x[:3], y[:3])[1:]).all()
+    assert np.isnan(frechet.rank_correlation(x, np.ones(12))).all()
+    assert np.isnan(frechet.rank_correlation(x[:1], y[:1])).all()
+
+
+def test_intervals_hold_the_true_correlation_of_independent_sides():
+    rng = np.random.default_rng(1)
+    ends = np.array([frechet.rank_correlation(*rng.normal(size=(2, 12)))[1:] for _ in range(400)])
+    assert 0.92 <= ((ends[:, 0] < 0) & (ends[:, 1] > 0)).mean() <= 0.98
+
+
+def test_bias_is_that_of_the_largest_m_of_each_method(rows):
+    ladder = rows.typed(
+        [
+            {**rows.cell(method, m), "seed": 0, "sampler": "random", "partition": True, "eval_batch": e, "n": 64}
+            | {"bias": 1.0 / e, "deviation": 2.0 / e, "bound": 3.0 / e}
+            for method, m in (("gan", 16), ("gan", 64), ("wgan", 16), ("data", None))
+            for e in (16, 64)
+        ]
+    )
+    frame = bias.data(ladder, rows.typed([r for m in (16, 64) for r in rows.runs(m=m)] + rows.runs("wgan")))
+    held = frame.drop_duplicates(["method", "batch_size"])[["method", "batch_size"]].astype(object)
+    assert held.where(held.notna(), None).to_numpy().tolist() == [["data", None], ["gan", 64], ["wgan", 16]]
+    assert frame.loc[frame["method"] == "gan", "bias"].tolist() == [1 / 16, 1 / 64]
+
+
+def test_schedules_are_of_methods_that_differ_in_nothing_else(rows):
+    step = {"critic_steps": 1, "generator_steps": 1, "lr": 0.1, "sampler": "random"}
+    fates = rows.runs("gan", **step) + rows.runs("gan_k25", ("ok", "diverged"), **step | {"critic_steps": 25})
+    fates += rows.runs("gan_g5", **step | {"generator_steps": 5})
+    fates += rows.runs("gan_fast", **step | {"lr": 1.0, "critic_steps": 5})
+    fates += rows.runs("gan_stratified", **step | {"sampler": "stratified"})
+    fates += rows.runs("wgan", **step | {"critic_steps": 5}) + rows.runs("pwgan", lr=0.1)
+    ewd = [rows.measured("ewd@9", method, (1.0, 3.0)) for method in {run["method"] for run in fates}]
+    table = rows.measures(*ewd, rows.measured("ewd@9", "data", (0.5, 0.7)), rows.measured("ewd@9", m=4))
+    frame = schedules.data(table, rows.typed(fates + rows.runs(m=4, **step)))
+    trained = frame[frame["method"] != "data"]
+    ratios = trained.drop_duplicates("method").set_index("method")["ratio"].to_dict()
+    assert ratios == {"gan": 1.0, "gan_k25": 25.0, "gan_g5": 0.2}
+    assert set(trained["line"]) == {"gan"} and set(trained["batch_size"]) == {16}
+    assert sorted(trained["value"]) == [1.0] * 3 + [3.0] * 3
+    assert trained.loc[trained["method"] == "gan_k25", "status"].tolist() == ["ok", "diverged"]
+    assert frame.loc[frame["method"] == "data", "value"].tolist() == [0.5, 0.7]
+
+
+def test_signal_is_of_the_m_that_all_share(rows):
+    held = {"generator": "initial", "critic": "gan", "seed": 0, "step": 1}
+    table = rows.typed([{**rows.cell(m=m), **held, "parameter_gradient": float(m)} for m in (8, 16)])
+    frame = signal.data(table, rows.typed([r for m in (8, 16) for r in rows.runs(m=m)]))
+    assert frame["parameter_gradient"].tolist() == [16.0]
+    assert signal.data(pd.DataFrame(), rows.typed(rows.runs())).empty
