@@ -1,11 +1,10 @@
-"""Batches of small assignment problems: our CPU solver against lapx's batched Jonker-Volgenant and a loop over scipy's.
+"""Batches of small assignment problems: pwgan's CPU solver, lapx's batched Jonker-Volgenant, and a loop over scipy.
 
     python benchmarks/batched.py --threads 1
 
-Times are CPU milliseconds per problem (of all threads together), medians of repeats that take turns, so that a busy
-machine disturbs all solvers alike. All solve the same problems of a batch; where the slowest would need more than the
-limit, these are fewer, and the number is shown; one problem that exceeds it alone is solved once. Every value is
-compared with scipy's.
+Times are CPU milliseconds per problem (all threads), medians of interleaved repeats, so that other load affects all
+solvers alike. All solvers solve the same problems of a batch. If the slowest would exceed the limit, fewer problems are
+solved, and their number is shown; if one problem exceeds it, that is solved once. Every value is compared with scipy's.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def gaussians(rng: np.random.Generator, batch: int, m: int) -> np.ndarray:
 
 
 def five_of_25_modes(rng: np.random.Generator, batch: int, m: int) -> np.ndarray:
-    """The grid of 25 modes against a generator that kept five of them."""
+    """The grid of 25 modes against a generator collapsed to five of them."""
     return _distances(_grid(rng, batch, m, list(range(25))), _grid(rng, batch, m, [0, 6, 12, 13, 24]))
 
 
@@ -55,7 +54,7 @@ def one_point(rng: np.random.Generator, batch: int, m: int) -> np.ndarray:
 
 
 def duplicates(rng: np.random.Generator, batch: int, m: int) -> np.ndarray:
-    """Both sides drawn from the same m/8 points, so that most occur several times on each."""
+    """Both sides drawn from the same m/8 points, so most occur several times on each side."""
     x = rng.standard_normal((batch, m // 8, 32))
     i, j = rng.integers(m // 8, size=(2, batch, m, 1))
     return _distances(np.take_along_axis(x, i, 1), np.take_along_axis(x, j, 1))
@@ -99,23 +98,23 @@ def measure(costs: np.ndarray, threads: int, limit: float) -> tuple[dict[str, fl
             values[name] = paired.mean((1, 2), dtype=np.float64)
 
     turn(1)
-    slowest = max(max(taken) for taken in times.values())
+    slowest = max(max(durations) for durations in times.values())
     count = max(1, min(len(costs), int(limit / slowest / REPEATS)))
     if slowest < limit:
-        for taken in times.values():
-            taken.clear()
+        for durations in times.values():
+            durations.clear()
         for _ in range(REPEATS):
             turn(count)
     unit = np.maximum(np.abs(values["scipy"]), 1e-3 * np.abs(costs[:count]).mean((1, 2), dtype=np.float64))
     for name in SOLVERS:
-        off = (np.abs(values[name] - values["scipy"]) / unit).max()
-        if off > 1e-9:
-            raise AssertionError(f"{name} is off by {off:.1e}")
-    return {name: median(taken) for name, taken in times.items()}, count
+        error = (np.abs(values[name] - values["scipy"]) / unit).max()
+        if error > 1e-9:
+            raise AssertionError(f"{name} is off by {error:.1e}")
+    return {name: median(durations) for name, durations in times.items()}, count
 
 
 def main() -> None:
-    """Print a table of times and of ratios to the rivals."""
+    """Print a table of times and of ratios to lapx and scipy."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float64")

@@ -1,4 +1,4 @@
-"""How convolutions on the seed axis are computed fastest on a CPU: one grouped call, one call per seed, or a product.
+"""Fastest convolution with a seed axis on a CPU: one grouped call, one call per seed, or a matrix product.
 
     python benchmarks/convolution.py
 
@@ -28,10 +28,10 @@ def milliseconds(layer: layers.Conv2d | layers.ConvTranspose2d, x: torch.Tensor,
     started = time.perf_counter()
     if way == "per seed":
         parts = zip(x.chunk(SEEDS, 1), layer.weight, strict=True)
-        made = torch.cat([plain(part, own, stride=2, padding=1) for part, own in parts], 1)
+        outputs = torch.cat([plain(part, weight, stride=2, padding=1) for part, weight in parts], 1)
     else:
-        made = layer(x)
-    made.square().sum().backward()
+        outputs = layer(x)
+    outputs.square().sum().backward()
     return 1000 * (time.perf_counter() - started)
 
 

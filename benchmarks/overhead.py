@@ -1,9 +1,9 @@
-"""Where a study's time went: training, measuring, drawing, and the rest (start-up, imports, scheduling, waiting).
+"""Time of a study by activity: training, measuring, drawing, and overhead (start-up, imports, scheduling, waiting).
 
     python benchmarks/overhead.py results/demo --cores 2 --wall 700
 
-``--wall`` is the "Elapsed time" that Snakemake prints, in seconds. Work is what the stages timed themselves: the
-training loop, the measures, the classifier's epochs, and the writing of figures and tables, imports left out of each.
+``--wall`` is the "Elapsed time" that Snakemake prints, in seconds. The stages time their own
+work, without imports: the training loop, the measures, the classifier's epochs, and writing figures and tables.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What the seed axis buys: the time of S seeds in one block against S blocks of one seed, in the same run.
+"""Speed-up by the seed axis: time of S seeds in one block against S blocks of one seed, in the same run.
 
     python benchmarks/seeds.py                    CPU: 8 seeds against eight separate runs
     python benchmarks/seeds.py --device cuda      GPU: 64 seeds against one
 
-Both sides take the same iterations of the same cell; the order alternates and the median of the ratios is printed.
+Both sides run the same iterations of the same cell, in alternating order; the median of the ratios is printed.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from transport_solvers import SOLVERS, exceeds
 from pwgan.report.style import COLOURS, MARKERS, WIDTH, head, log_limits
 
 HEIGHT = 1.6
-# A solver looks the same in every figure, whoever else is in it; ours lies on top.
+# Each solver has the same style in every figure; pwgan is drawn on top.
 LOOKS: dict[str, dict[str, Any]] = {
     name: {"color": (*COLOURS, "black")[rank], "marker": MARKERS[rank]}
     | ({"linewidth": 2.6, "zorder": 5} if name.startswith("pwgan") else {})
@@ -26,9 +26,9 @@ COLUMNS = {"seconds": "CPU seconds", "peak_mb": "peak memory, MB"}
 
 
 def spread(places: Sequence[float], distance: float, low: float, high: float) -> list[float]:
-    """Move places as little as it takes to keep them ``distance`` apart and within [low, high], in their order.
+    """Move positions as little as possible so that they are ``distance`` apart and within [low, high], in order.
 
-    Least squares under order: places less what their rank takes are pooled where they decrease.
+    Isotonic least squares on position - rank * distance, by pooling adjacent violators.
     """
     order = np.argsort(places, kind="stable")
     ranks = np.arange(len(order)) * min(distance, (high - low) / max(len(order) - 1, 1))
@@ -67,23 +67,23 @@ def draw(summary: pd.DataFrame, settings: dict[str, Any]) -> Figure:
 
 
 def _panel(ax: Axes, part: pd.DataFrame, column: str, settings: dict[str, Any]) -> None:
-    """Draw each solver as far as it came, and its way to the limit that it exceeded next, if that is of this column."""
+    """Draw each solver up to its last finished n, and a dotted line to the limit that it then exceeded, if any."""
     ends: dict[str, tuple[float, float, str]] = {}
     sizes = sorted(set(part["n"]))
     for name in dict.fromkeys(part["solver"]):
-        own = part[part["solver"] == name]
-        known, look = own[own[column].notna()], LOOKS[name]
+        rows = part[part["solver"] == name]
+        known, look = rows[rows[column].notna()], LOOKS[name]
         ax.plot(known["n"], known[column], **look)
         places = known[["n", column]].to_numpy(float).tolist()
-        stopped = own[own["status"].map(exceeds).astype(bool)].head(1)
-        told = "".join(stopped["status"])
+        stopped = rows[rows["status"].map(exceeds).astype(bool)].head(1)
+        status = "".join(stopped["status"])
         limit = settings["limit"] if column == "seconds" else 1000 * settings["memory"]
-        if told and (column == "seconds") == told.endswith(" s"):
+        if status and (column == "seconds") == status.endswith(" s"):
             places.append([float(stopped["n"].iloc[0]), limit])
             ax.plot(*zip(*places[-2:], strict=True), color=look["color"], linestyle=":", marker="", linewidth=1.1)
             ax.plot(*places[-1], color=look["color"], marker="x", markersize=6, markeredgewidth=1.6)
         if places:
-            ends[name] = (places[-1][0], places[-1][1], told)
+            ends[name] = (places[-1][0], places[-1][1], status)
     ax.set_xscale("log")
     ax.set_xlim(sizes[0] / 1.15, sizes[-1] * 1.15)
     ax.xaxis.set_major_locator(FixedLocator(sizes))
@@ -94,13 +94,13 @@ def _panel(ax: Axes, part: pd.DataFrame, column: str, settings: dict[str, Any]) 
 
 
 def _label(ax: Axes, ends: dict[str, tuple[float, float, str]]) -> None:
-    """Name each line at the right of the panel, at the height of its end, and say what ended it early."""
+    """Name each line at the right of the panel, at the height of its end, with the limit that it exceeded."""
     low, high = np.log(ax.get_ylim())
     heights = [(np.log(y) - low) / (high - low) for _, y, _ in ends.values()]
-    for (name, (n, y, told)), height in zip(ends.items(), spread(heights, 0.125, 0.03, 0.97), strict=True):
+    for (name, (n, y, status)), height in zip(ends.items(), spread(heights, 0.125, 0.03, 0.97), strict=True):
         colour = LOOKS[name]["color"]
         ax.annotate(
-            f"{SOLVERS[name].label}: {told}" if told else SOLVERS[name].label,
+            f"{SOLVERS[name].label}: {status}" if status else SOLVERS[name].label,
             *((n, y), (1.05, height)),
             textcoords=ax.transAxes,
             color=colour,

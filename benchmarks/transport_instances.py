@@ -1,4 +1,4 @@
-"""The pairs of point sets that benchmarks/transport.py matches: functions of n and a seed, nothing downloaded."""
+"""The pairs of point sets of benchmarks/transport.py, functions of n and a seed, without downloads."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def gaussian(d: int) -> Callable[[int, int], Points]:
 
 
 def collapsed_grid(n: int, seed: int) -> Points:
-    """Draw x from a generator that kept 5 of the 25 modes of the grid, and y from all of them."""
+    """Draw x from 5 of the 25 modes of the grid, as of a collapsed generator, and y from all 25."""
     from pwgan.data.mixtures import Grid25
 
     rng = _rng("collapsed grid", n, seed)
     modes, weights = Grid25.mixture()
-    kept = modes[rng.choice(len(modes), KEPT, replace=False)]
-    centres = kept[rng.integers(KEPT, size=n)], modes[rng.choice(len(modes), n, p=weights)]
+    remaining = modes[rng.choice(len(modes), KEPT, replace=False)]
+    centres = remaining[rng.integers(KEPT, size=n)], modes[rng.choice(len(modes), n, p=weights)]
     x, y = ((c + Grid25.sigma * rng.standard_normal((n, 2))).astype(np.float32) for c in centres)
     return x, y
 
@@ -66,12 +66,12 @@ def patches(n: int, seed: int) -> Points:
 def _photograph(file: str) -> np.ndarray:
     from PIL import Image
 
-    # Read where the package keeps it: skimage.data's own functions would fetch what an installation lacks.
+    # Read from the package folder: the functions of skimage.data would download missing files.
     try:
         with (files("skimage.data") / file).open("rb") as raw, Image.open(raw) as image:
             return np.asarray(image.convert("RGB"))
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise Refused(f"the patches come from scikit-image's {file}: install pwgan[bench]") from error
+        raise Refused(f"the patches need {file} of scikit-image: install pwgan[bench]") from error
 
 
 def _cut(pixels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -84,14 +84,14 @@ def _cut(pixels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _some(images: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Return n of the images: a subset if there are enough, draws with replacement, hence duplicates, if not."""
+    """Return n images: a random subset if there are enough, otherwise draws with replacement, with duplicates."""
     return images[rng.choice(len(images), n, replace=n > len(images))]
 
 
 def digits(n: int, seed: int) -> Points:
-    """Draw x from the 1797 digits (all of them once at n = 1797), and y with replacement: exact duplicates abound.
+    """Draw x from the 1797 digits (all of them once at n = 1797), and y with replacement: many exact duplicates.
 
-    So a generator would look that has learnt the training set by heart.
+    This resembles a generator that has memorised the training set.
     """
     from sklearn.datasets import load_digits
 
@@ -101,7 +101,7 @@ def digits(n: int, seed: int) -> Points:
 
 
 def half_trained(n: int, seed: int) -> Points:
-    """Draw x from a generator of ours at half of its training on the digits, and y from all 1797 digits."""
+    """Draw x from a pwgan generator halfway through training on the digits, and y from all 1797 digits."""
     import torch
 
     from pwgan.training.run import generate, latent_samples
@@ -115,7 +115,7 @@ def half_trained(n: int, seed: int) -> Points:
 
 @cache
 def _half_trained() -> tuple[Any, int, np.ndarray]:
-    """Train an MLP on the digits by mini-batch matching (`pwgan`, m = 64), in seconds, once in a process."""
+    """Train an MLP on the digits by mini-batch matching (`pwgan`, m = 64), once per process."""
     import torch
 
     from pwgan.data.images import Digits
@@ -147,7 +147,7 @@ def _half_trained() -> tuple[Any, int, np.ndarray]:
 
 
 class _one_thread:
-    """Bits depend on the number of threads: the same points, however many the solvers are given."""
+    """Results depend on the number of threads: draw the same points for any number of solver threads."""
 
     def __enter__(self) -> None:
         import torch

@@ -1,4 +1,4 @@
-"""One solver on one pair of point sets, measured in a process of its own with limits on time and memory.
+"""Measure one solver on one pair of point sets in a separate process, with limits on time and memory.
 
     python benchmarks/transport_measure.py SOLVER COST points.npz FOLDER
 
@@ -29,16 +29,16 @@ STARTED, RESULT = "started.json", "result.json"
 START_UP = 600.0
 POLL = 0.02
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMBA", "RAYON")
-# Threads that wait for work shall sleep: what they spin away is CPU time in which nothing is solved.
+# Waiting threads must sleep: spinning would count as CPU time.
 ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"}
-# POT would import torch, which it is not asked to use here.
+# Prevents POT from importing torch, which is not used here.
 NUMPY_ALONE = {"POT_BACKEND_DISABLE_PYTORCH": "1"}
 
 
 def run(name: str, points: Path, cost: str, threads: int, limit: float, memory: float) -> dict[str, Any]:
-    """Measure a solver in a new process, and return what it found, or the status of a process that had to be ended.
+    """Measure a solver in a new process, and return its result, or the status of a process that was killed.
 
-    limit: wall seconds from the end of its warm-up. memory: GB of resident memory above what it had then.
+    limit: wall seconds after the warm-up. memory: GB of resident memory in addition to that after the warm-up.
     """
     counts = {f"{library}_NUM_THREADS": str(threads) for library in THREADS}
     environment = os.environ | ASLEEP | NUMPY_ALONE | counts
@@ -60,7 +60,7 @@ def run(name: str, points: Path, cost: str, threads: int, limit: float, memory: 
 
 
 def _watch(process: subprocess.Popen[bytes], folder: Path, limit: float, memory: float) -> str | None:
-    """Wait for a process to end or to write its result; return which limit it exceeded before, if one."""
+    """Wait for a process to end or to write its result; return the limit that it exceeded, or None."""
     launched, begun, baseline = time.perf_counter(), math.inf, 0
     while process.poll() is None and not (folder / RESULT).exists():
         now = time.perf_counter()
@@ -78,25 +78,25 @@ def _watch(process: subprocess.Popen[bytes], folder: Path, limit: float, memory:
 
 def _death(code: int) -> str:
     if code < 0:
-        what = signal.Signals(-code).name
-        return "killed (out of memory?)" if what == "SIGKILL" else f"died ({what})"
+        name = signal.Signals(-code).name
+        return "killed (out of memory?)" if name == "SIGKILL" else f"died ({name})"
     return f"died (exit status {code})"
 
 
 def resident(process: int | str = "self", peak: bool = False) -> int:
-    """Return the resident memory of a process in bytes, or the peak of it; 0 if the process is gone."""
+    """Return the resident memory of a process in bytes, or its peak; 0 if the process has ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    found = status.partition("VmHWM:" if peak else "VmRSS:")[2].split()
-    return 1024 * int(found[0]) if found else 0
+    fields = status.partition("VmHWM:" if peak else "VmRSS:")[2].split()
+    return 1024 * int(fields[0]) if fields else 0
 
 
 def measure(solver: Solver, x: np.ndarray, y: np.ndarray, cost: str, started: Path) -> dict[str, Any]:
-    """Solve once, after a warm-up, and return seconds, MB above the start, value and gap."""
+    """Solve once, after a warm-up, and return seconds, MB above those before, value and gap."""
     solver.read(solver.solve(solver.build(x[: solver.warm_up], y[: solver.warm_up], cost)))
-    # What the warm-up freed goes back to the system: memory taken anew shall count.
+    # Return memory freed after the warm-up to the system, so that new allocations count.
     gc.collect()
     _return_memory()
     before = _reset_peak(solver.cuda)
@@ -104,10 +104,10 @@ def measure(solver: Solver, x: np.ndarray, y: np.ndarray, cost: str, started: Pa
     wall, cpu = time.perf_counter(), time.process_time()
     built = solver.build(x, y, cost)
     middle = time.process_time()
-    found = solver.solve(built)
+    solution = solver.solve(built)
     end, wall_seconds = time.process_time(), time.perf_counter() - wall
     peak = _peak(solver.cuda) - before
-    columns, gap = solver.read(found)
+    columns, gap = solver.read(solution)
     return {
         "status": "ok",
         "build_seconds": middle - cpu if solver.dense else None,
@@ -121,13 +121,13 @@ def measure(solver: Solver, x: np.ndarray, y: np.ndarray, cost: str, started: Pa
 
 
 def _return_memory() -> None:
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
     if trim is not None:
         trim(0)
 
 
 def _reset_peak(cuda: bool) -> int:
-    """Forget the peak, and return what is in use."""
+    """Reset the peak, and return the memory in use."""
     if not cuda:
         Path("/proc/self/clear_refs").write_text("5")
         return resident()
@@ -147,7 +147,7 @@ def _peak(cuda: bool) -> int:
 
 
 def status_of(error: Exception) -> str:
-    """Say what became of a solver that raised."""
+    """Return the status of a solver that raised ``error``."""
     if isinstance(error, MemoryError) or any(words in str(error) for words in ("out of memory", "can't allocate")):
         return "out of memory"
     if isinstance(error, NotConverged):
@@ -158,15 +158,15 @@ def status_of(error: Exception) -> str:
 
 
 def main() -> None:
-    """Measure one solver and write its result; whatever it raises is a result too."""
+    """Measure one solver and write its result; an exception is recorded as its status."""
     name, cost, points, folder = sys.argv[1:]
-    # If the machine runs out of memory, this process is the one to end.
+    # If the machine runs out of memory, this process is killed first.
     Path("/proc/self/oom_score_adj").write_text("1000")
     with np.load(points, allow_pickle=False) as file:
         x, y = file["x"], file["y"]
     try:
         result = measure(SOLVERS[name], x, y, cost, Path(folder) / STARTED)
-    # Libraries raise errors of every kind, and none may end the benchmark.
+    # Libraries raise exceptions of any type; none may stop the benchmark.
     except Exception as error:
         result = {"status": status_of(error)}
     write_json(Path(folder) / RESULT, result)

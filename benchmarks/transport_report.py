@@ -1,4 +1,4 @@
-"""What the runs of benchmarks/transport.py say: medians, a Markdown table and a figure."""
+"""Report of the runs of benchmarks/transport.py: medians, a Markdown table and a figure."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ def read_runs(path: Path) -> pd.DataFrame:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read what all runs of a folder have in common."""
+    """Read the settings shared by all runs of a folder."""
     return json.loads(path.read_text())
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """Return medians over repeats: one row per instance, n and solver, with its difference and gap.
 
-    ``difference``: (value - reference) / max(reference, mean cost / 1000); the reference is scipy's value, or, where
-    scipy did not finish, the smallest that a solver which promises exactness found. ``gap`` is relative to the same.
+    ``difference``: (value - reference) / max(reference, mean cost / 1000); the reference is scipy's value or, if scipy
+    did not finish, the smallest value of an exact solver. ``gap`` is relative to the same.
     """
     rows = []
-    for case, own in runs.groupby(CASE, sort=False):
-        failed = own.loc[own["status"] != "ok", "status"]
+    for case, repeats in runs.groupby(CASE, sort=False):
+        failed = repeats.loc[repeats["status"] != "ok", "status"]
         row = dict(zip(CASE, case, strict=True)) | {"status": "ok" if failed.empty else failed.iloc[0]}
-        rows.append(row | own[[*MEASURED, "gap", "mean_cost"]].median().to_dict())
+        rows.append(row | repeats[[*MEASURED, "gap", "mean_cost"]].median().to_dict())
         if not failed.empty:
             rows[-1] |= dict.fromkeys([*MEASURED, "gap"], np.nan)
     summary = pd.DataFrame(rows, columns=[*CASE, "status", *MEASURED, "gap", "mean_cost"])
     reference = summary.groupby(["instance", "n"])[["solver", "status", "value"]].apply(_reference)
-    at = pd.MultiIndex.from_frame(summary[["instance", "n"]])
-    best = reference.reindex(at).to_numpy(float)
+    keys = pd.MultiIndex.from_frame(summary[["instance", "n"]])
+    best = reference.reindex(keys).to_numpy(float)
     least = np.maximum(best, summary["mean_cost"] / 1000)
     summary["difference"] = (summary["value"] - best) / least
     summary["gap"] /= least
@@ -74,19 +74,19 @@ def _reference(case: pd.DataFrame) -> float:
 
 
 def seconds(summary: pd.DataFrame) -> pd.Series:
-    """Return the time that counts: CPU seconds, or wall seconds of what runs on a GPU."""
+    """Return the reported time: CPU seconds, or wall seconds of GPU solvers."""
     on_gpu = summary["solver"].map(lambda name: SOLVERS[name].cuda)
     return summary["cpu_seconds"].where(~on_gpu, summary["wall_seconds"])
 
 
 def geometric_mean(ratios: pd.Series) -> str:
-    """Write the geometric mean of what is there, and of how many; a dash if nothing is."""
+    """Format the geometric mean of the finite ratios with their number; a dash if there are none."""
     known = ratios.dropna()
     return f"{np.exp(np.log(known).mean()):.2f} ({len(known)})" if len(known) else "–"
 
 
-def _block(part: pd.DataFrame, column: str, rivals: Iterable[str], what: str, digits: int) -> list[str]:
-    """Make a table of one n: a row per instance, a column per solver, and what we take of the best of ``rivals``."""
+def _block(part: pd.DataFrame, column: str, rivals: Iterable[str], ratio_title: str, digits: int) -> list[str]:
+    """Make a table of one n: a row per instance, a column per solver, and the ratio of pwgan to the best rival."""
     solvers, instances = list(dict.fromkeys(part["solver"])), list(dict.fromkeys(part["instance"]))
     value = part.pivot(index="instance", columns="solver", values=column).reindex(instances)
     status = part.pivot(index="instance", columns="solver", values="status").reindex(instances)
@@ -94,16 +94,16 @@ def _block(part: pd.DataFrame, column: str, rivals: Iterable[str], what: str, di
     compared = [name for name in rivals if name in solvers]
     best = value[compared].min(axis=1)
     ours = value[OURS] if OURS in solvers else pd.Series(np.nan, index=instances)
-    lines = [f"| instance | {' | '.join(SOLVERS[name].label for name in solvers)} | {what} |"]
+    lines = [f"| instance | {' | '.join(SOLVERS[name].label for name in solvers)} | {ratio_title} |"]
     lines.append(f"|---|{'---:|' * (len(solvers) + 1)}")
     for name in instances:
         cells = []
         for solver in solvers:
-            taken = value.loc[name, solver]
-            text = f"{taken:.{digits}g}" if taken < 10**digits else f"{taken:.0f}"
+            cell_value = value.loc[name, solver]
+            text = f"{cell_value:.{digits}g}" if cell_value < 10**digits else f"{cell_value:.0f}"
             if column == "seconds" and np.isfinite(build.loc[name, solver]):
                 text += f" ({build.loc[name, solver]:.2g})"
-            if solver in compared and taken == best[name]:
+            if solver in compared and cell_value == best[name]:
                 text = f"**{text}**"
             cells.append(text if status.loc[name, solver] == "ok" else str(status.loc[name, solver]))
         ratio = ours[name] / best[name]
@@ -155,14 +155,14 @@ def _correctness(summary: pd.DataFrame, present: list[str]) -> list[str]:
     ]
     for n in sorted(set(summary["n"])):
         cells = [("difference", name) for name in present] + [("gap", OURS)]
-        found = [worst[cell].get(n, np.nan) if cell in worst else np.nan for cell in cells]
-        lines.append(f"| {n} | {' | '.join('–' if np.isnan(value) else f'{value:.1e}' for value in found)} |")
+        largest = [worst[cell].get(n, np.nan) if cell in worst else np.nan for cell in cells]
+        lines.append(f"| {n} | {' | '.join('–' if np.isnan(value) else f'{value:.1e}' for value in largest)} |")
     return lines
 
 
 @themed
 def write(folder: Path) -> None:
-    """Write transport.csv, transport.md and transport.png from the runs in a folder, each whole or not at all."""
+    """Write transport.csv, transport.md and transport.png from the runs in a folder, atomically."""
     if not (folder / "runs.csv").exists():
         raise FileNotFoundError(f"{folder} holds no runs.csv yet: run without --draw-only first")
     settings = read_settings(folder / "settings.json")

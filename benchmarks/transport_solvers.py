@@ -1,4 +1,4 @@
-"""The solvers that benchmarks/transport.py compares, each with the fastest sound way of building its own costs."""
+"""The solvers that benchmarks/transport.py compares, each with the fastest correct way to build its costs."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ UNLIMITED = 10**9
 
 
 class NotConverged(RuntimeError):
-    """A solver that gave up: what it returned is not an answer."""
+    """Raised if a solver stopped before convergence."""
 
 
 def exceeds(status: str) -> bool:
-    """Tell whether the status of a run says that it exceeded a limit, so that more points are hopeless."""
+    """Return whether the status of a run means that it exceeded a limit, so larger n are skipped."""
     return status.startswith(("over ", "out of memory", "killed"))
 
 
 @dataclass(frozen=True)
 class Solver:
-    """build(x, y, cost) makes what solve(...) takes; read(...) -> columns (n,), gap. Only the first two are timed.
+    """build(x, y, cost) returns the input of solve(...); read(...) -> columns (n,), gap. Only the first two are timed.
 
-    ``exact``: what it promises. ``dense``: it builds a cost matrix, which is timed apart. ``warm_up``: points of the
-    small problem that is solved first, so that neither imports nor compilation are timed.
+    ``exact``: whether it is documented as exact. ``dense``: it builds a cost matrix, which is timed separately.
+    ``warm_up``: size of a small problem that is solved first, so that imports and compilation are not timed.
     """
 
     label: str
@@ -42,9 +42,9 @@ class Solver:
 
 
 def costs(x: np.ndarray, y: np.ndarray, cost: str) -> np.ndarray:
-    """Build the costs (n, n) in float64, the type all dense solvers work in, the fastest way that numpy and scipy have.
+    """Build the costs (n, n) in float64, the dtype of all dense solvers, in the fastest way with numpy and scipy.
 
-    In few dimensions these are direct differences; else one matrix product, ||x||^2 - 2 x.y + ||y||^2 with the norms as
+    In low dimension these are differences; otherwise one matrix product, ||x||^2 - 2 x.y + ||y||^2 with the norms as
     two more coordinates.
     """
     x, y = x.astype(np.float64), y.astype(np.float64)
@@ -72,8 +72,8 @@ def _lapx(built: np.ndarray) -> Any:
     return lap.lapjvh(built, return_cost=False)
 
 
-def _columns(found: Any) -> tuple[np.ndarray, float]:
-    return np.asarray(found[1]), math.nan
+def _columns(assignment: Any) -> tuple[np.ndarray, float]:
+    return np.asarray(assignment[1]), math.nan
 
 
 def _pot(built: np.ndarray) -> Any:
@@ -106,7 +106,7 @@ def _pot_lazy(built: tuple[np.ndarray, np.ndarray, str]) -> Any:
 
 def _sparse_plan(plan: Any) -> tuple[np.ndarray, float]:
     plan = plan.tocoo()
-    # Beside the pairs, each of mass 1/n, a vertex of the polytope may list zeros.
+    # Besides the pairs, each of mass 1/n, the sparse plan may store zeros.
     matched = plan.data > 0.5 / plan.shape[0]
     columns = np.full(plan.shape[0], -1)
     columns[plan.row[matched]] = plan.col[matched]
@@ -119,8 +119,8 @@ def _fastlap(built: np.ndarray) -> Any:
     return fastlap.solve_lap(built, "auction")
 
 
-def _listed(found: Any) -> tuple[np.ndarray, float]:
-    return np.array([-1 if column is None else column for column in found[1]]), math.nan
+def _listed(assignment: Any) -> tuple[np.ndarray, float]:
+    return np.array([-1 if column is None else column for column in assignment[1]]), math.nan
 
 
 def _tensors(device: str) -> Callable[[np.ndarray, np.ndarray, str], Any]:
@@ -139,8 +139,8 @@ def _pwgan(built: tuple[Any, ...]) -> Any:
     return wasserstein(x, y, cost, device=device)
 
 
-def _transport(found: Any) -> tuple[np.ndarray, float]:
-    return found.matching.cpu().numpy(), float(found.gap)
+def _transport(transport: Any) -> tuple[np.ndarray, float]:
+    return transport.matching.cpu().numpy(), float(transport.gap)
 
 
 def _cuda_costs(x: np.ndarray, y: np.ndarray, cost: str) -> Any:
@@ -155,22 +155,22 @@ def _torch_linear_assignment(built: Any) -> Any:
     from torch_linear_assignment import batch_linear_assignment
 
     with warnings.catch_warnings():
-        # It warns where it falls back on scipy, whose time would not be its own.
+        # It warns when it falls back to scipy, which must not be timed as this solver.
         warnings.simplefilter("error")
         return batch_linear_assignment(built).cpu()
 
 
-def _first(found: Any) -> tuple[np.ndarray, float]:
-    return found[0].numpy(), math.nan
+def _first(batch: Any) -> tuple[np.ndarray, float]:
+    return batch[0].numpy(), math.nan
 
 
-# A warm-up of this many points goes through the engine of large problems.
+# A warm-up of this size uses the sparse solver.
 _OURS: Any = {"package": "pwgan", "solve": _pwgan, "read": _transport, "dense": False, "warm_up": 4100}
 SOLVERS = {
     "pwgan": Solver("pwgan", build=_tensors("cpu"), **_OURS),
     "pwgan-cuda": Solver("pwgan (GPU)", build=_tensors("cuda"), cuda=True, **_OURS),
     "scipy": Solver("scipy", "scipy", costs, _scipy, _columns),
-    # The fastest of lapx' functions that are exact: `lapjvs`, and `lapjvh` in float32, are off by 1e-9 and more.
+    # The fastest exact function of lapx: `lapjvs`, and `lapjvh` in float32, have errors of 1e-9 and more.
     "lapx": Solver("lapx lapjvh", "lapx", costs, _lapx, _columns),
     "pot": Solver("POT emd", "POT", costs, _pot, _plan),
     "pot-lazy": Solver("POT emd2_lazy", "POT", _as_double, _pot_lazy, _sparse_plan, dense=False),
@@ -182,14 +182,14 @@ SOLVERS = {
 
 
 def value_of(x: np.ndarray, y: np.ndarray, columns: np.ndarray, cost: str) -> float:
-    """Return the mean cost of a matching by direct differences in float64; raises ValueError if it is none."""
+    """Return the mean cost of a matching from differences in float64; raises ValueError if it is not a permutation."""
     if not np.array_equal(np.sort(columns), np.arange(len(x))):
-        raise ValueError("what it returned is not a permutation")
+        raise ValueError("the columns are not a permutation")
     return float(_pair_costs(x, y[columns], cost).mean())
 
 
 def mean_cost(x: np.ndarray, y: np.ndarray, cost: str, pairs: int = 20_000) -> float:
-    """Return the mean cost of random pairs: a thousandth of it is the least that differences are relative to."""
+    """Return the mean cost of random pairs: a thousandth of it bounds the scale of relative differences from below."""
     i, j = np.random.default_rng(0).integers(len(x), size=(2, pairs))
     return float(_pair_costs(x[i], y[j], cost).mean())
 

@@ -1,9 +1,9 @@
-"""What warm potentials save in training: every matching of a run of pwgan_full, solved from scratch and from the last.
+"""Speed-up by warm potentials in training: every matching of a run of pwgan_full, solved cold and warm-started.
 
     python benchmarks/warm.py --n 6000 --steps 1000 --every 100
 
-The generator's samples move a little between two matchings; both solves are of the same problem, one after the other in
-turning order, and must agree. Prints a row for each matching after the first, then the ratio of the sums.
+The generator's samples move a little between two matchings. Both solves are of the same problem, in alternating order,
+and must agree. Prints a row for each matching after the first, then the ratio of the total times.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from pwgan.transport.empirical import Transport, wasserstein
 
 
 def timed(real: torch.Tensor, fake: torch.Tensor, potentials: Any) -> tuple[float, Transport]:
-    """Return the CPU seconds of a solve and its answer."""
+    """Return the CPU seconds of a solve and its result."""
     started = time.process_time()
-    found = wasserstein(real, fake, potentials=potentials)
-    return time.process_time() - started, found
+    transport = wasserstein(real, fake, potentials=potentials)
+    return time.process_time() - started, transport
 
 
 def main() -> None:
@@ -51,16 +51,16 @@ def main() -> None:
         sides = {"cold": None, "warm": potentials}
         number = next(solved)
         order = list(sides) if number % 2 else list(sides)[::-1]
-        found = {side: timed(real, fake, sides[side]) for side in order}
-        cold, warm = found["cold"][1].value, found["warm"][1].value
+        runs = {side: timed(real, fake, sides[side]) for side in order}
+        cold, warm = runs["cold"][1].value, runs["warm"][1].value
         if abs(float(cold - warm)) > 1e-9 * float(cold):
             raise ArithmeticError(f"two exact values differ: {float(cold)!r} and {float(warm)!r}")
         for side in sides:
-            sums[side] += found[side][0]
-        seconds = (found[side][0] for side in ("cold", "warm"))
+            sums[side] += runs[side][0]
+        seconds = (runs[side][0] for side in ("cold", "warm"))
         sys.stdout.write("| {} | {:.4g} | {:.2f} | {:.2f} |\n".format(number * options.every, cold, *seconds))
         sys.stdout.flush()
-        return found["warm"][1]
+        return runs["warm"][1]
 
     FullPWGAN.tie = tie  # type: ignore[method-assign]
     network = {"name": "mlp", "width": 64, "depth": 2, "latent_dim": 8}
@@ -78,8 +78,8 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.safetensors"
-        made = {"ring8": Ring8, "grid25": Grid25}[options.data](samples=options.n)
-        write_data(path, made.load(), {"name": options.data})
+        dataset = {"ring8": Ring8, "grid25": Grid25}[options.data](samples=options.n)
+        write_data(path, dataset.load(), {"name": options.data})
         sys.stdout.write("| iteration | EWD | from scratch (s) | warm (s) |\n|---|---|---|---|\n")
         cell = next(iter(study.blocks.values())).training
         Trainer(cell, read_data(path), torch.device("cpu")).run(Path(folder) / "checkpoint.pt")

@@ -236,7 +236,7 @@ def test_broken_json_is_refused_in_one_line(read, text):
 
 
 @pytest.mark.parametrize("read", [read_block, read_training, read_data_cell])
-def test_what_is_neither_json_nor_a_place_is_told_the_form(read):
+def test_text_that_is_neither_json_nor_a_place_is_refused_with_the_expected_form(read):
     with pytest.raises(ValueError, match=r"'config'.*STUDY\.yaml:DATASET"):
         read("config")
 

@@ -51,7 +51,7 @@ def test_the_schema_is_json(capsys):
     assert json.loads(capsys.readouterr().out)["title"] == "pwgan study"
 
 
-def test_the_version_is_told(capsys):
+def test_the_version_is_printed(capsys):
     with pytest.raises(SystemExit) as end:
         main(["--version"])
     assert end.value.code == 0 and capsys.readouterr().out == f"pwgan {__version__}\n"
@@ -80,7 +80,7 @@ def test_the_version_is_told(capsys):
         (["figures", "--results", "none", "--output", "x"], "none"),
     ],
 )
-def test_a_slip_is_told_in_one_line_with_status_2(tiny, tmp_path, monkeypatch, capsys, arguments, told):
+def test_a_user_error_prints_one_line_with_status_2(tiny, tmp_path, monkeypatch, capsys, arguments, told):
     monkeypatch.chdir(tmp_path)
     Path("good.yaml").write_text(yaml.safe_dump(tiny()))
     Path("slip.yaml").write_text(yaml.safe_dump(tiny(sedes=3)))
@@ -93,7 +93,7 @@ def test_a_slip_is_told_in_one_line_with_status_2(tiny, tmp_path, monkeypatch, c
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_an_error_of_several_lines_is_told_in_one(monkeypatch, capsys):
+def test_a_multi_line_error_prints_one_line(monkeypatch, capsys):
     def fail(options):
         raise Refused("first\n  second")
 
@@ -125,7 +125,7 @@ def test_no_traceback_reaches_the_user():
     assert done.stderr == "pwgan blocks: FileNotFoundError: [Errno 2] No such file or directory: 'none.yaml'\n"
 
 
-def test_a_gpu_that_is_not_there_is_told_of(tiny, ring8, tmp_path, monkeypatch, capsys):
+def test_a_missing_gpu_is_reported(tiny, ring8, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     study = tmp_path / "tiny.yaml"
     study.write_text(yaml.safe_dump(tiny()))

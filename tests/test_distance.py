@@ -236,7 +236,7 @@ def saved(rows, pickled=False):
         ("b.csv", b"1,2", "b.csv is neither a folder of images nor a file of an array: .npy, .npz, .safetensors"),
     ],
 )
-def test_a_file_that_cannot_serve_is_told_of_in_one_line(capsys, name, content, told):
+def test_an_unusable_file_is_reported_in_one_line(capsys, name, content, told):
     np.save("a.npy", normal(5, 2))
     Path(name).write_bytes(content)
     assert main(["distance", "a.npy", name, "--device", "cpu"]) == 2

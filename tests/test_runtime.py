@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pwgan import runtime
+from pwgan.errors import Refused
 from pwgan.runtime import (
     atomic_write,
     claimed_device,
@@ -71,7 +72,7 @@ def test_a_file_has_the_permissions_that_the_user_gives_to_files(tmp_path, mask,
     assert json.loads((tmp_path / "result.json").read_text()) == {"a": None, "b": [1]}
 
 
-def test_what_is_no_json_leaves_no_file(tmp_path):
+def test_unserialisable_content_leaves_no_file(tmp_path):
     with pytest.raises(TypeError):
         write_json(tmp_path / "result.json", {"a": object()})
     assert list(tmp_path.iterdir()) == []
@@ -80,7 +81,7 @@ def test_what_is_no_json_leaves_no_file(tmp_path):
 def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path):
     lock = tmp_path / "block" / ".lock"
     with exclusive(lock):
-        with pytest.raises(RuntimeError, match="another process"), exclusive(lock):
+        with pytest.raises(Refused, match="another process"), exclusive(lock):
             pytest.fail("two writers")
         with exclusive(tmp_path / "other" / ".lock"):
             pass
@@ -93,7 +94,7 @@ def test_the_lock_of_another_process_ends_with_it_even_when_killed(tmp_path):
     with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE, text=True) as holder:
         try:
             assert holder.stdout and holder.stdout.readline() == "held\n"
-            with pytest.raises(RuntimeError, match=str(tmp_path)), exclusive(lock):
+            with pytest.raises(Refused, match=str(tmp_path)), exclusive(lock):
                 pytest.fail("two writers")
         finally:
             holder.send_signal(signal.SIGKILL)
@@ -151,10 +152,10 @@ def test_a_cpu_claims_no_gpu(machine, tmp_path):
 
 def test_cuda_without_a_gpu_is_refused_with_what_to_do(machine):
     machine(0)
-    with pytest.raises(RuntimeError, match=r"no GPU.*device: cpu"), claimed_device("cuda"):
+    with pytest.raises(Refused, match=r"no GPU.*device: cpu"), claimed_device("cuda"):
         pytest.fail("no GPU")
     machine(1, cuda=False)
-    with pytest.raises(RuntimeError, match="no GPU"), claimed_device("auto"):
+    with pytest.raises(Refused, match="no GPU"), claimed_device("auto"):
         pytest.fail("torch without CUDA")
 
 
@@ -181,7 +182,7 @@ def test_the_scheduler_s_choice_and_the_only_gpu_are_taken_as_they_are(machine, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_several_gpus_that_were_given_each_job_takes_its_own(machine):
+def test_each_job_uses_its_own_gpu_of_several_visible_ones(machine):
     machine(4, "3,0")
     with claimed_device("cuda"):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "3"

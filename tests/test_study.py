@@ -196,11 +196,11 @@ def test_a_missing_key_is_named_and_the_rest_of_the_study_is_not_repeated(tiny, 
 
 
 @pytest.mark.parametrize("content", [None, [], "text", 3])
-def test_what_is_no_mapping_is_no_study(content):
+def test_content_that_is_not_a_mapping_is_refused(content):
     assert "dictionary" in refusal(content)
 
 
-def test_every_slip_is_told_at_once(tiny):
+def test_all_errors_are_reported_at_once(tiny):
     message = refusal(tiny(seeds=0, steps=-1))
     assert "seeds" in message and "steps" in message
 

@@ -1,4 +1,4 @@
-"""The contract of a data set."""
+"""The interface of a data set."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split:
-    """Real samples, parted once and for all into a training set and a held-out set that nothing is trained on.
+    """Real samples in a fixed split: a training set, and a held-out set that is never used for training.
 
     Points are float32 of shape (n, d). Images are uint8 of shape (n, channels, size, size), read as x / 127.5 - 1,
-    or float32 already in [-1, 1]. Labels are int64 of shape (n,). Rows come in a fixed random order, so that the
-    first n of them are a fair sample of the whole.
+    or float32 already in [-1, 1]. Labels are int64 of shape (n,). Rows are in a fixed random order: the first
+    n rows are a random sample without replacement.
 
-    Where the law is known, ``modes`` (k, d) and the standard deviation ``sigma`` of each tell the mixture, ``weights``
-    (k,) its proportions, and ``density`` (g, g) is the mean of the true density over each cell of a square grid that
-    covers ``extent`` = (left, right, bottom, top), rows from bottom to top.
+    If the distribution is a known mixture, ``modes`` (k, d) are its modes, ``sigma`` the standard deviation of each and
+    ``weights`` (k,) their proportions. ``density`` (g, g) is the true density averaged over each cell of a square grid
+    covering ``extent`` = (left, right, bottom, top), rows from bottom to top.
     """
 
     train: np.ndarray
@@ -37,26 +37,26 @@ class Split:
 
 
 class DataSet(Options):
-    """One data set: its options, what is known of it before it is loaded, and how it is loaded.
+    """One data set: its options, its properties known before loading, and how to load it.
 
-    Subclasses set ``name`` (what a study calls it) and answer the methods below. Reading a study calls all of them but
-    ``load``; they import nothing heavy and download nothing.
+    Subclasses set ``name`` (used in studies) and implement the methods below. Reading a study calls all of them except
+    ``load``, so they must not download anything or import large packages.
     """
 
     name: ClassVar[str]
 
     @property
     def kind(self) -> Literal["points", "images"]:
-        """Tell points, whose samples have one axis, from images, which have three."""
+        """``points`` if samples have one axis, ``images`` if they have three."""
         return "points" if len(self.sample_shape()) == 1 else "images"
 
     @property
     def labelled(self) -> bool:
-        """Say whether every sample has a class label; subclasses that have labels override this."""
+        """Whether every sample has a class label; overridden by subclasses with labels."""
         return False
 
     def natural_network(self) -> str:
-        """Return the name of the network that is used where a study names none."""
+        """Return the name of the network used by default."""
         return "mlp" if self.kind == "points" else "dcgan"
 
     def train_size(self) -> int:
@@ -72,9 +72,9 @@ class DataSet(Options):
         raise NotImplementedError
 
     def sources(self) -> list[Path]:
-        """Return the user's files and folders that are read: when they change, so does the data set."""
+        """Return the user's files and folders that the data set depends on."""
         return []
 
     def load(self) -> Split:
-        """Make or read the data; raises FileNotFoundError, ValueError or RuntimeError with what to do about it."""
+        """Generate or read the data; raises FileNotFoundError, ValueError or RuntimeError with a remedy."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Data of the user's own: a folder of images, or an array in a .npy file."""
+"""User data: a folder of images, or an array in a .npy file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_images(paths: Sequence[Path], size: int, channels: int) -> np.ndarray:
     def read(index: int) -> None:
         images[index] = _read_image(paths[index], size, channels)
 
-    # Pillow decodes outside the interpreter's lock, so threads are enough; every one writes to its own row.
+    # Pillow releases the GIL while decoding, so threads suffice; each call writes its own row.
     with ThreadPoolExecutor() as pool:
         for _ in pool.map(read, range(len(paths))):
             pass
@@ -48,7 +48,7 @@ def _read_image(path: Path, size: int, channels: int) -> np.ndarray:
 
 
 def upright(path: Path, channels: int) -> Image.Image:
-    """Decode an image of 8 bits per channel, upright by its EXIF orientation; raises ``Refused`` where it cannot."""
+    """Decode an image of 8 bits per channel, rotated by its EXIF orientation; raises ``Refused`` if it cannot."""
     from PIL import Image, ImageOps
 
     try:
@@ -56,7 +56,7 @@ def upright(path: Path, channels: int) -> Image.Image:
             if file.mode.startswith(("I", "F")):
                 raise Refused(f"its pixels are of mode {file.mode!r}; allowed are 8 bits per channel")
             return ImageOps.exif_transpose(file).convert("L" if channels == 1 else "RGB")
-    # Pillow's decoders answer a damaged file with any of these; UnidentifiedImageError is an OSError.
+    # Pillow's decoders raise any of these for a damaged file; UnidentifiedImageError is an OSError.
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise Refused(f"{path} cannot be read as an image: {error}") from error
 
@@ -67,30 +67,29 @@ def channels_first(image: Image.Image, channels: int) -> np.ndarray:
 
 
 def image_files(root: Path) -> list[Path]:
-    """List the images of a folder and its subfolders sorted by name; raises FileNotFoundError where there are none."""
+    """List the images of a folder and its subfolders sorted by name; raises FileNotFoundError if there are none."""
     if not root.is_dir():
         raise FileNotFoundError(f"path {root} is not a folder")
-    found: list[Path] = []
+    files: list[Path] = []
     for parent, folders, names in os.walk(root):
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
-        found += [Path(parent, name) for name in names if not name.startswith(".") and _is_image(name)]
-    if not found:
+        files += [Path(parent, name) for name in names if not name.startswith(".") and _is_image(name)]
+    if not files:
         raise FileNotFoundError(f"{root} holds no images; accepted suffixes: {', '.join(SUFFIXES)}")
-    return sorted(found, key=lambda file: file.relative_to(root).as_posix())
+    return sorted(files, key=lambda file: file.relative_to(root).as_posix())
 
 
-def heldout_count(total: int, fraction: float, what: str) -> int:
-    """Return how many of ``total`` samples are held out: the rounded fraction, and at least one on either side."""
+def heldout_count(total: int, fraction: float, source: str) -> int:
+    """Return how many of ``total`` samples are held out: the rounded fraction, but at least one on either side."""
     if total < 2:
-        raise Refused(f"{what} holds {total} sample; at least 2 are needed, one to train on and one to hold out")
+        raise Refused(f"{source} holds {total} sample; at least 2 are needed, one for training and one held out")
     return min(max(round(fraction * total), 1), total - 1)
 
 
 class Folder(DataSet):
     """The images of a folder and its subfolders, cut to squares of one size.
 
-    Hidden files are left out, and links to folders are not followed. Which files are held out depends on their sorted
-    names alone.
+    Hidden files are ignored, and links to folders are not followed. The split depends only on the sorted file names.
     """
 
     name: ClassVar[str] = "folder"
@@ -98,10 +97,10 @@ class Folder(DataSet):
     path: Path = Field(description="the folder")
     size: int = Field(64, ge=1, description="height and width in pixels")
     channels: Literal[1, 3] = Field(3, description="1 reads grey images, 3 reads colour")
-    heldout_fraction: float = Field(0.1, gt=0, lt=1, description="share of the files that nothing is trained on")
+    heldout_fraction: float = Field(0.1, gt=0, lt=1, description="fraction of the files that is held out")
 
     def files(self) -> list[Path]:
-        """Return the image files sorted by name; raises FileNotFoundError where there are none."""
+        """Return the image files sorted by name; raises FileNotFoundError if there are none."""
         try:
             return image_files(self.path.expanduser())
         except FileNotFoundError as error:
@@ -145,7 +144,7 @@ class Array(DataSet):
 
     path: Path = Field(description="the .npy file")
     labels: Path | None = Field(None, description="a .npy file of class labels, integers from 0")
-    heldout_fraction: float = Field(0.1, gt=0, lt=1, description="share of the rows that nothing is trained on")
+    heldout_fraction: float = Field(0.1, gt=0, lt=1, description="fraction of the rows that is held out")
 
     @property
     def labelled(self) -> bool:
@@ -178,7 +177,7 @@ class Array(DataSet):
         )
 
     def _mapped(self) -> np.ndarray:
-        """Map the file and check what its header says; nothing but the header is read."""
+        """Memory-map the file and check its header; no samples are read."""
         rows = _map_npy(self.path)
         points = rows.ndim == 2 and rows.shape[1] > 0 and rows.dtype.kind == "f"
         square = rows.ndim == 4 and rows.shape[1] in (1, 3) and rows.shape[2] == rows.shape[3] > 0
@@ -192,13 +191,13 @@ class Array(DataSet):
     def _checked(self, rows: np.ndarray) -> np.ndarray:
         if rows.dtype == np.uint8:
             return np.asarray(rows)
-        with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused below
+        with np.errstate(over="ignore"):  # overflow gives infinity, which raises below
             rows = np.asarray(rows, dtype=np.float32)
         low, high = rows.min(), rows.max()
         if not (np.isfinite(low) and np.isfinite(high)):
             raise Refused(f"{self.path} holds values that are not finite as float32; remove those rows")
         if rows.ndim == 4 and (low < -1 or high > 1):
-            raise Refused(f"{self.path}: float images must lie in [-1, 1], given are values in [{low}, {high}]")
+            raise Refused(f"{self.path}: float images must lie in [-1, 1], got values in [{low}, {high}]")
         return rows
 
     def _read_labels(self, count: int) -> np.ndarray | None:

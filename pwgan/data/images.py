@@ -18,7 +18,7 @@ from pwgan.runtime import seed_of
 class Digits(DataSet):
     """1797 real handwritten digits of 8x8 pixels in ten classes, float32 x / 8 - 1 for x in 0..16: no download.
 
-    500 images are held out, each class in proportion.
+    500 images are held out, stratified by class.
     Source: Alpaydin and Kaynak 1998, UCI "Optical Recognition of Handwritten Digits", as scikit-learn embeds it.
     """
 
@@ -51,17 +51,17 @@ class Digits(DataSet):
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept: pwgan below $XDG_CACHE_HOME, or below ~/.cache."""
+    """Return the download folder: pwgan under $XDG_CACHE_HOME, or under ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pwgan"
 
 
 class _TorchVision(DataSet):
-    """A benchmark that torchvision reads and, where allowed, downloads; its test set is the held-out set."""
+    """A benchmark read and, if allowed, downloaded by torchvision; its test set is the held-out set."""
 
     totals: ClassVar[tuple[int, int]]
     needed: ClassVar[tuple[str, ...]]
 
-    root: Path | None = Field(None, description="a folder as torchvision lays it out; without it, a cache is used")
+    root: Path | None = Field(None, description="a folder in torchvision's layout; default: the cache folder")
     download: bool = Field(True, description="download files that are missing")
     samples: int | None = Field(None, ge=1, description="number of training images, chosen by a fixed seed; null = all")
     heldout: int | None = Field(None, ge=1, description="number of held-out images, chosen by a fixed seed; null = all")
@@ -69,9 +69,9 @@ class _TorchVision(DataSet):
     @model_validator(mode="after")
     def _within_totals(self) -> _TorchVision:
         for key, total in zip(("samples", "heldout"), self.totals, strict=True):
-            given = getattr(self, key)
-            if given is not None and given > total:
-                raise Refused(f"{self.name} has {total} such images; given was {key}: {given}")
+            requested = getattr(self, key)
+            if requested is not None and requested > total:
+                raise Refused(f"{self.name} has {total} such images; got {key}: {requested}")
         return self
 
     def train_size(self) -> int:
@@ -89,10 +89,10 @@ class _TorchVision(DataSet):
                 "folder that has them, or allow the download with `download: true`"
             )
         try:
-            # Where every file is there nothing is fetched: a damaged file may be the user's own, to be told of.
+            # If all files exist, nothing is downloaded: a damaged file may be the user's, who should see the error.
             train = self._read(root, True, bool(missing))
             heldout = self._read(root, False, bool(missing))
-        # What lies below (urllib, gdown, archives, parsers) raises errors of every kind; each means the same here.
+        # urllib, gdown, archives and parsers raise errors of many types; all are reported in the same way.
         except Exception as error:
             raise Refused(self._advice(root, missing, error)) from error
         return Split(
@@ -111,25 +111,25 @@ class _TorchVision(DataSet):
     def _advice(self, root: Path, missing: list[str], error: Exception) -> str:
         reason = f"{type(error).__name__}: {error}".rstrip()
         if missing:
-            what = "the download failed"
-            todo = f"Without a network, put {', '.join(missing)} there, or set `root` to a folder that has them"
+            problem = "the download failed"
+            remedy = f"Without a network, put {', '.join(missing)} there, or set `root` to a folder that has them"
         else:
-            what = "the files do not pass torchvision's checksums or are not in its format"
-            todo = f"Replace {', '.join(self.needed)}, or delete them to have them downloaded again"
-        return f"data set {self.name!r} in {root}: {what} ({reason}). {todo}"
+            problem = "the files do not pass torchvision's checksums or are not in its format"
+            remedy = f"Replace {', '.join(self.needed)}, or delete them to have them downloaded again"
+        return f"data set {self.name!r} in {root}: {problem} ({reason}). {remedy}"
 
-    def _choice(self, found: int, part: str) -> np.ndarray:
-        """Return the rows that make a part, in a fixed random order; refuses files that hold too few."""
+    def _choice(self, available: int, part: str) -> np.ndarray:
+        """Return the rows of one part, in a fixed random order; raises ``Refused`` for a wrong number of images."""
         key, wanted = ("samples", self.train_size()) if part == "train" else ("heldout", self.heldout_size())
-        if found < wanted or (getattr(self, key) is None and found > wanted):
+        if available < wanted or (getattr(self, key) is None and available > wanted):
             raise Refused(
-                f"data set {self.name!r}: the {part} files hold {found} images, expected are {wanted}; "
-                f"the files are not the published ones, or incomplete (`{key}` asks for fewer)"
+                f"data set {self.name!r}: the {part} files hold {available} images, expected {wanted}; "
+                f"the files are incomplete or not the published ones (set `{key}` to use fewer)"
             )
-        return np.random.default_rng(seed_of("data", self.name, part)).permutation(found)[:wanted]
+        return np.random.default_rng(seed_of("data", self.name, part)).permutation(available)[:wanted]
 
     def _read(self, root: Path, train: bool, fetch: bool) -> Any:
-        """Return torchvision's own data set object."""
+        """Return the data set object of torchvision."""
         raise NotImplementedError
 
     def _pixels(self, source: Any, part: str) -> np.ndarray:
@@ -191,7 +191,7 @@ class FashionMnist(_Idx):
 class Cifar10(_TorchVision):
     """50000 + 10000 natural images, 32x32 colour, ten classes. Source: Krizhevsky 2009.
 
-    The files are pickles. torchvision compares each with its published MD5 sum before it opens it.
+    The files are pickles. torchvision checks their published MD5 sums before loading them.
     """
 
     name: ClassVar[str] = "cifar10"
@@ -219,7 +219,7 @@ class Cifar10(_TorchVision):
 class CelebA(_TorchVision):
     """162770 + 19962 aligned faces, the central 178x178 pixels resized to ``size``. Source: Liu et al. 2015.
 
-    The training and test parts are the published ones; the validation part is left out. There are no class labels.
+    The training and test parts are the published ones; the validation part is not used. There are no class labels.
     """
 
     name: ClassVar[str] = "celeba"

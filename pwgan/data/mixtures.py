@@ -1,4 +1,4 @@
-"""Points in the plane whose law is known: rings and grids of Gaussians, and a swiss roll."""
+"""Points in the plane with known density: rings and grids of Gaussians, and a swiss roll."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def cell_density(
 ) -> np.ndarray:
     """Return the mean over each grid cell of the density sum_k w_k N(c_k, sigma^2 I), shape (cells, cells).
 
-    A Gaussian of the plane is a product, so its mass in a cell is a product of two differences of the normal
-    distribution function: exact however narrow the Gaussian is against the cell. Rows go from bottom to top.
+    An isotropic Gaussian is a product, so its mass in a cell is a product of two differences of the normal distribution
+    function: exact even if the Gaussian is narrower than the cell. Rows go from bottom to top.
     """
     from scipy.special import ndtr
 
@@ -31,7 +31,7 @@ def cell_density(
 
 
 class _Planar(DataSet):
-    """Samples of the plane, drawn anew from fixed seeds: one for training, one for the held-out set."""
+    """Points in the plane, drawn from fixed seeds: one for the training set, one for the held-out set."""
 
     half_width: ClassVar[float]
     sigma: ClassVar[float]
@@ -49,13 +49,13 @@ class _Planar(DataSet):
         return (2,)
 
     def _draw(self, count: int, part: str) -> np.ndarray:
-        # Each part has a generator of its own: asking for more of one leaves the other as it was.
+        # Each part has its own generator: changing the size of one does not change the other.
         rng = np.random.default_rng(seed_of("data", self.name, part))
         places = self._places(count, rng)
         return (places + self.sigma * rng.standard_normal((count, 2))).astype(np.float32)
 
     def _places(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw the places (count, 2) to which the noise is added."""
+        """Draw the points (count, 2) to which the noise is added."""
         raise NotImplementedError
 
     def _extent(self) -> Extent:
@@ -104,7 +104,7 @@ class Ring8(_Mixture):
 
 
 class Ring8Legacy(_Mixture):
-    """The ring of much published code, where eight angles from 0 to 2 pi include both ends: seven distinct modes.
+    """The ring of much published code, where eight angles include both 0 and 2 pi: seven distinct modes.
 
     Modes (sin t_i, cos t_i) with t_i = 2 pi i / 7; the mode (0, 1) counts twice and has weight 1/4, the other six have
     1/8; sigma 0.01. A method that covers all of it covers 7 modes, not 8.
@@ -140,7 +140,7 @@ class Grid25(_Mixture):
 class SwissRoll(_Planar):
     """A spiral with noise: (t cos t, t sin t) / 7.5 + sigma N(0, I), t uniform on [1.5 pi, 4.5 pi], sigma 1/30.
 
-    It has no modes; its density is the integral of the noise along the curve, by the midpoint rule in t.
+    It has no modes; its density is the noise density integrated along the curve, by the midpoint rule in t.
     Source: Gulrajani et al. 2017 (WGAN-GP), Figure 2 (noise 0.25 before the division by 7.5).
     """
 
@@ -158,7 +158,7 @@ class SwissRoll(_Planar):
         return self.curve(rng.random(count))
 
     def load(self) -> Split:
-        # 8192 nodes lie at most 0.07 sigma apart on the curve: the rule errs by 1e-5 of the largest value.
+        # 8192 nodes are at most 0.07 sigma apart on the curve: the error is 1e-5 of the largest value.
         nodes = self.curve((np.arange(8192) + 0.5) / 8192)
         return Split(
             train=self._draw(self.samples, "train"),

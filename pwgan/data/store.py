@@ -1,4 +1,4 @@
-"""A data set as one file: written once, mapped into memory by whoever reads it."""
+"""A data set as one file: written once, memory-mapped when read."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from pwgan.runtime import atomic_write
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = "pwgan data 1"  # the one key of the metadata: with several, their order and so the bytes would vary
+FORMAT = "pwgan data 1"  # the only metadata key: with several, their order, and so the bytes, would vary
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredData(Split):
-    """A split as it was stored: its arrays are mapped from the file, a page when it is touched."""
+    """A stored split; its arrays are memory-mapped from the file."""
 
     name: str
     about: Mapping[str, str]
 
     @property
     def kind(self) -> Literal["points", "images"]:
-        """Tell points, whose samples have one axis, from images, which have three."""
+        """``points`` if samples have one axis, ``images`` if they have three."""
         return "points" if self.train.ndim == 2 else "images"
 
     def train_tensor(self, indices: Tensor | None = None, device: torch.device | str = "cpu") -> Tensor:
@@ -44,37 +44,37 @@ class StoredData(Split):
 
 
 def _gather(rows: np.ndarray, indices: Tensor | None, device: torch.device | str) -> Tensor:
-    found = torch.from_numpy(rows)
-    # A copy even without indices: what a caller does to a batch must not reach the stored rows.
-    found = found.clone() if indices is None else found[indices.to(found.device)]
-    return to_float(found.to(device))
+    samples = torch.from_numpy(rows)
+    # Copy even without indices: in-place changes of a batch must not reach the stored rows.
+    samples = samples.clone() if indices is None else samples[indices.to(samples.device)]
+    return to_float(samples.to(device))
 
 
 def to_float(pixels: Tensor) -> Tensor:
-    """Turn uint8 pixels x into float32 x / 127.5 - 1, in [-1, 1]; floats are taken to be there already."""
+    """Turn uint8 pixels x into float32 x / 127.5 - 1, in [-1, 1]; floats are assumed to be in that range."""
     return pixels.float() if pixels.is_floating_point() else pixels.to(torch.float32).div_(127.5).sub_(1)
 
 
 def write_data(path: str | Path, split: Split, about: Mapping[str, str]) -> None:
-    """Write a split and what is said about it, ``about["name"]`` at the least, to one safetensors file.
+    """Write a split and its metadata ``about``, which must have a ``name``, to one safetensors file.
 
-    Raises ``Refused``, before anything is written, where the split breaks the contract of ``Split``.
+    Raises ``Refused``, before writing, if ``name`` is missing or the arrays do not satisfy ``Split``.
     """
     from safetensors.numpy import save_file
 
     if "name" not in about:
-        raise Refused(f"about must hold the data set's name; given: {', '.join(about) or 'nothing'}")
+        raise Refused(f"about must hold the data set's name; got: {', '.join(about) or 'nothing'}")
     check_split(split)
-    given = {field.name: getattr(split, field.name) for field in fields(Split)}
-    arrays = {key: np.asarray(value, order="C") for key, value in given.items() if value is not None}
+    values = {field.name: getattr(split, field.name) for field in fields(Split)}
+    arrays = {key: np.asarray(value, order="C") for key, value in values.items() if value is not None}
     with atomic_write(path) as aside:
         save_file(arrays, aside, metadata={FORMAT: json.dumps(dict(about), sort_keys=True)})
 
 
 def read_data(path: str | Path) -> StoredData:
-    """Read what ``write_data`` wrote; the arrays are mapped from the file and not read before they are used.
+    """Read a file of ``write_data``; the arrays are memory-mapped.
 
-    Raises FileNotFoundError, and ``Refused`` for a file that is truncated or was written by something else.
+    Raises FileNotFoundError, and ``Refused`` for a truncated file or one in another format.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -85,9 +85,9 @@ def read_data(path: str | Path) -> StoredData:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
     except SafetensorError as error:
-        raise Refused(f"{path} is truncated or no safetensors file ({error}); make it again") from error
+        raise Refused(f"{path} is truncated or not a safetensors file ({error}); create it again") from error
     if FORMAT not in metadata:
-        raise Refused(f"{path} was not written as {FORMAT!r}, but as {list(metadata)}; make it again")
+        raise Refused(f"{path} was not written as {FORMAT!r}, but as {list(metadata)}; create it again")
     arrays = _mapped(path)
     extent, sigma = arrays.pop("extent", None), arrays.pop("sigma", None)
     about = json.loads(metadata[FORMAT])
@@ -104,10 +104,10 @@ _TYPES = {"U8": np.uint8, "F32": np.float32, "F64": np.float64, "I64": np.int64}
 
 
 def _mapped(path: Path) -> dict[str, np.ndarray]:
-    """Map the tensors of a safetensors file that ``safe_open`` has found sound.
+    """Memory-map the tensors of a safetensors file that ``safe_open`` has validated.
 
-    The library's own numpy reader copies every tensor; of a set of gigabytes most readers need a few pages.
-    Pages are private to the reader: writing to an array changes neither the file nor another process.
+    The numpy reader of safetensors copies every tensor; most jobs need only a small part of a large file.
+    The mapping is copy-on-write: writing to an array changes neither the file nor another process.
     """
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
@@ -125,13 +125,13 @@ def _mapped(path: Path) -> dict[str, np.ndarray]:
 
 
 def check_split(split: Split) -> None:
-    """Raise ``Refused``, naming the array, unless shapes, types and values are what ``Split`` promises."""
+    """Raise ``Refused``, naming the array, unless shapes, types and values are as ``Split`` documents."""
     _check_samples("train", split.train)
     _check_samples("heldout", split.heldout)
     if split.train.shape[1:] != split.heldout.shape[1:] or split.train.dtype != split.heldout.dtype:
         raise Refused(
-            f"train and heldout must hold the same kind of sample; given are {_told(split.train)} and "
-            f"{_told(split.heldout)}"
+            f"train and heldout must hold the same kind of sample; got {_describe(split.train)} and "
+            f"{_describe(split.heldout)}"
         )
     if (split.train_labels is None) != (split.heldout_labels is None):
         raise Refused("labels must be given for train and heldout, or for neither")
@@ -140,21 +140,21 @@ def check_split(split: Split) -> None:
         ("heldout_labels", split.heldout_labels, split.heldout),
     ):
         if labels is not None and (labels.dtype != np.int64 or labels.shape != rows.shape[:1]):
-            raise Refused(f"{name} must be int64 of shape {rows.shape[:1]}; given is {_told(labels)}")
+            raise Refused(f"{name} must be int64 of shape {rows.shape[:1]}; got {_describe(labels)}")
     if split.train_labels is not None and split.heldout_labels is not None:
         _check_classes(split.train_labels, split.heldout_labels)
     for name in ("modes", "weights", "density"):
-        law = getattr(split, name)
-        if law is not None and not (law.dtype == np.float64 and np.isfinite(law).all()):
-            raise Refused(f"{name} must be finite float64; given is {_told(law)}")
+        array = getattr(split, name)
+        if array is not None and not (array.dtype == np.float64 and np.isfinite(array).all()):
+            raise Refused(f"{name} must be finite float64; got {_describe(array)}")
 
 
 def _check_classes(train: np.ndarray, heldout: np.ndarray) -> None:
-    """Refuse labels with a gap: a class that is never trained on cannot be recognised, nor its share be told."""
+    """Raise ``Refused`` unless the classes are 0..k-1 and each has training samples, which the classifier needs."""
     classes = np.unique(train)
     if not np.array_equal(classes, np.arange(len(classes))) or heldout.min() < 0 or heldout.max() >= len(classes):
         raise Refused(
-            f"classes must be 0..k-1, each with training samples; given are {classes[:20].tolist()} in training and "
+            f"classes must be 0..k-1, each with training samples; got {classes[:20].tolist()} in training and "
             f"{np.unique(heldout)[:20].tolist()} held out"
         )
 
@@ -165,16 +165,16 @@ def _check_samples(name: str, rows: np.ndarray) -> None:
     if not (points or images) or rows.size == 0:
         raise Refused(
             f"{name} must be float32 points (n, d), or uint8 or float32 images (n, channels, size, size), and not "
-            f"empty; given is {_told(rows)}"
+            f"empty; got {_describe(rows)}"
         )
     if rows.dtype == np.uint8:
         return
-    low, high = rows.min(), rows.max()  # NaN is the minimum of anything that holds it
+    low, high = rows.min(), rows.max()  # the minimum of an array with NaN is NaN
     if not (np.isfinite(low) and np.isfinite(high)):
         raise Refused(f"{name} holds values that are not finite")
     if images and (low < -1 or high > 1):
-        raise Refused(f"{name}: float images must lie in [-1, 1]; given are values in [{low}, {high}]")
+        raise Refused(f"{name}: float images must lie in [-1, 1]; got values in [{low}, {high}]")
 
 
-def _told(array: np.ndarray) -> str:
+def _describe(array: np.ndarray) -> str:
     return f"{array.dtype} of shape {array.shape}"

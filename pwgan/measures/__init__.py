@@ -1,1 +1,1 @@
-"""Measures of trained generators: features, then statistics, then a value, each a pure function."""
+"""Measures of trained generators, as pure functions of samples and features."""

@@ -1,4 +1,4 @@
-"""The bias of mini-batch matching seen from a generator: of distances, and of the gradient that it would descend."""
+"""Mini-batch bias on the samples of a generator: in the distance, and in the gradient of its parameters."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class MatchedGradients:
             nothing = torch.full(self.x.shape[:1], torch.nan, device=self.x.device)
             return {"cosine_batch": nothing, "cosine_mean": nothing}
         inverse = mini.matching.argsort(-1)
-        # Summed as they come: the gradients of all mini-batches of a large generator would not fit a GPU.
+        # Accumulated: the gradients of all mini-batches of a large generator would not fit in GPU memory.
         total, cosines = torch.zeros_like(self.full), torch.zeros_like(self.full[:, 0])
         for batch in y_batches.unbind(1):
             gradient = self._gradient(inverse, batch)
@@ -82,6 +82,6 @@ class MatchedGradients:
 
 
 def no_cosines(mini: MinibatchTransport | None, y_batches: torch.Tensor) -> Report:
-    """The cosines of samples that have no generator: NaN, (S,)."""
+    """The cosines for samples without a generator: NaN, (S,)."""
     nothing = torch.full((len(y_batches),), torch.nan, device=y_batches.device)
     return {"cosine_batch": nothing, "cosine_mean": nothing}

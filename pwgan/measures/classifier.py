@@ -1,4 +1,4 @@
-"""A small classifier, trained by a fixed rule: it counts the modes of labelled images and lends its features."""
+"""A small classifier, trained by a fixed rule, for mode counts and features of labelled images."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ FEATURES = 64
 class Classifier(nn.Module):
     """Three convolutions and two linear layers for square images of 8 to 64 pixels, one or three channels.
 
-    Average pooling to 2 x 2 before the linear layers makes one set of weights fit every size. The penultimate layer
-    has 64 features, not negative.
+    Average pooling to 2 x 2 before the linear layers makes the weights independent of the image size. The penultimate
+    layer has 64 non-negative features.
     """
 
     def __init__(self, channels: int, classes: int) -> None:
@@ -78,22 +78,22 @@ def train_classifier(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> tuple[Classifier, dict[str, float]]:
-    """Train a classifier by a rule that knows no data set, and report how well it does on data it never saw.
+    """Train a classifier by a rule that is the same for all data sets, and report its held-out accuracy.
 
     The rule: a tenth of the training set, drawn by ``seed``, is set aside for validation; Adam with learning rate 1e-3
     and batches of 128 minimises the cross entropy on the rest; training stops once validation accuracy has not improved
     for 5 epochs, or after 40 epochs; the weights of the best epoch, the first among equals, are kept. The held-out set
-    decides nothing.
+    is not used for training.
 
     ``train`` (n, c, h, w) and ``heldout`` (n', c, h, w) are uint8 or float in [-1, 1]; labels (n,), (n',) are integers
-    from 0. Only batches are converted and moved to ``device``. On a CPU, equal seeds and threads give equal bits, and
-    no global random state is read or changed.
+    from 0. Only batches are converted and moved to ``device``. On a CPU, results are bit-identical for equal seeds and
+    numbers of threads, and no global random state is read or changed.
 
     Returns the classifier in eval mode and its report: ``accuracy`` (held-out), ``validation`` (best accuracy),
-    ``epochs`` (run), ``seconds``. Raises ValueError for shapes, labels or values that do not fit.
+    ``epochs`` (run), ``seconds``. Raises ValueError for invalid shapes, labels or values.
     """
-    for images, its_labels in ((train, labels), (heldout, heldout_labels)):
-        _check(images, its_labels)
+    for images, image_labels in ((train, labels), (heldout, heldout_labels)):
+        _check(images, image_labels)
     if len(train) < 10 or train.shape[1:] != heldout.shape[1:]:
         raise ValueError(
             "at least 10 training images, and held-out images of their shape, are needed; "
@@ -110,7 +110,7 @@ def train_classifier(
     order = torch.randperm(len(train), generator=generator)
     validation, training = order[: len(train) // 10], order[len(train) // 10 :]
 
-    best, best_epoch, kept = -1.0, 0, model.state_dict()
+    best, best_epoch, best_state = -1.0, 0, model.state_dict()
     for epoch in range(1, MAX_EPOCHS + 1):
         model.train()
         for index in training[torch.randperm(len(training), generator=generator)].split(BATCH):
@@ -120,10 +120,10 @@ def train_classifier(
             optimiser.step()
         accuracy = _accuracy(model, train[validation], labels[validation])
         if accuracy > best:
-            best, best_epoch, kept = accuracy, epoch, copy.deepcopy(model.state_dict())
+            best, best_epoch, best_state = accuracy, epoch, copy.deepcopy(model.state_dict())
         if epoch - best_epoch >= PATIENCE:
             break
-    model.load_state_dict(kept)
+    model.load_state_dict(best_state)
     return model.eval(), {
         "accuracy": _accuracy(model, heldout, heldout_labels),
         "validation": best,
@@ -133,7 +133,7 @@ def train_classifier(
 
 
 def write_classifier(path: Path, data: StoredData, device: torch.device) -> None:
-    """Train the classifier of a stored data set and write it; raises ``Refused`` for data without labels."""
+    """Train the classifier of a stored data set and write it; raises ``Refused`` if it has no labels."""
     if data.train_labels is None or data.heldout_labels is None:
         raise Refused(f"{data.name} has no labels to train a classifier on")
     train, labels = torch.from_numpy(data.train), torch.from_numpy(data.train_labels)
@@ -143,7 +143,7 @@ def write_classifier(path: Path, data: StoredData, device: torch.device) -> None
 
 
 def save_classifier(path: str | Path, model: Classifier, report: dict[str, float]) -> None:
-    """Write weights, architecture and report to one safetensors file, whole or not at all."""
+    """Write weights, architecture and report to one safetensors file, atomically."""
     architecture = {"channels": model.channels, "classes": model.classes}
     metadata = {"classifier": json.dumps(architecture), "report": json.dumps(report)}
     with atomic_write(path) as aside:
@@ -151,9 +151,9 @@ def save_classifier(path: str | Path, model: Classifier, report: dict[str, float
 
 
 def load_classifier(path: str | Path) -> tuple[Classifier, dict[str, float]]:
-    """Read what ``save_classifier`` wrote: the classifier, on the CPU in eval mode, and its report.
+    """Load a file of ``save_classifier``: the classifier, on the CPU in eval mode, and its report.
 
-    Raises FileNotFoundError for a missing file and ``Refused`` for one that holds no such classifier.
+    Raises FileNotFoundError for a missing file and ``Refused`` for one without such a classifier.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -167,12 +167,12 @@ def load_classifier(path: str | Path) -> tuple[Classifier, dict[str, float]]:
 
 
 def _accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:
-    """Return the share of images whose predicted label is right."""
+    """Return the fraction of images whose predicted label is correct."""
     return float((model.predict(images) == labels).double().mean())
 
 
 def _check(images: Tensor, labels: Tensor) -> None:
-    """Refuse images and labels that do not belong together."""
+    """Raise ValueError unless images and labels are valid and of equal number."""
     if images.ndim != 4 or labels.shape != images.shape[:1] or len(images) == 0:
         raise ValueError(f"images (n, c, h, w) need labels (n,); got {tuple(images.shape)} and {tuple(labels.shape)}")
     if labels.is_floating_point() or labels.dtype == torch.bool or int(labels.min()) < 0:

@@ -1,4 +1,4 @@
-"""Features of images, between which Fréchet and kernel distances are taken."""
+"""Features of images, for Fréchet and kernel distances, precision and recall."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pwgan.errors import Refused
 from pwgan.measures.classifier import Classifier
 from pwgan.options import one_of
 
-LAYER = "2048"  # the pooled features that FID is defined on
+LAYER = "2048"  # pooled features, on which FID is defined
 
 
 def extractor(
@@ -29,11 +29,11 @@ def extractor(
     device: torch.device | str = "cpu",
     batch_size: int = 64,
 ) -> Callable[[Tensor], Tensor] | None:
-    """Return the function from images (n, c, h, w) to features (n, d) that a study calls ``name``; None for ``none``.
+    """Return the feature extractor ``name``, images (n, c, h, w) -> features (n, d); None for ``none``.
 
-    ``classifier`` needs ``model``; ``inception`` reads ``weights`` (key ``inception_weights``), or downloads them where
-    that is None. The network is loaded once, here. Raises ValueError for an unknown name or a missing model, and what
-    ``load_inception`` raises.
+    ``classifier`` needs ``model``; ``inception`` reads ``weights`` (key ``inception_weights``), or downloads them if
+    that is None. The network is loaded once, in this call. Raises ValueError for an unknown name or a missing model,
+    and the exceptions of ``load_inception``.
     """
     one_of(name, get_args(Extractor), "value of features")
     if name == "none":
@@ -57,8 +57,8 @@ def classifier_features(model: Classifier, images: Tensor, batch_size: int = 64)
 def inception_features(network: Any, images: Tensor, batch_size: int = 64) -> Tensor:
     """Return the Inception features (n, 2048), float32 on the CPU, of images in [-1, 1] or uint8.
 
-    ``images`` (n, 1 or 3, h, w); grey images are repeated over the three channels. Floats are rounded to the 256 levels
-    of a picture file, since FID is defined on such; resizing to 299 x 299 is torch-fidelity's, as in the original.
+    ``images`` (n, 1 or 3, h, w); grey images are repeated over the three channels. Floats are rounded to 256 levels,
+    since FID is defined on 8-bit images. Resizing to 299 x 299 is done by torch-fidelity, as in the original.
     """
     _check(images)
     if images.shape[1] not in (1, 3):
@@ -74,28 +74,30 @@ def as_bytes(images: Tensor) -> Tensor:
 
 
 def load_inception(weights: str | Path | None = None, device: torch.device | str = "cpu") -> Any:
-    """Load the Inception network that FID is defined by, from a file or, where ``weights`` is None, from the network.
+    """Load the Inception network of FID from a file, or download it if ``weights`` is None.
 
-    Raises FileNotFoundError for a missing file, and RuntimeError for a file that is not the weights of this network,
-    for a failed download and for a missing torch-fidelity. There is no other network to fall back to.
+    Raises FileNotFoundError for a missing file, and ``Refused`` for a file with other weights, a failed download or a
+    missing torch-fidelity.
     """
     module = fidelity("feature_extractor_inceptionv3")
     state = _download(module.URL_INCEPTION_V3) if weights is None else _read(Path(weights))
-    # torch-fidelity would unpickle any file with code in it: it is given plain tensors, which were read safely, anew.
+    # torch-fidelity unpickles without weights_only: pass it a re-saved copy of the safely loaded tensors.
     plain = io.BytesIO()
     torch.save(state, plain)
     plain.seek(0)
     try:
-        with torch.random.fork_rng(devices=[]):  # the initial weights, overwritten at once, draw random numbers
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # initialising the weights, which are then overwritten, draws random numbers
             network = module.FeatureExtractorInceptionV3("inception", [LAYER], feature_extractor_weights_path=plain)
     except (RuntimeError, TypeError) as error:
         source = weights or module.URL_INCEPTION_V3
-        raise Refused(f"{source} holds other weights than those of torch-fidelity's Inception") from error
+        raise Refused(f"{source} holds other weights than those of torch-fidelity's Inception network") from error
     return network.to(device)
 
 
 def fidelity(module: str) -> Any:
-    """Import a module of torch-fidelity, slowly; raises RuntimeError where the package is not installed."""
+    """Import a module of torch-fidelity; raises ``Refused`` if the package is not installed."""
     try:
         return import_module(f"torch_fidelity.{module}")
     except ModuleNotFoundError as error:
@@ -105,7 +107,7 @@ def fidelity(module: str) -> Any:
 
 
 def _read(path: Path) -> Any:
-    """Read a file of weights without running what it may contain."""
+    """Load a file of weights without executing pickled code."""
     if not path.is_file():
         raise FileNotFoundError(f"no Inception weights at {path}: correct the key inception_weights")
     try:
@@ -115,7 +117,7 @@ def _read(path: Path) -> Any:
 
 
 def _download(url: str) -> Any:
-    """Download the weights into torch's own cache, checked against the hash in their name, or read them from there."""
+    """Load the weights from torch's cache, downloading them if needed; checked against the hash in their name."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return torch.hub.load_state_dict_from_url(
@@ -123,13 +125,13 @@ def _download(url: str) -> Any:
             )
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise Refused(
-            f"could not get the Inception weights from {url} ({error}). Fetch that file by other means and set "
+            f"could not get the Inception weights from {url} ({error}). Download that file manually and set "
             "inception_weights to its path, or set features to classifier or none."
         ) from error
 
 
 def _check(images: Tensor) -> None:
-    """Refuse what is no batch of images, and floats that cannot become a picture."""
+    """Raise ValueError unless ``images`` is a batch of images, uint8 or finite floats in [-1, 1]."""
     if images.ndim != 4 or len(images) == 0:
         raise ValueError(f"images must be (n, c, h, w), n >= 1; got {tuple(images.shape)}")
     if images.dtype != torch.uint8 and not (images.is_floating_point() and bool((images.abs() <= 1 + 1e-4).all())):

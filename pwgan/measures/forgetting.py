@@ -1,4 +1,4 @@
-"""What a run forgets and whether it settles: measures of its snapshots and its history, along training."""
+"""Measures along training, from a run's snapshots and history: forgetting and convergence."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Rows = list[dict[str, Any]]
 MODE_STEPS = {"dataset": "string", "method": "string"} | dict.fromkeys(
     ("batch_size", "seed", "step", "mode", "count", "samples"), "int64"
 )
-"""Columns of mode_steps.parquet, which has no rows where no modes are known."""
+"""Columns of mode_steps.parquet, which has no rows if no modes are known."""
 
 
 def mode_counts(samples: np.ndarray, modes: np.ndarray, sigma: float) -> np.ndarray:
-    """Count the samples of high quality at each mode at each step: those within 3 sigma of it, their nearest.
+    """Count the high-quality samples of each mode at each step: those within 3 sigma of their nearest mode.
 
     samples: (T, k, d), modes: (K, d), sigma > 0 in the units of the samples -> (T, K) integers. Source: as
     ``measures.modes.mode_coverage``.
     """
     flat = samples.reshape(-1, samples.shape[-1]).astype(np.float64)
     distance, nearest = nearest_mode(flat, modes.astype(np.float64))
-    # What is far from every mode is counted behind the last, and left out.
+    # Samples far from every mode go into an extra class, which is dropped.
     place = np.where(distance <= RADIUS * sigma, nearest, len(modes)).reshape(len(samples), -1)
     return label_counts(place, len(modes) + 1)[:, :-1]
 
@@ -42,45 +42,46 @@ def label_counts(labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def coverage_lost(counts: np.ndarray) -> int:
-    """Return how many modes the best step covered more than the last: counts (T, K) -> max_t c_t - c_T, c_t modes met.
+    """Return how many more modes the best step covers than the last: counts (T, K) -> max_t c_t - c_T.
 
-    Never negative; 0 where the run ends at its best. Source: article D9 (forgetting).
+    c_t is the number of modes with samples at step t. Never negative; 0 if the last step covers most.
+    Source: article D9 (forgetting).
     """
     covered = (counts > 0).sum(1)
     return int(covered.max() - covered[-1])
 
 
 def settling(steps: np.ndarray, values: np.ndarray) -> dict[str, float]:
-    """Describe how a quantity ends: its last value, and over the last third of the steps its trend and its variance.
+    """Summarise a quantity: its last value, and its trend and variance over the last third of the steps.
 
     ``trend`` is the slope of the least-squares line, per step; ``variance`` is unbiased, trend included; both over the
-    evaluations t with step_t >= 2/3 of the last step, and NaN where there is one alone. steps, values: (T,), steps
+    evaluations t with step_t >= 2/3 of the last step, and NaN if there is only one. steps, values: (T,), steps
     ascending. Source: article D9 (stability, convergence).
     """
     late = steps >= 2 / 3 * steps[-1]
     x, y = steps[late].astype(np.float64), values[late].astype(np.float64)
-    nothing = {"last": float(values[-1]), "trend": np.nan, "variance": np.nan}
+    summary = {"last": float(values[-1]), "trend": np.nan, "variance": np.nan}
     if len(x) < 2:
-        return nothing
+        return summary
     centred = x - x.mean()
-    return nothing | {"trend": float(centred @ y / (centred @ centred)), "variance": float(y.var(ddof=1))}
+    return summary | {"trend": float(centred @ y / (centred @ centred)), "variance": float(y.var(ddof=1))}
 
 
 def ranking_lost(steps: np.ndarray, earlier: np.ndarray, auc: np.ndarray) -> tuple[float, float]:
-    """Measure how well the last critic ranks what earlier critics were to tell apart.
+    """Measure how well the last critic ranks the samples that earlier critics were trained to separate.
 
-    The mean over earlier evaluations s < T of auc_{T,s}, and of auc_{s,s} - auc_{T,s}: what was known then and is not
-    known now. steps, earlier, auc: (N,), one entry for each pair s <= t. NaN where there is no earlier evaluation.
+    The mean over earlier evaluations s < T of auc_{T,s}, and of auc_{s,s} - auc_{T,s}, the loss since then. NaN if
+    there is no earlier evaluation. steps, earlier, auc: (N,), one entry for each pair s <= t.
     Source: article D9 (forgetting in the dual).
     """
     last = steps == steps.max()
-    now = dict(zip(earlier[last].tolist(), auc[last].tolist(), strict=True))
-    then = dict(zip(steps[steps == earlier].tolist(), auc[steps == earlier].tolist(), strict=True))
-    before = [step for step in now if step != steps.max()]
+    last_auc = dict(zip(earlier[last].tolist(), auc[last].tolist(), strict=True))
+    own_auc = dict(zip(steps[steps == earlier].tolist(), auc[steps == earlier].tolist(), strict=True))
+    before = [step for step in last_auc if step != steps.max()]
     if not before:
         return np.nan, np.nan
-    kept = [now[step] for step in before]
-    return float(np.mean(kept)), float(np.mean([then[step] - now[step] for step in before]))
+    current = [last_auc[step] for step in before]
+    return float(np.mean(current)), float(np.mean([own_auc[step] - last_auc[step] for step in before]))
 
 
 def step_counts(
@@ -88,8 +89,8 @@ def step_counts(
 ) -> tuple[np.ndarray, str | None] | None:
     """Count modes at each step by the data set's rule: (counts (T, K), the feature extractor used, if any).
 
-    Distances to the modes of a mixture; the classes that a classifier sees in images, cut to the range of a picture;
-    None where neither is known. samples: (T, k, *sample), finite.
+    By distance to the modes of a mixture, or by the predicted classes of images clipped to [-1, 1]; None if neither
+    applies. samples: (T, k, *sample), finite.
     """
     count = samples.shape[1]
     if data.modes is not None and data.sigma is not None:
@@ -104,34 +105,34 @@ def step_counts(
 def run_measures(
     folder: Path, data: StoredData, classifier: Classifier | None, seeds: range, floor: float, points: int
 ) -> tuple[Rows, Rows]:
-    """Measure a trained block by what it left along training.
+    """Measure a trained block from the snapshots, history and rankings of its training.
 
     Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples). ``floor`` is the EWD of ``points``
     real samples, as many as the history's. ``coverage-lost``: ``coverage_lost`` of the snapshots;
     ``ewd-above-floor``, ``ewd-trend`` and ``ewd-variance``: ``settling`` of the history; ``critic-auc`` and
     ``critic-auc-lost``: ``ranking_lost`` of the critic, where there is one; ``tied-ewd``: the last EWD between the
-    training samples and what became of the latents tied to them, where they are (far below ``ewd`` of fresh latents,
-    these were learned by heart). NaN, and no counts, for what is not finite.
+    training samples and the samples of their tied latents, for tied methods (a value far below ``ewd`` of fresh latents
+    indicates memorisation). NaN, and no counts, where snapshots are not finite.
     """
-    kept = load_file(folder / "snapshots.safetensors")
-    steps, snapshots = kept["steps"].numpy(), kept["samples"].transpose(0, 1).numpy()
+    stored = load_file(folder / "snapshots.safetensors")
+    steps, snapshots = stored["steps"].numpy(), stored["samples"].transpose(0, 1).numpy()
     tables = (read_table(folder / f"{name}.parquet") for name in ("history", "ranking"))
     history, ranked = ({name: table[name].to_numpy() for name in table.column_names} for table in tables)
     values, counted = [], []
     for seed, samples in zip(seeds, snapshots, strict=True):
-        known = np.isfinite(samples.reshape(len(samples), -1)).all(1)
+        finite = np.isfinite(samples.reshape(len(samples), -1)).all(1)
         measured: dict[str, float] = {}
-        kept_count = samples.shape[1]
-        counting = step_counts(samples[known], data, classifier) if known.any() else None
+        snapshot_size = samples.shape[1]
+        counting = step_counts(samples[finite], data, classifier) if finite.any() else None
         if counting is not None:
             counts, extractor = counting
             counted += [
-                {"seed": seed, "step": int(step), "mode": mode, "count": int(count), "samples": kept_count}
-                for step, row in zip(steps[known], counts, strict=True)
+                {"seed": seed, "step": int(step), "mode": mode, "count": int(count), "samples": snapshot_size}
+                for step, row in zip(steps[finite], counts, strict=True)
                 for mode, count in enumerate(row)
             ]
-            lost = coverage_lost(counts) if known.all() else np.nan
-            measured |= named({"coverage-lost": lost}, kept_count, extractor)
+            lost = coverage_lost(counts) if finite.all() else np.nan
+            measured |= named({"coverage-lost": lost}, snapshot_size, extractor)
         of_seed = history["seed"] == seed
         evaluated = of_seed & np.isin(history["step"], steps)
         ewd = settling(history["step"][evaluated], history["ewd"][evaluated])
@@ -143,13 +144,13 @@ def run_measures(
         if len(ranked["seed"]):
             rows = ranked["seed"] == seed
             ranks = ranking_lost(*(ranked[name][rows] for name in ("step", "earlier_step", "auc")))
-            measured |= named(dict(zip(("critic-auc", "critic-auc-lost"), ranks, strict=True)), kept_count)
+            measured |= named(dict(zip(("critic-auc", "critic-auc-lost"), ranks, strict=True)), snapshot_size)
         values.append(measured)
     return _rows(values, seeds), counted
 
 
 def _rows(values: list[dict[str, float]], seeds: range) -> Rows:
-    """Return a row for each seed and measure, NaN where one seed lacks what another has."""
+    """Return a row for each seed and measure, NaN if a seed lacks the measure."""
     names = dict.fromkeys(name for measured in values for name in measured)
     return [
         {"seed": seed, "measure": name, "value": float(measured.get(name, np.nan))}

@@ -19,17 +19,17 @@ def feature_measures(generated: Tensor, real: Tensor, extractor: str, seed: int 
     With N the number of generated samples, the names are
 
     - ``fd-EXTRACTOR@N``, or ``fid-inception@N``: Fréchet distance |mu_g - mu_r|^2 + tr(S_g + S_r - 2 (S_g S_r)^(1/2))
-      of Gaussians with the sample means and unbiased covariances. It is biased upwards, the more so the smaller N:
-      compare equal N only.
+      of Gaussians with the sample means and unbiased covariances. Biased upwards, more so for smaller N:
+      compare only values of equal N.
     - ``kid-EXTRACTOR@N``: unbiased squared MMD with the kernel (x.y / d + 1)^3, the mean over 100 pairs of subsets of
-      min(1000, n, m) samples, drawn by ``seed``; slightly below 0 for equal laws. Where a subset would be the whole of
-      both sets, one pair tells all.
-    - ``precision-EXTRACTOR@N``, ``recall-EXTRACTOR@N``: share of generated samples within the k-nearest-neighbour ball
-      of some real sample, and the reverse, k = 3, a sample not being its own neighbour.
+      min(1000, n, m) samples, drawn by ``seed``; may be slightly below 0 for equal distributions. If both sets have
+      that size, the one pair of full sets is used.
+    - ``precision-EXTRACTOR@N``, ``recall-EXTRACTOR@N``: fraction of generated samples inside the k-nearest-neighbour
+      ball of some real sample, and the reverse, k = 3, excluding the sample itself.
 
     ``generated`` (n, d) and ``real`` (m, d), n and m at least 4 and not necessarily equal, d at least 2. Distances of
     precision and recall are computed where the tensors are, the rest on the CPU. Raises ValueError for other shapes,
-    fewer samples, NaN or infinity, and RuntimeError where torch-fidelity is not installed.
+    fewer samples, NaN or infinity, and ``Refused`` if torch-fidelity is not installed.
 
     Sources: Heusel et al., 2017, eq. 6; Binkowski et al., "Demystifying MMD GANs", 2018, section 4; Kynkäänniemi et
     al., "Improved precision and recall metric", 2019, eqs. 1-2.
@@ -42,8 +42,8 @@ def feature_measures(generated: Tensor, real: Tensor, extractor: str, seed: int 
         if not bool(torch.isfinite(features).all()):
             raise ValueError(f"{side} features must be finite; got NaN or infinity")
     if generated.shape[1] != real.shape[1]:
-        raise ValueError(f"both sides need the same features; got {generated.shape[1]} and {real.shape[1]} of them")
-    # Given float32, torch-fidelity sums the means and cubes the kernel in float32.
+        raise ValueError(f"both sides need the same number of features; got {generated.shape[1]} and {real.shape[1]}")
+    # On float32 input, torch-fidelity computes means and the cubic kernel in float32.
     generated, real = generated.detach().double(), real.detach().double()
     precision, recall = precision_recall(generated, real)
     generated, real = generated.cpu(), real.cpu()
@@ -68,7 +68,7 @@ def kernel_distance(generated: Tensor, real: Tensor, seed: int = 0) -> float:
     kid = fidelity("metric_kid")
     size = min(KID_SUBSET, len(generated), len(real))
     whole = len(generated) == len(real) == size
-    found = kid.kid_features_to_metric(
+    metrics = kid.kid_features_to_metric(
         generated,
         real,
         kid_subsets=1 if whole else KID_SUBSETS,
@@ -80,13 +80,13 @@ def kernel_distance(generated: Tensor, real: Tensor, seed: int = 0) -> float:
         rng_seed=seed,
         verbose=False,
     )
-    return float(found[kid.KEY_METRIC_KID_MEAN])
+    return float(metrics[kid.KEY_METRIC_KID_MEAN])
 
 
 def precision_recall(generated: Tensor, real: Tensor) -> tuple[float, float]:
     """Return precision and recall of float64 features (n, d) and (m, d), a block of 1000 rows at a time."""
     prc = fidelity("metric_prc")
-    found = prc.prc_features_to_metric(
+    metrics = prc.prc_features_to_metric(
         generated, real, prc_neighborhood=NEIGHBOURS, prc_batch_size=1000, save_cpu_ram=True, verbose=False
     )
-    return float(found[prc.KEY_METRIC_PRECISION]), float(found[prc.KEY_METRIC_RECALL])
+    return float(metrics[prc.KEY_METRIC_PRECISION]), float(metrics[prc.KEY_METRIC_RECALL])

@@ -1,4 +1,4 @@
-"""Generated samples, and those between two latents, held against a data set: parts of it, spaces, and names."""
+"""Memorisation and interpolation measures of a data set's samples, in sample space and in feature space."""
 
 from __future__ import annotations
 
@@ -19,65 +19,65 @@ Found = list[dict[str, float]]
 
 
 def heldout_halves(data: StoredData, seeds: range, count: int, stream: str) -> tuple[Tensor, ...]:
-    """Draw twice ``count`` held-out samples for each seed and part them: two tensors (S, count, *sample)."""
+    """Draw 2 ``count`` held-out samples for each seed, without replacement: two tensors (S, count, *sample)."""
     orders = [random_order(len(data.heldout), stream, seed)[: 2 * count] for seed in seeds]
     return data.heldout_tensor(torch.stack(orders)).split(count, 1)
 
 
-def neighbour_measures(data: StoredData, own: Tensor, heldout: Tensor, device: torch.device) -> Found:
-    """Measure each seed's samples in the space of samples; of points, precision and recall too.
+def neighbour_measures(data: StoredData, samples: Tensor, heldout: Tensor, device: torch.device) -> Found:
+    """Memorisation measures in sample space; for points, also precision and recall.
 
-    own (S, n, *sample), heldout (S or 1, n, *sample); the training set is the whole one.
+    samples (S, n, *sample), heldout (S or 1, n, *sample); compared with the whole training set.
     """
-    train, x, y = points(data.train_tensor(), 0), points(own).to(device), points(heldout).to(device)
+    train, x, y = points(data.train_tensor(), 0), points(samples).to(device), points(heldout).to(device)
     measured = memorization_measures(x, y, train)
     if data.kind == "points":
-        for found, mine, theirs in zip(measured, x, y.expand_as(x), strict=True):
-            found["precision"], found["recall"] = precision_recall(mine, theirs)
-    return [named(found, own.shape[1]) for found in measured]
+        for values, generated, reference in zip(measured, x, y.expand_as(x), strict=True):
+            values["precision"], values["recall"] = precision_recall(generated, reference)
+    return [named(values, samples.shape[1]) for values in measured]
 
 
 def feature_neighbours(
     data: StoredData,
-    own: Tensor,
+    samples: Tensor,
     heldout: Tensor,
     device: torch.device,
     find: Callable[[Tensor], Tensor],
     extractor: str,
     limit: int,
 ) -> Found:
-    """Measure each seed's images in the space of features (n, *sample) -> (n, d) that ``extractor`` names.
+    """Memorisation measures in the space of features ``find``, (n, *sample) -> (n, d), named ``extractor``.
 
-    own (S, n, *sample), heldout (S or 1, n, *sample); the training set is its first ``limit`` images, or n.
+    samples (S, n, *sample), heldout (S or 1, n, *sample); compared with the first max(limit, n) training images.
     """
-    # Not against all of them: Inception would need half an hour for 50,000 images on a CPU, in every cell.
-    some = torch.arange(min(max(limit, own.shape[1]), len(data.train)))
-    mine, theirs = (torch.stack([find(images) for images in side]).to(device) for side in (own, heldout))
-    measured = memorization_measures(mine, theirs, find(data.train_tensor(some)))
-    return [named(found, own.shape[1], extractor) for found in measured]
+    # A subset: Inception takes half an hour for 50,000 images on a CPU, in every cell.
+    subset = torch.arange(min(max(limit, samples.shape[1]), len(data.train)))
+    generated, reference = (torch.stack([find(images) for images in side]).to(device) for side in (samples, heldout))
+    measured = memorization_measures(generated, reference, find(data.train_tensor(subset)))
+    return [named(values, samples.shape[1], extractor) for values in measured]
 
 
 def interpolated(
     data: StoredData, samples: Tensor, seeds: range, limit: int, device: torch.device
 ) -> tuple[Found, list[dict[str, float]]]:
-    """Measure paths (S, p, 9, *sample), and return beside it a row for each of their points.
+    """Measure paths (S, p, 9, *sample); return the measures of each seed, and a row for each point of each path.
 
-    A row has seed, path, t, nn_train (in the units of the samples) and nn_ratio (over the median of the first ``limit``
-    held-out samples). Of a mixture, ``interpolation_between`` is the share of inner points that lie beyond 3 sigma of
-    every mode.
+    A row has seed, path, t, nn_train (in the units of the samples) and nn_ratio (relative to the median of the first
+    ``limit`` held-out samples). For a mixture, ``interpolation_between`` is the fraction of inner points farther than
+    3 sigma from every mode.
     """
     train, heldout = (points(part, 0) for part in (data.train_tensor(), data.heldout_tensor(torch.arange(limit))))
     paths = samples.flatten(3)
     distances, relative = path_distances(paths.to(device), train, heldout.to(device))
-    measured = [path_measures(own) for own in relative]
+    measured = [path_measures(seed_rows) for seed_rows in relative]
     if data.modes is not None and data.sigma is not None:
-        for found, own in zip(measured, paths[:, :, 1:-1].flatten(1, 2), strict=True):
-            near = mode_coverage(own.numpy(), data.modes, data.sigma)["high-quality"]
-            found["interpolation_between"] = 1 - near
+        for values_of_seed, seed_rows in zip(measured, paths[:, :, 1:-1].flatten(1, 2), strict=True):
+            near = mode_coverage(seed_rows.numpy(), data.modes, data.sigma)["high-quality"]
+            values_of_seed["interpolation_between"] = 1 - near
     rows = [
         {"seed": seed, "path": path, "t": t, "nn_train": distance, "nn_ratio": ratio}
         for seed, *values in zip(seeds, distances.tolist(), relative.tolist(), strict=True)
         for path, both in enumerate(zip(*values, strict=True))
         for t, distance, ratio in zip(places().tolist(), *both, strict=True)
     ]
-    return [named(found, samples.shape[1]) for found in measured], rows
+    return [named(values_of_seed, samples.shape[1]) for values_of_seed in measured], rows

@@ -1,4 +1,4 @@
-"""All measures of one block of seeds, or of the real samples that stand in for a generator as the floor of each."""
+"""All measures of one block of seeds, or of real samples in place of generated ones: the floor of each measure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ log = logging.getLogger("pwgan")
 
 
 class Measuring:
-    """Measures one subject against one data set's held-out samples, and keeps the cost of each group of measures."""
+    """Measures one subject against one data set's held-out samples, and records the cost of each group of measures."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Measuring:
         self.costs: dict[str, Cost] = {}
 
     def run(self) -> None:
-        """Take every measure that the data set allows."""
+        """Compute every measure that applies to the data set."""
         for name, group in GROUPS.items():
             before = len(self.values) + len(self.bias_rows)
             with measured_cost(self.device) as cost:
@@ -69,7 +69,7 @@ class Measuring:
                 log.info("%s: %.1f s, %.0f MB", name, cost.seconds, cost.peak_memory_mb)
 
     def along_training(self, folder: Path, evaluation_points: int) -> Rows:
-        """Add what the run in ``folder`` left along training, and return its counts of each mode at each step."""
+        """Add the measures along training of the run in ``folder``; return its mode counts at each step."""
         with measured_cost(self.device) as cost:
             seeds = self.subject.seeds
             real = Real(self.data, len(seeds), self.device)
@@ -99,40 +99,40 @@ class Measuring:
         write_json(folder / "measures.json", {**labels, "device": str(self.device), "costs": costs})
 
     def add(self, measure: str, values: torch.Tensor | list[float]) -> None:
-        """Record one measure, given by its full name, of every seed; a seed that diverged has NaN."""
+        """Record one measure, by its full name, for every seed; NaN for diverged seeds."""
         for seed, sound, value in zip(self.subject.seeds, self.sound.tolist(), values, strict=True):
             self.values.append({"seed": seed, "measure": measure, "value": float(value) if sound else np.nan})
 
     def add_each(self, measured: Sequence[dict[str, float] | None]) -> None:
-        """Add the measures of each seed; None stands for a diverged one, whose names are those of its neighbours."""
+        """Add the measures of each seed; None stands for a diverged one, which gets the names of the others."""
         names = next((list(values) for values in measured if values), [])
         for name in names:
             self.add(name, [values[name] if values else np.nan for values in measured])
 
     def per_seed(self, samples: torch.Tensor, measure: Callable[[torch.Tensor], dict[str, float]]) -> None:
-        """Record what ``measure`` makes of each seed's samples, (n, *sample) -> {full name: value}."""
+        """Record ``measure`` of each seed's samples, (n, *sample) -> {full name: value}."""
         sound = self.sound.tolist()
-        # Where no seed is sound, the first one, all zeros by now, still tells the names of what would be measured.
+        # If all seeds diverged, the first one, now all zeros, is measured for the names only.
         needed = sound if any(sound) else [True, *sound[1:]]
         self.add_each([measure(seed) if ok else None for seed, ok in zip(samples, needed, strict=True)])
 
     def samples(self, count: int) -> torch.Tensor:
-        """Return samples on the CPU, those of diverged seeds as 0 and images cut to the range of a picture."""
+        """Return samples on the CPU, 0 for diverged seeds, images clipped to [-1, 1]."""
         return self.cleaned(self.subject.samples(count))
 
     def cleaned(self, samples: torch.Tensor) -> torch.Tensor:
-        """Return samples with those of diverged seeds as 0, and images cut to the range of a picture."""
-        # A generator can be finite on the latents it was last evaluated on, and not on these.
+        """Return samples, 0 for diverged seeds, images clipped to [-1, 1]."""
+        # A generator may be finite on its evaluation latents but not on these.
         self.sound &= samples.flatten(1).isfinite().all(1)
         samples = torch.where(self.sound.view(-1, *[1] * (samples.ndim - 1)), samples, 0)
         return samples.clamp(-1, 1) if self.data.kind == "images" else samples
 
     def ewd_at(self, count: int, name: str = "ewd") -> None:
-        """Add the exact EWD of ``count`` samples, or as many as are trained on, against the first held-out ones."""
+        """Add the exact EWD of ``count`` samples, at most the training size, to the first held-out samples."""
         count = min(count, len(self.data.train))
         heldout = points(self.data.heldout_tensor(torch.arange(count)), 0)
         fake = points(self.samples(count), 1)
-        # One seed at a time: n^2 costs of each at once would be the peak of the whole study.
+        # One seed at a time, to limit memory: each has n^2 costs.
         self.add(str(MeasureName(name, None, count)), [float(ewd(heldout, seed)) for seed in fake])
 
     def _ewd(self) -> None:
@@ -140,7 +140,7 @@ class Measuring:
 
     def _coverage(self) -> None:
         data, classifier = self.data, self.classifier
-        # No more than there are real ones, so that the floor is of the same count.
+        # At most the training size, so the floor uses the same count.
         count = min(self.measures.mode_samples, len(data.train))
         if data.modes is not None and data.sigma is not None:
             modes, sigma = data.modes, data.sigma
@@ -216,7 +216,7 @@ GROUPS: dict[str, Callable[[Measuring], None]] = {
     "interpolation": Measuring._interpolation,
     "bias": Measuring._bias,
 }
-"""Every group of measures, in the order in which they are taken; the cost of each is recorded under its name."""
+"""Every group of measures, in the order of computation; the cost of each is recorded under its name."""
 
 
 def measure_block(block: Block, data: StoredData, folder: Path, classifier: Path | None, device: torch.device) -> None:

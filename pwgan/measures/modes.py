@@ -1,4 +1,4 @@
-"""Mode coverage: of mixtures whose modes are known, and of labelled data through predicted labels."""
+"""Mode coverage of mixtures with known modes, and of labelled data by predicted labels."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def mode_coverage(
 
     - ``modes``: number of modes with h_k > 0.
     - ``high-quality``: share of all samples that are of high quality; the true mixture has 1 - exp(-4.5) = 0.98889 in
-      two dimensions, and more than that says that samples are too concentrated.
-    - ``kl``: KL(h || w) in nats; infinite without a sample of high quality, so that no mean hides it.
+      two dimensions, and a larger value means that samples are too concentrated.
+    - ``kl``: KL(h || w) in nats; infinite if there is no high-quality sample.
     - ``std-ratio``: mean of s_k / sigma over the modes with at least two samples of high quality; NaN if none has two.
-      The cut at 3 sigma leaves the true mixture sqrt(1 - 4.5 exp(-4.5) / (1 - exp(-4.5))) = 0.97440 in two dimensions,
-      not 1. Values near 0 tell of a mode reduced to a point.
+      Because of the cut at 3 sigma, the true mixture has sqrt(1 - 4.5 exp(-4.5) / (1 - exp(-4.5))) = 0.97440 in two
+      dimensions. Values near 0 mean that modes have collapsed to points.
 
     ``samples`` (n, d), ``modes`` (k, d) pairwise distinct, ``sigma`` > 0 in the units of the samples, ``weights`` (k,)
-    positive with sum 1 (uniform by default). Raises ValueError for anything else, NaN and infinity among it.
+    positive with sum 1 (uniform by default). Raises ValueError for anything else, including NaN and infinity.
 
     Source: Lin et al., "PacGAN", 2018, Table 1 (modes, high quality, reverse KL).
     """
@@ -38,7 +38,7 @@ def mode_coverage(
     if not (np.isfinite(sigma) and sigma > 0):
         raise ValueError(f"sigma must be positive and finite; got {sigma}")
     if len(np.unique(modes, axis=0)) < len(modes):
-        raise ValueError("modes must be distinct; merge those in one place and add up their weights")
+        raise ValueError("modes must be distinct; merge equal modes and add their weights")
     weights = _weights(weights, len(modes))
 
     distance, nearest = nearest_mode(samples, modes)
@@ -55,17 +55,17 @@ def mode_coverage(
 
 def nearest_mode(samples: np.ndarray, modes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the distance to the nearest mode and its number, (n,) each: samples (n, d), modes (k, d), one dtype."""
-    # By torch, which is loaded anyway: scipy.spatial takes longer to import than all of this to compute.
+    # With torch, which is already imported: importing scipy.spatial takes longer than this computation.
     apart = torch.cdist(torch.from_numpy(samples), torch.from_numpy(modes), compute_mode="donot_use_mm_for_euclid_dist")
     distance, nearest = apart.min(1)
     return distance.numpy(), nearest.numpy()
 
 
 def label_coverage(labels: np.ndarray, classes: int, weights: np.ndarray | None = None) -> dict[str, float]:
-    """Measure how labels spread over the classes: ``modes``, the number of classes met, and ``kl``.
+    """Measure how labels spread over the classes: ``modes``, the number of classes that occur, and ``kl``.
 
-    ``kl`` is KL(h || w) in nats between the histogram h of the labels and the true weights w, uniform by default. A
-    perfect generator has E[kl] of about (classes - 1) / (2 n), not 0.
+    ``kl`` is KL(h || w) in nats between the histogram h of the labels and the true weights w, uniform by default. For a
+    perfect generator E[kl] is about (classes - 1) / (2 n), not 0.
 
     ``labels`` (n,) integers in [0, classes), ``weights`` (classes,) positive with sum 1. Raises ValueError for anything
     else.
@@ -92,7 +92,7 @@ def _weights(weights: np.ndarray | None, count: int) -> np.ndarray:
 
 
 def _kl(counts: np.ndarray, weights: np.ndarray) -> float:
-    """Return KL(counts / sum || weights) in nats, infinite where nothing was counted."""
+    """Return KL(counts / sum || weights) in nats, infinite if all counts are 0."""
     if not counts.sum():
         return float("inf")
     shares = torch.from_numpy(counts / counts.sum())

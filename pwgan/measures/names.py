@@ -1,4 +1,4 @@
-"""The names of measures: what is measured, in which features, and on how many samples."""
+"""Names of measures: quantity, feature extractor and number of samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 EXTRACTORS = ("classifier", "inception")
 FRECHET = ("fd", "fid")
-"""Names of the Fréchet distance: ``fid`` in the features of Inception, which alone is called so, else ``fd``."""
+"""Names of the Fréchet distance: ``fid`` in the features of Inception, otherwise ``fd``."""
 _FORM = re.compile(rf"(?P<measure>.+?)(?:-(?P<extractor>{'|'.join(EXTRACTORS)}))?@(?P<count>\d+)")
 
 
@@ -26,7 +26,7 @@ class MeasureName:
 
     @classmethod
     def parse(cls, text: str) -> MeasureName:
-        """Read a name; raises ValueError for what is not one."""
+        """Parse a name; raises ValueError if it is invalid."""
         form = _FORM.fullmatch(text)
         if form is None:
             raise ValueError(f"{text!r} is not the name of a measure: MEASURE@COUNT or MEASURE-EXTRACTOR@COUNT")

@@ -1,4 +1,4 @@
-"""What a generator would learn from a critic that is trained and trained while the generator stands still."""
+"""The gradient a generator receives from a critic that is trained while the generator is held fixed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pwgan.training.samples import latent_samples
 
 Weights = dict[str, torch.Tensor]
 Rows = list[dict[str, Any]]
-POOL = 256  # samples that the generator's gradient is taken on, the same at every step
+POOL = 256  # samples on which the generator's gradient is computed, the same at every step
 CRITIC_STEPS = 512
 SIGNAL = ("critic_loss", "parameter_gradient", "sample_gradient")
 
@@ -37,41 +37,41 @@ def critic_signal(
     device: torch.device,
     steps: int = CRITIC_STEPS,
 ) -> Rows:
-    """Train fresh critics of one method against fixed generators and record the gradient that these would descend.
+    """Train new critics of one method against fixed generators and record the generators' gradients.
 
-    The generators hold ``weights``, a state of the cell's network for each of its S seeds, or, with None, their initial
-    ones. Each row has seed, step and: ``critic_loss``, of the critic's last mini-batch; ``parameter_gradient``,
+    The generators have ``weights``, a state dict of the cell's network for its S seeds, or their initial weights if
+    None. Each row has seed, step and: ``critic_loss``, of the critic's last mini-batch; ``parameter_gradient``,
     ||dL/dtheta|| with L the method's generator loss on a fixed pool of POOL latents; ``sample_gradient``, the mean over
     the pool of ||d l_j / d y_j||, l_j the loss of sample y_j alone, L their mean. Generators are in eval mode, critics
-    as in training. All is NaN once a seed's critic has diverged. Source: article B4 (vanishing gradients) and C2.
+    as in training. All are NaN once a seed's critic has diverged. Source: article B4 (vanishing gradients) and C2.
 
-    Raises ``Refused`` where the cell's method has no critic.
+    Raises ``Refused`` if the cell's method has no critic.
     """
     trainer = Trainer(cell, data, device)
     method, nets, state = trainer.method, trainer.state.nets, trainer.state
     if not isinstance(method, AdversarialMethod):
-        raise Refused(f"{cell.method} ({cell.algorithm}) has no critic whose signal could be measured")
+        raise Refused(f"{cell.method} ({cell.algorithm}) has no critic, so there is no signal to measure")
     if weights is not None:
         nets.generator.load_state_dict(weights)
     latent = latent_samples(cell.seed_range, "signal", POOL, cell.network.latent_dim).to(device)
     rows: Rows = []
     for step in range(1, max(rungs(steps)) + 1):
-        # Held fixed to the statistics of its batch normalisation, which training mode would change.
+        # Eval mode: training mode would update the statistics of batch normalisation.
         nets.generator.eval()
         loss = trainer.critic_step(method, step - 1)
         if step not in rungs(steps):
             continue
-        found = torch.stack([loss, *_gradients(trainer, method, latent)])
-        found = torch.where(state.fate == RUNNING, found, torch.nan)
+        values = torch.stack([loss, *_gradients(trainer, method, latent)])
+        values = torch.where(state.fate == RUNNING, values, torch.nan)
         rows += [
             {"seed": seed, "step": step, **dict(zip(SIGNAL, row, strict=True))}
-            for seed, row in zip(cell.seed_range, found.T.tolist(), strict=True)
+            for seed, row in zip(cell.seed_range, values.T.tolist(), strict=True)
         ]
     return rows
 
 
 def _gradients(trainer: Trainer, method: AdversarialMethod, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the norms of the generator's gradient by parameters and by samples, (S,) each."""
+    """Return the norms of the gradient with respect to the generator's parameters and to its samples, (S,) each."""
     nets = trainer.state.nets
     nets.generator.eval()
     fake = nets.generator(latent)
@@ -91,16 +91,16 @@ def block_signal(
     device: torch.device,
     steps: int = CRITIC_STEPS,
 ) -> Rows:
-    """Measure the signal of every method in ``critics`` to the initial and to the trained generators of a block.
+    """Measure the signal of every method in ``critics`` for the initial and the trained generators of a block.
 
     The rows of ``critic_signal``, with ``generator`` (initial or trained) and ``critic``, the method's name; NaN for a
-    trained generator that diverged. Raises ``Refused`` where a critic is of other data, networks or seeds.
+    trained generator that diverged. Raises ``Refused`` if a critic has another data set, network or seeds.
     """
     for critic in critics:
         for name in ("dataset", "network", "first_seed", "seeds"):
-            given, wanted = getattr(critic, name), getattr(block, name)
-            if given != wanted:
-                raise Refused(f"the critic of {critic.method} has {name} {given!r}, and the block {wanted!r}")
+            actual, expected = getattr(critic, name), getattr(block, name)
+            if actual != expected:
+                raise Refused(f"the critic of {critic.method} has {name} {actual!r}, but the block has {expected!r}")
     fates = json.loads((folder / "run.json").read_text())["seeds"]
     lost = {fate["seed"] for fate in fates if fate["status"] != "ok"}
     trained = load_generator(folder / "generator.safetensors", block, device).state_dict()

@@ -1,4 +1,4 @@
-"""Whose samples are measured: a block's generators, or real samples in their place."""
+"""The samples that are measured: those of a block's generators, or real samples in their place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pwgan.transport.minibatch import MinibatchTransport
 
 
 class Subject:
-    """S seeds that are measured side by side; ``sound`` (S,) marks those that never diverged."""
+    """S seeds that are measured together; ``sound`` (S,) marks those that did not diverge."""
 
     def __init__(self, data: StoredData, seeds: range, sound: torch.Tensor) -> None:
         self.data, self.seeds, self.sound = data, seeds, sound
@@ -26,7 +26,7 @@ class Subject:
         raise NotImplementedError
 
     def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return samples to look for copies among, (S, count, *sample), and held-out ones, (S or 1, count, *sample)."""
+        """Return the samples to test for copies, (S, count, *sample), and held-out ones, (S or 1, count, *sample)."""
         raise NotImplementedError
 
     def paths(self, count: int) -> torch.Tensor:
@@ -38,7 +38,7 @@ class Subject:
         raise NotImplementedError
 
     def cosines(self, x: torch.Tensor, full: MinibatchTransport) -> Also:
-        """Return what the bias ladder adds to its reports: gradient cosines on the last pool, matched with x."""
+        """Return the function that adds gradient cosines to the bias reports: on the last pool, matched with x."""
         raise NotImplementedError
 
 
@@ -76,7 +76,7 @@ class Generated(Subject):
 
 
 class Real(Subject):
-    """Training samples, each seed a random subset, as if they had been generated: the floor of every measure."""
+    """Training samples in place of generated ones, a random subset for each seed: the floor of every measure."""
 
     def __init__(self, data: StoredData, seeds: int, device: torch.device) -> None:
         super().__init__(data, range(seeds), torch.ones(seeds, dtype=torch.bool))
@@ -87,12 +87,12 @@ class Real(Subject):
         return self.data.train_tensor(torch.stack(orders))
 
     def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Half of the held-out samples take the place of generated ones: training samples are copies of themselves."""
-        own, heldout = heldout_halves(self.data, self.seeds, count, "neighbours")
-        return own, heldout
+        """Held-out samples in place of generated ones: training samples would be copies of themselves."""
+        samples, heldout = heldout_halves(self.data, self.seeds, count, "neighbours")
+        return samples, heldout
 
     def paths(self, count: int) -> torch.Tensor:
-        """Straight blends of two held-out samples."""
+        """Straight paths between held-out samples."""
         ends = heldout_halves(self.data, self.seeds, count, "paths")
         return straight_paths(*(points(end) for end in ends)).unflatten(-1, self.data.heldout.shape[1:])
 

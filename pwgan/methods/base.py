@@ -1,4 +1,4 @@
-"""The contract of a training method."""
+"""The interface of a training method."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 class Optimiser(Protocol):
-    """What the training loop asks of an optimiser; those of torch.optim have it too."""
+    """The part of the interface of torch.optim optimisers that the training loop uses."""
 
     def step(self) -> None:
-        """Descend along the gradients."""
+        """Take one step along the gradients."""
 
     def zero_grad(self) -> None:
-        """Forget all gradients."""
+        """Reset all gradients."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state, for a checkpoint."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the state of a checkpoint."""
+        """Restore the state from a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,10 @@ class Nets:
 class Batch:
     """One mini-batch of every seed.
 
-    ``real`` (S, m, *sample) are the training samples number ``index`` (S, m); ``latent`` (S, m, z) are standard normal,
-    drawn afresh (and chosen among, where the method's sampler is not random) or, for a ``TiedMethod``, those tied to
-    ``real``;
-    ``fake`` (S, m, *sample) = generator(latent), with its graph in a generator step and without in a critic step.
-    ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape), each seed's from its own generator.
+    ``real`` (S, m, *sample) are the training samples with indices ``index`` (S, m). ``latent`` (S, m, z) are fresh
+    standard normal draws (selected by the sampler unless it is random) or, for a ``TiedMethod``, the latents tied to
+    ``real``. ``fake`` (S, m, *sample) = generator(latent), with its graph in a generator step and without in a critic
+    step. ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape), each seed from its own generator.
     """
 
     real: torch.Tensor
@@ -60,13 +59,13 @@ class Batch:
 
 
 class Method(Options):
-    """How a generator is trained: options and loss, on the seed axis.
+    """How a generator is trained: options and loss, with a seed axis.
 
     One iteration takes ``generator_steps`` steps of Adam, each on a fresh mini-batch. Losses are (S,), one for each
-    seed. A method knows no data set, no file and no workflow.
+    seed. A method is independent of data sets, files and the workflow.
 
-    ``sampler`` says which samples meet in a mini-batch, real ones and generated ones (pwgan/batches/);
-    other than random, it chooses m latents by the samples that the generator makes of more. Source: article D6.
+    ``sampler`` forms the mini-batches of real and generated samples (see ``pwgan.batches``). Samplers other than
+    ``random`` generate more than m samples and select m latents by them. Source: article D6.
     """
 
     name: ClassVar[str]
@@ -77,11 +76,11 @@ class Method(Options):
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
 
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
-        """Return what the generator minimises, (S,)."""
+        """Return the generator's loss, (S,)."""
         raise NotImplementedError
 
     def optimiser(self, parameters: Iterable[torch.nn.Parameter], lr: float) -> Optimiser:
-        """Return the optimiser of one network: Adam, elementwise and so separate for each seed."""
+        """Return the optimiser of one network: Adam, which is elementwise, so seeds do not interact."""
         from pwgan.networks.layers.optimisers import Adam
 
         return Adam(parameters, lr, self.betas)
@@ -90,8 +89,8 @@ class Method(Options):
 class AdversarialMethod(Method):
     """A method with a critic, which takes ``critic_steps`` steps, each on a fresh mini-batch, before the generator's.
 
-    ``critic_norm`` says whether a convolutional critic is batch-normalised; ``dual``, whether E f(x) - E f(G(z)) of the
-    critic f estimates the Wasserstein distance.
+    ``critic_norm``: normalisation of a convolutional critic. ``dual``: whether E f(x) - E f(G(z)) of the critic f
+    estimates the Wasserstein distance.
     """
 
     critic_norm: ClassVar[CriticNorm] = "batch"
@@ -101,22 +100,22 @@ class AdversarialMethod(Method):
     critic_lr: PositiveFloat = 2e-4
 
     def critic_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
-        """Return what the critic minimises, (S,)."""
+        """Return the critic's loss, (S,)."""
         raise NotImplementedError
 
     def after_critic_step(self, nets: Nets) -> None:
-        """Change the critic after each of its steps, by clipping say; nothing by default."""
+        """Modify the critic after each of its steps, for example by clipping; does nothing by default."""
 
 
 class TiedMethod(Method):
     """A method trained on pairs: n latents of each seed, drawn once, are tied one-to-one to its n training samples.
 
-    ``tie`` says which belongs to which before iterations 0, ``rematch_every``, 2 ``rematch_every``, ..., from the
-    generator as it then is, in eval mode; until the next time, the latents of every mini-batch are those of its
-    samples. If not told otherwise it is asked once in an epoch, every n // m iterations: the longer a matching is kept,
-    the more of it is learned by heart. Matching and potentials are part of each checkpoint. After the last iteration
-    ``tie`` is asked once more: its value, the EWD on tied latents, is recorded beside that on fresh ones. The sampler
-    chooses samples; their latents follow.
+    ``tie`` recomputes the matching before iterations 0, ``rematch_every``, 2 ``rematch_every``, ..., with the generator
+    in eval mode; in between, each sample of a mini-batch is used with the latent tied to it. By default, ``tie`` is
+    called once per epoch, every n // m iterations: the longer a matching is held fixed, the more of it is memorised.
+    Matching and potentials are part of each checkpoint. After the last iteration ``tie`` is called once more, and
+    its value, the EWD on tied latents, is recorded next to the EWD on fresh latents. The sampler selects samples, and
+    with them their latents.
     """
 
     rematch_every: PositiveInt | None = None
@@ -124,9 +123,9 @@ class TiedMethod(Method):
     def tie(
         self, real: torch.Tensor, fake: torch.Tensor, potentials: tuple[torch.Tensor, torch.Tensor] | None
     ) -> Transport:
-        """Match all training samples with what one seed's generator makes of its tied latents.
+        """Match all training samples with the samples that one seed's generator makes of its tied latents.
 
-        real, fake: (n, d) float32, finite. ``potentials``: those of the seed's last tie, (n,) each; None at the first.
-        The answer must be a function of these alone.
+        real, fake: (n, d) float32, finite. ``potentials``: those of the previous call for this seed, (n,) each; None in
+        the first call. The result must be a function of these arguments alone.
         """
         raise NotImplementedError

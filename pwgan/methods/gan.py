@@ -22,5 +22,5 @@ class GAN(AdversarialMethod):
         return F.softplus(-nets.critic(batch.real)).mean(-1) + F.softplus(nets.critic(batch.fake)).mean(-1)
 
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
-        """The part of the value that depends on G: E log(1 - D(G(z)))."""
+        """The term of the value that depends on G: E log(1 - D(G(z)))."""
         return -F.softplus(nets.critic(batch.fake)).mean(-1)

@@ -1,4 +1,4 @@
-"""GDPP: a generator that also matches the diversity of real mini-batches, on a GAN and on a WGAN-GP."""
+"""GDPP: a diversity loss on mini-batches, added to a GAN and to a WGAN-GP."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pwgan.methods.base import Batch, Nets
 from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.methods.wgan_gp import WGANGP
 
-BROADENING = 1e-3  # of 1 / gap, for eigenvalues that add up to the mini-batch size
-FADING = 1e-7  # of the mini-batch size: eigenvalues that float32 features tell from 0 to half of their digits
+BROADENING = 1e-3  # regularises 1 / gap; eigenvalues sum to the mini-batch size
+FADING = 1e-7  # times the mini-batch size: scale below which eigenvalues of float32 features are mostly rounding
 
 
 class GDPP(NonSaturatingGAN):
@@ -22,12 +22,12 @@ class GDPP(NonSaturatingGAN):
     The generator minimises  -E log D(G(z)) + structure S + magnitude M  (see ``diversity``), where the discriminator's
     last hidden layer gives the features of real and generated mini-batches. Deviations from the paper:
 
-    - M is the mean of squared differences of eigenvalues with weight 1e-4 by default, and features have norm 1, as in
-      the authors' code; the paper adds up absolute differences of unweighted ones.
-    - |cos| in place of cos: an eigenvector has no sign.
-    - Only the min(m, d) largest eigenvalues count, d features: all others are 0, and their eigenvectors arbitrary. For
-      the same reason |cos| fades out where an eigenvalue of generated features is rounding, and spectra are float64.
-    - Gradients of eigenvectors are broadened where eigenvalues (nearly) coincide, and so stay finite.
+    - M is the mean squared difference of eigenvalues, with weight 1e-4 by default, and features have norm 1, as in the
+      authors' code; the paper uses the unweighted sum of absolute differences.
+    - |cos| instead of cos: the sign of an eigenvector is arbitrary.
+    - Only the min(m, d) largest eigenvalues are used, d features: the others are 0, their eigenvectors arbitrary. For
+      the same reason |cos| has weight w_i, near 0 if l_i^fake is of the order of rounding, and spectra are in float64.
+    - Gradients of eigenvectors are regularised, so they stay finite where eigenvalues (nearly) coincide.
     - The generator's loss is the non-saturating one, as in the authors' code.
     """
 
@@ -61,12 +61,12 @@ def _diversity(nets: Nets, batch: Batch, structure: float, magnitude: float) -> 
 
 
 def diversity(real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compare the spectra of two mini-batches: structure and magnitude of the diversity loss.
+    """Structure and magnitude terms of the diversity loss between two mini-batches.
 
     With phi the features, rows of norm 1, L = phi phi^T, and its r = min(m, d) largest eigenpairs (l_i, v_i):
     S = -sum_i n(l_i^real) w_i |cos(v_i^real, v_i^fake)| and M = (1/r) sum_i (l_i^real - l_i^fake)^2.
-    n is the min-max normalisation to [0, 1]; w_i = l_i^fake / (l_i^fake + 1e-7 m), held fixed, is 1 but near 0.
-    Rounding float32 features turns v_i by some 1e-7 sqrt(m / l_i), and so changes this term of S by 2e-4 at most.
+    n is the min-max normalisation to [0, 1]; w_i = l_i^fake / (l_i^fake + 1e-7 m), held fixed, is 1 except near 0.
+    Rounding of float32 features perturbs v_i by about 1e-7 sqrt(m / l_i), and this term of S by at most 2e-4.
 
     real, fake: (S, m, d) -> (S,) each of their dtype; NaN for a seed whose features are not finite. Gradients reach
     ``fake`` alone and are finite, also where eigenvalues repeat. Source: Elfeki et al., 2019, equations 4 and 5.
@@ -74,7 +74,7 @@ def diversity(real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor, tor
     rank, least = min(real.shape[1:]), FADING * real.shape[1]
     phi = F.normalize(torch.stack([real.detach(), fake]).double(), dim=-1)
     kernels = phi @ phi.mT
-    # A diverged seed gets any spectrum: LAPACK refuses NaN for all seeds at once.
+    # Diverged seeds are replaced by 0: a NaN in one seed makes LAPACK fail for the whole batch.
     finite = kernels.flatten(2).isfinite().all(-1).all(0)
     (real_values, fake_values), (real_vectors, fake_vectors) = _largest(kernels.where(finite[:, None, None], 0), rank)
     lowest, highest = real_values.aminmax(dim=-1, keepdim=True)
@@ -90,10 +90,10 @@ def _largest(kernel: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tens
     """Return the largest eigenvalues (..., count) of symmetric (..., m, m) and their eigenvectors (..., m, count).
 
     Their gradients are those of first-order perturbation theory, dl_i = v_i^T dL v_i and
-    dv_i = sum_j v_j (v_j^T dL v_i) g / (g^2 + b^2), g = l_i - l_j, where b = 0 would be exact and infinite at g = 0.
+    dv_i = sum_j v_j (v_j^T dL v_i) g / (g^2 + b^2), g = l_i - l_j, where b = 0 is exact but infinite at g = 0.
     """
     values, vectors = torch.linalg.eigh(kernel.detach())
-    change = vectors.mT @ (kernel - kernel.detach()) @ vectors  # zero, but for its gradient
+    change = vectors.mT @ (kernel - kernel.detach()) @ vectors  # zero in value; carries the gradient
     gaps = values.unsqueeze(-2) - values.unsqueeze(-1)
     turned = vectors + vectors @ (gaps / (gaps.square() + BROADENING**2) * change)
     return (values + change.diagonal(dim1=-2, dim2=-1))[..., -count:], turned[..., -count:]

@@ -13,7 +13,7 @@ class NonSaturatingGAN(GAN):
     """Non-saturating GAN (Goodfellow et al., 2014, section 3).
 
     The discriminator is that of ``gan``; the generator minimises -E log D(G(z)), whose gradient does not vanish where
-    D tells fakes with confidence.
+    D rejects generated samples with confidence.
     """
 
     name: ClassVar[str] = "nsgan"

@@ -1,4 +1,4 @@
-"""The primal Wasserstein GAN: no critic, but the optimal matching of each mini-batch."""
+"""The primal Wasserstein GAN: the optimal matching of each mini-batch instead of a critic."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PWGAN(Method):
 
         real, fake = points(batch.real), points(batch.fake)
         costs = cost(real, fake.detach(), self.cost)
-        # A diverged seed gets any matching: its loss stays non-finite and is recorded, its neighbours are solved.
+        # Costs of diverged seeds are replaced by 0, so the other seeds are still solved; their loss stays non-finite.
         finite = costs.isfinite().all(-1).all(-1)[:, None, None]
         partner = match(torch.where(finite, costs, 0)).unsqueeze(-1).expand_as(fake)
         return pair_cost(real, fake.gather(1, partner), self.cost).mean(-1)

@@ -1,4 +1,4 @@
-"""The primal Wasserstein GAN on the full matching: not of each mini-batch, but of the whole training set."""
+"""The primal Wasserstein GAN with the full matching of the whole training set."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class FullPWGAN(TiedMethod):
-    """Primal Wasserstein GAN without the bias of mini-batches.
+    """Primal Wasserstein GAN without mini-batch bias.
 
     min_G min_pi (1/n) sum_i c(x_i, G(z_{pi(i)})) over n latents drawn once. The optimal pi* is solved exactly for all n
-    pairs every ``rematch_every`` iterations and held fixed in between, while its pairs are descended in mini-batches
-    (envelope theorem). Source: article D1, D7; D3 and D4 for what mini-batch matching would do instead.
+    pairs every ``rematch_every`` iterations and held fixed in between, while gradient steps use mini-batches of its
+    pairs (envelope theorem). Source: article D1, D7; D3 and D4 for mini-batch matching.
     """
 
     name: ClassVar[str] = "pwgan_full"
@@ -36,7 +36,7 @@ class FullPWGAN(TiedMethod):
     def tie(
         self, real: torch.Tensor, fake: torch.Tensor, potentials: tuple[torch.Tensor, torch.Tensor] | None
     ) -> Transport:
-        """The exact full matching, from warm potentials."""
+        """The exact full matching, warm-started from ``potentials``."""
         from pwgan.transport.empirical import wasserstein
 
         return wasserstein(real, fake, self.cost, potentials=potentials)

@@ -14,8 +14,8 @@ from pwgan.methods.base import AdversarialMethod, Batch, Nets, Optimiser
 class WGAN(AdversarialMethod):
     """WGAN with weight clipping (Arjovsky, Chintala and Bottou, 2017, algorithm 1).
 
-    W(P_r, P_g) = sup over 1-Lipschitz f of E f(x) - E f(G(z)); f is kept Lipschitz, up to a constant, by clipping every
-    parameter to [-clip, clip]. RMSprop, since the paper found momentum unstable here. Source: article C1.
+    W(P_r, P_g) = sup over 1-Lipschitz f of E f(x) - E f(G(z)); clipping every parameter to [-clip, clip] bounds the
+    Lipschitz constant of f. RMSprop, because the paper reports that momentum is unstable. Source: article C1.
     """
 
     name: ClassVar[str] = "wgan"

@@ -14,8 +14,8 @@ from pwgan.networks.base import CriticNorm
 class WGANGP(AdversarialMethod):
     """WGAN with gradient penalty (Gulrajani et al., 2017, algorithm 1).
 
-    The dual of ``wgan`` with E (||grad f(x^)|| - 1)^2 in place of clipping, at x^ uniform on the segments between real
-    and generated samples. No batch normalisation in the critic: the penalty is on the gradient at each sample.
+    The dual of ``wgan`` with the penalty E (||grad f(x^)|| - 1)^2 instead of clipping, x^ uniform on segments between
+    real and generated samples. The critic has no batch normalisation: the penalty is on the gradient at each sample.
     """
 
     name: ClassVar[str] = "wgan_gp"
@@ -30,7 +30,7 @@ class WGANGP(AdversarialMethod):
 
     def critic_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """E f(G(z)) - E f(x) + penalty E (||grad f(x^)|| - 1)^2."""
-        # One pass for both halves: nothing in this critic lets samples of a batch see each other.
+        # One forward pass for both halves: this critic treats samples independently.
         fake, real = nets.critic(torch.cat([batch.fake, batch.real], 1)).chunk(2, 1)
         dual = fake.mean(-1) - real.mean(-1)
         return dual + self.penalty * (self._slopes(nets, batch) - 1).square().mean(-1)

@@ -16,14 +16,14 @@ def networks() -> dict[str, type[Network]]:
     return discover(sys.modules[__name__], Network)
 
 
-def _read(given: Any) -> Any:
-    """Read options of a network as the class that their ``name`` says."""
-    if not isinstance(given, Mapping):
-        return given
+def _read(options: Any) -> Any:
+    """Validate options of a network with the class that ``name`` refers to; raises ``Refused`` without a name."""
+    if not isinstance(options, Mapping):
+        return options
     known = networks()
-    if "name" not in given:
+    if "name" not in options:
         raise Refused(f"a network needs 'name': {', '.join(known)}")
-    return known[one_of(given["name"], known, "network")].model_validate(given)
+    return known[one_of(options["name"], known, "network")].model_validate(options)
 
 
 AnyNetwork = Annotated[SerializeAsAny[Network], BeforeValidator(_read)]

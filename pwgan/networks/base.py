@@ -1,4 +1,4 @@
-"""The contract of a network."""
+"""The interface of a network."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CriticNorm = Literal["batch", "none"]
 
 
 class Network(Options):
-    """A generator and its critic: their options, the shapes they accept, how they are built and initialised.
+    """A generator and its critic: options, accepted sample shapes, construction and initialisation.
 
-    Subclasses give the field ``name`` its only value and are found by it. Planning a study reads this class, so torch
-    is imported inside ``build``.
+    Subclasses are registered by the default of the field ``name``. Planning a study imports this class, so torch is
+    imported only inside ``build``.
     """
 
     init_std: ClassVar[float | None] = None
@@ -28,14 +28,14 @@ class Network(Options):
     latent_dim: PositiveInt = 64
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raise ``Refused`` for the shape of a sample that this network cannot make; by default it makes any."""
+        """Raise ``Refused`` if the network cannot generate samples of this shape; by default it accepts all shapes."""
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
         """Return generator (S, m, z) -> (S, m, *shape) and critic (S, m, *shape) -> (S, m), not yet initialised."""
         raise NotImplementedError
 
     def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
-        """Draw every seed's initial parameters of a network of this kind, each seed from its own generator."""
+        """Draw the initial parameters of ``module``, each seed from its own generator."""
         from pwgan.networks.layers.seeds import initialise
 
         initialise(module, seeds, role, self.init_std)

@@ -23,15 +23,15 @@ class DCGAN(Network):
     latent_dim: PositiveInt = 64
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raise ``Refused`` unless samples are square images of at least 8 pixels a side, a multiple of 4."""
+        """Raise ``Refused`` unless samples are square images whose side is a multiple of 4 and at least 8 pixels."""
         if len(shape) != 3 or shape[1] != shape[2] or shape[1] < 8 or shape[1] % 4:
             raise Refused(
                 f"dcgan makes square images (channels, size, size) of size 8, 12, 16, ... (8, 28, 32, 64 are usual); "
-                f"given samples of shape {shape}; use network: {{name: mlp}}"
+                f"got samples of shape {shape}; use network: {{name: mlp}}"
             )
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
-        """Return generator and critic; ``critic_norm`` says whether the critic's hidden layers are normalised."""
+        """Return generator and critic; ``critic_norm``: normalisation of the critic's hidden layers."""
         from pwgan.networks.layers import dcgan
 
         self.check(shape)

@@ -21,7 +21,7 @@ class MLP(Network):
     latent_dim: PositiveInt = 16
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
-        """Return generator and critic; the critic has no normalisation, whatever ``critic_norm`` says."""
+        """Return generator and critic; the critic has no normalisation, and ``critic_norm`` is ignored."""
         from pwgan.networks.layers import mlp
 
         generator = mlp.Generator(len(seeds), self.latent_dim, self.width, self.depth, shape)

@@ -13,4 +13,4 @@ TABLES = (
     "plans",
     "recovery",
 )
-"""The tables that train no critic; ``critics`` is one more, which takes longer."""
+"""The tables that train no critic. The table ``critics`` is separate because it takes longer."""

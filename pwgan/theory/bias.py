@@ -1,4 +1,4 @@
-"""The bias of mini-batch matching between two draws of one law, for every sampler."""
+"""Mini-batch bias between two draws of the same distribution, for every sampler."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pwgan.runtime import seed_of
 from pwgan.transport.bias import bias_ladder, full_matching, ladder
 
 DRAWS, PARTITIONS = 5, 4
-"""Pairs of draws, and partitions of each: twenty of both sides behind every mean."""
+"""Pairs of draws, and partitions of each pair: every mean is over twenty partitions of both sides."""
 DPP_SIZES = (4, 16, 64)
-"""Rungs for samplers that do not partition: each k-DPP subset takes an eigendecomposition."""
+"""Mini-batch sizes for samplers that do not partition: each k-DPP subset needs an eigendecomposition."""
 FIT = 16
-"""Slopes are fitted where m <= n / FIT: nearer to n the bias falls to its zero at m = n, whatever the law."""
+"""Slopes are fitted where m <= n / FIT: closer to n the bias drops to 0 at m = n for every distribution."""
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
-def _mixture(law: type[Ring8] | type[Grid25]) -> Callable[[int], Pair]:
+def _mixture(data: type[Ring8] | type[Grid25]) -> Callable[[int], Pair]:
     def pair(seed: int) -> Pair:
-        rng = np.random.default_rng(seed_of("bias", law.name, seed))
-        modes, weights = law.mixture()
+        rng = np.random.default_rng(seed_of("bias", data.name, seed))
+        modes, weights = data.mixture()
         places = modes[rng.choice(len(modes), size=(2, 1024), p=weights)]
-        x, y = torch.from_numpy(places + law.sigma * rng.standard_normal(places.shape))
+        x, y = torch.from_numpy(places + data.sigma * rng.standard_normal(places.shape))
         return x, y
 
     return pair
@@ -49,15 +49,15 @@ def _digits(seed: int) -> Pair:
 
 
 def _patches(seed: int) -> Pair:
-    """Patches of 8×8 pixels and three colours, side by side in the two photographs that scikit-learn holds."""
+    """Patches of 8×8 pixels and three colours, without overlap, from the two photographs in scikit-learn."""
     from sklearn.datasets import load_sample_images
 
-    cut = []
+    patches = []
     for photograph in load_sample_images().images:
         rows, columns = photograph.shape[0] // 8, photograph.shape[1] // 8
-        whole = photograph[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8, 3)
-        cut.append(whole.swapaxes(1, 2).reshape(rows * columns, -1))
-    return _halves(np.concatenate(cut) / 127.5 - 1, 512, "patches", seed)
+        tiles = photograph[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8, 3)
+        patches.append(tiles.swapaxes(1, 2).reshape(rows * columns, -1))
+    return _halves(np.concatenate(patches) / 127.5 - 1, 512, "patches", seed)
 
 
 PAIRS: dict[str, Callable[[int], Pair]] = {
@@ -66,16 +66,16 @@ PAIRS: dict[str, Callable[[int], Pair]] = {
     "digits": _digits,
     "patches": _patches,
 }
-"""By data set: two draws (n, d) of its law, n = 1024, of images 512."""
+"""Two draws (n, d) of the distribution of each data set: n = 1024 points or 512 images."""
 
 
 def bias_curves(datasets: Iterable[str] = tuple(PAIRS), names: Iterable[str] | None = None) -> pd.DataFrame:
-    """EWD, MBWD and the bias against m between two draws of one law, each row the mean of PARTITIONS partitions.
+    """EWD, MBWD and the bias against m between two draws of one distribution, averaged over partitions.
 
     One row for each data set, draw (``seed``), sampler of ``names`` (all by default) and m = 4, 8, ..., n (DPP_SIZES
-    for a sampler that does not partition), with the columns of ``sampler_bias``, ``n`` and ``partition``, whether the
-    sampler does. The ``ewd`` is the floor: no generator can be closer to the data than a second draw of it. Raises
-    ``Refused`` for an unknown data set. Source: article D3-D6.
+    for a sampler that does not partition), with the columns of ``sampler_bias``, ``n`` and ``partition`` (whether
+    the sampler partitions). The ``ewd`` is the floor: no generator can be closer to the data than a second draw of it.
+    Raises ``Refused`` for an unknown data set. Source: article D3-D6.
     """
     rows, known = [], samplers()
     partitioning = {name: known[name].partitions for name in names or known}
@@ -93,18 +93,18 @@ def bias_curves(datasets: Iterable[str] = tuple(PAIRS), names: Iterable[str] | N
 
 
 def bias_slopes(curves: pd.DataFrame, measures: Iterable[str] = ("bias", "deviation", "bound")) -> pd.DataFrame:
-    """Exponent s of each quantity, B_M ~ m^s, by least squares of its logarithm on that of m <= n / FIT.
+    """Exponent s of each quantity, B_M ~ m^s, by log-log least squares over m <= n / FIT.
 
-    Fitted to each draw apart: ``slope`` is the mean, with its 95 % Student interval over the ``draws``; NaN where a
-    value is not positive. For two draws of one law, s = -1/2 is expected of random batches: the Wasserstein distance
-    between two samples of m from a mixture is, at a scale below the distance of its modes, the error of their
-    proportions, and that is of the order m^-1/2. Source: Sommerfeld and Munk 2018 for laws of finite support.
+    Fitted separately for each draw: ``slope`` is the mean, with its 95 % Student interval over the ``draws``; NaN if a
+    value is not positive. For two draws of one distribution and random batches, s = -1/2 is expected: if the modes of a
+    mixture are far apart, the Wasserstein distance between two samples of size m is dominated by the error of the mode
+    proportions, of order m^-1/2. Source: Sommerfeld and Munk 2018 for distributions of finite support.
     """
     fitted = curves[(curves["eval_batch"] * FIT <= curves["n"]) & curves["partition"]]
     rows = []
     for (dataset, sampler), part in fitted.groupby(["dataset", "sampler"], sort=False):
         for measure in measures:
-            slopes = [_slope(own["eval_batch"], own[measure]) for _, own in part.groupby("seed")]
+            slopes = [_slope(curve["eval_batch"], curve[measure]) for _, curve in part.groupby("seed")]
             mean, half_width, draws = interval(slopes)
             rungs = {"m_from": part["eval_batch"].min(), "m_to": part["eval_batch"].max()}
             key = {"dataset": dataset, "sampler": sampler, "measure": measure}
@@ -113,9 +113,9 @@ def bias_slopes(curves: pd.DataFrame, measures: Iterable[str] = ("bias", "deviat
 
 
 def bias_ratios(curves: pd.DataFrame, m: int = 64) -> pd.DataFrame:
-    """How many times the bias of random batches is that of the others at m: ``ratio`` of the means over draws.
+    """Ratio of the bias of random batches to that of every other sampler at m: ``ratio`` of the means over draws.
 
-    Its 95 % interval is that of the ratio in each draw. One row for each data set and sampler but ``random``.
+    The 95 % interval is that of the per-draw ratios. One row for each data set and sampler except ``random``.
     """
     rung = curves[curves["eval_batch"] == m]
     rows = []

@@ -1,4 +1,4 @@
-"""Trained critics beside exact matching, on min-funnel pairs: how good is their distance, how good their gradient?"""
+"""Trained critics compared with exact matching on min-funnel pairs, in distance and in gradient."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DIMENSIONS = (2, 8, 32, 128)
 SEEDS = 4
 STEPS = 500
 BATCH = 64
-POINTS = 1024  # of P and of Q, fresh ones, that every solver is measured on
+POINTS = 1024  # fresh points of P and of Q, on which every solver is evaluated
 NETWORK = MLP(width=128, depth=2)
 METHODS: dict[str, AdversarialMethod] = {
     "wgan": WGAN(clip=0.05, critic_lr=5e-4),
@@ -35,52 +35,52 @@ def critics(
     points: int = POINTS,
     device: torch.device | None = None,
 ) -> pd.DataFrame:
-    """Train WGAN and WGAN-GP critics on min-funnel pairs, and compare them with EWD and the truth.
+    """Train WGAN and WGAN-GP critics on min-funnel pairs, and compare them with the EWD and the true W1.
 
-    Critics see ``steps`` mini-batches of 64 fresh points of Q as real, of P as generated. Each seed has an evaluation
-    pool of its own, ``points`` of P and as many of Q, the same for every method.
+    Critics are trained on ``steps`` mini-batches of 64 fresh points, Q as real and P as generated. Each seed has an
+    evaluation pool, ``points`` points of P and of Q, the same for every method.
 
     One row for each dimension, method (wgan, wgan_gp, ewd) and seed: n; w1, w1_error (true distance, standard error);
-    estimate, E_Q f - E_P f of the critic f, or the EWD; slope, the largest ||grad f|| measured on the pool and halfway
-    between its points; scaled = estimate / slope, of a function that is 1-Lipschitz as far as was measured; cosine, the
-    mean over the points of P of the cosine between grad f, or the direction to the partner, and the true direction.
+    estimate, E_Q f - E_P f of the critic f, or the EWD; slope, the largest ||grad f|| on the pool and at the
+    midpoints of its pairs; scaled = estimate / slope, for a function that is 1-Lipschitz up to this estimate; cosine,
+    the mean over the points of P of the cosine between grad f, or the direction to the partner, and the true direction.
     Slope and scaled are missing for EWD. Source: article C1; Korotin et al. 2022, section 5.1.
     """
     device = torch.device("cpu") if device is None else device
     frames = []
     for dimension in dimensions:
-        law = funnels(dimension)
-        truth = law.w1(TRUTH)
-        pools = [law.pair(points, "critics", seed) for seed in range(seeds)]
+        pair = funnels(dimension)
+        truth = pair.w1(TRUTH)
+        pools = [pair.pair(points, "critics", seed) for seed in range(seeds)]
         p, q = (np.stack(side) for side in zip(*pools, strict=True))
-        found = wasserstein(torch.from_numpy(p), torch.from_numpy(q))
-        parts = {"ewd": pd.DataFrame({"estimate": found.value, "cosine": transport_cosine(law, p, q, found)})}
+        transport = wasserstein(torch.from_numpy(p), torch.from_numpy(q))
+        parts = {"ewd": pd.DataFrame({"estimate": transport.value, "cosine": transport_cosine(pair, p, q, transport)})}
         for name, method in METHODS.items():
-            critic = _trained(method, law, range(seeds), steps, device)
-            parts[name] = _measured(critic, law, p, q, device)
+            critic = _trained(method, pair, range(seeds), steps, device)
+            parts[name] = _measured(critic, pair, p, q, device)
         for name, part in parts.items():
-            known = part.assign(dimension=dimension, method=name, n=points, w1=truth.mean, w1_error=truth.error)
-            frames.append(known.assign(seed=range(seeds)))
+            labelled = part.assign(dimension=dimension, method=name, n=points, w1=truth.mean, w1_error=truth.error)
+            frames.append(labelled.assign(seed=range(seeds)))
     return pd.concat(frames, ignore_index=True)[
         ["dimension", "method", "seed", "n", "w1", "w1_error", "estimate", "slope", "scaled", "cosine"]
     ]
 
 
-def _trained(method: AdversarialMethod, law: Funnels, seeds: range, steps: int, device: torch.device) -> nn.Module:
-    """Return the critics of all seeds after so many steps of the method, its generator standing still."""
-    _, critic = NETWORK.build(seeds, (law.dimension,), method.critic_norm)
+def _trained(method: AdversarialMethod, pair: Funnels, seeds: range, steps: int, device: torch.device) -> nn.Module:
+    """Return the critics of all seeds after ``steps`` steps of the method with a fixed generator."""
+    _, critic = NETWORK.build(seeds, (pair.dimension,), method.critic_norm)
     NETWORK.initialise(critic, seeds, "critic")
     critic = critic.to(device)
     nets = Nets(nn.Identity(), critic)
     optimiser = method.optimiser(critic.parameters(), method.critic_lr)
     draws = Draws(seeds, device)
     index = torch.zeros(len(seeds), BATCH, dtype=torch.int64, device=device)
-    shape = (BATCH, law.dimension)
+    shape = (BATCH, pair.dimension)
     for step in range(steps):
         source, real = (2 * HALF_WIDTH * (draws.draw(f"critics {side}", step, shape, "uniform") - 0.5) for side in "PQ")
-        moved = law.move(source.flatten(0, 1).double().cpu().numpy()).reshape(source.shape)
+        moved = pair.move(source.flatten(0, 1).double().cpu().numpy()).reshape(source.shape)
         fake = torch.from_numpy(moved).to(real)
-        # No method of the dual looks at latents: a batch of them without coordinates.
+        # The critic losses do not use the latents: pass a batch without coordinates.
         batch = Batch(real, index, fake[..., :0], fake, draws.uniforms("critics penalty", step))
         optimiser.zero_grad()
         method.critic_loss(nets, batch).sum().backward()
@@ -89,14 +89,14 @@ def _trained(method: AdversarialMethod, law: Funnels, seeds: range, steps: int, 
     return critic
 
 
-def _measured(critic: nn.Module, law: Funnels, p: np.ndarray, q: np.ndarray, device: torch.device) -> pd.DataFrame:
+def _measured(critic: nn.Module, pair: Funnels, p: np.ndarray, q: np.ndarray, device: torch.device) -> pd.DataFrame:
     """Estimate, slope, scaled estimate and cosine of each seed's critic on its pool, p and q (S, n, d)."""
     generated, real = (torch.from_numpy(side).float().to(device) for side in (p, q))
     with torch.no_grad():
         estimate = (critic(real).mean(1) - critic(generated).mean(1)).double().cpu().numpy()
     slopes = [_gradient(critic, places) for places in (generated, real, (generated + real) / 2)]
     slope = np.max([np.linalg.norm(each, axis=2).max(1) for each in slopes], axis=0)
-    true = np.stack([law.direction(part) for part in p])
+    true = np.stack([pair.direction(part) for part in p])
     cosine = mean_cosine(slopes[0], true)
     return pd.DataFrame({"estimate": estimate, "slope": slope, "scaled": estimate / slope, "cosine": cosine})
 

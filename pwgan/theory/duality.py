@@ -19,7 +19,7 @@ DIMENSIONS = (2, 16, 128)
 
 
 def duality(points: int = POINTS, draws: int = DRAWS) -> pd.DataFrame:
-    """Check on several pairs of samples that the dual of an exact matching is its value, by a 1-Lipschitz function.
+    """Check that the dual value of an exact matching equals its cost and is attained by a 1-Lipschitz function.
 
     The potentials u, v of the matching become c-transforms, u_i = min_j c_ij - v_j, then v_j = min_i c_ij - u_i, and
     f = u on x, -v on y. W_n = mean(u) + mean(v) = mean_x f - mean_y f.
@@ -30,9 +30,9 @@ def duality(points: int = POINTS, draws: int = DRAWS) -> pd.DataFrame:
     """
     rows = []
     for name, draw, x, y in _pairs(points, draws):
-        found = wasserstein(x, y)
+        transport = wasserstein(x, y)
         price = cost(x, y)
-        u = (price - found.column_potential).min(1).values
+        u = (price - transport.column_potential).min(1).values
         v = (price - u[:, None]).min(0).values
         dual = float(u.mean() + v.mean())
         rows.append(
@@ -40,9 +40,9 @@ def duality(points: int = POINTS, draws: int = DRAWS) -> pd.DataFrame:
                 "pair": name,
                 "n": points,
                 "draw": draw,
-                "primal": float(found.value),
+                "primal": float(transport.value),
                 "dual": dual,
-                "gap": float(found.value) - dual,
+                "gap": float(transport.value) - dual,
                 "lipschitz_x": _steepest(u, u, cost(x, x)),
                 "lipschitz_y": _steepest(v, v, cost(y, y)),
                 "lipschitz": _steepest(u, -v, price),
@@ -52,7 +52,7 @@ def duality(points: int = POINTS, draws: int = DRAWS) -> pd.DataFrame:
 
 
 def _pairs(points: int, draws: int) -> Iterator[tuple[str, int, torch.Tensor, torch.Tensor]]:
-    """Yield the name, the number and both sides (n, d) of each pair: two draws of a mixture, or the laws of funnels."""
+    """Yield the name, the number and both sides (n, d) of each pair: two draws of a mixture, or a funnel pair."""
     for name, data in (("ring8", Ring8), ("grid25", Grid25)):
         split = data(samples=points * draws, heldout=points * draws).load()
         for draw in range(draws):
@@ -60,13 +60,13 @@ def _pairs(points: int, draws: int) -> Iterator[tuple[str, int, torch.Tensor, to
             x, y = (torch.from_numpy(side[part]).double() for side in (split.train, split.heldout))
             yield name, draw, x, y
     for dimension in DIMENSIONS:
-        law = funnels(dimension)
+        pair = funnels(dimension)
         for draw in range(draws):
-            x, y = (torch.from_numpy(side) for side in law.pair(points, "duality", draw))
+            x, y = (torch.from_numpy(side) for side in pair.pair(points, "duality", draw))
             yield f"funnels, d = {dimension}", draw, x, y
 
 
 def _steepest(f: torch.Tensor, g: torch.Tensor, distance: torch.Tensor) -> float:
-    """max over i, j of |f_i - g_j| / distance_ij, where it is not 0."""
+    """max over i, j with distance_ij > 0 of |f_i - g_j| / distance_ij; NaN if there are none."""
     apart = distance > 0
     return float(((f[:, None] - g).abs()[apart] / distance[apart]).max()) if apart.any() else np.nan

@@ -1,4 +1,4 @@
-"""The discriminator of a GAN at its optimum, between two laws whose densities are known."""
+"""The optimal discriminator of a GAN between two distributions with known densities."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pwgan.networks.layers.optimisers import Adam
 from pwgan.networks.mlp import MLP
 from pwgan.training.draws import Draws
 
-CENTRES = (-0.75, 0.75)  # of the real and of the generated law, Gaussians of standard deviation 1
+CENTRES = (-0.75, 0.75)  # of the real and the generated distribution, Gaussians of standard deviation 1
 NETWORK = MLP(width=32, depth=2, latent_dim=1)
 STEPS, BATCH, RATE = 1500, 512, 2e-3
 GRID = np.linspace(-6, 6, 2001)
@@ -41,31 +41,31 @@ def game(seeds: range) -> pd.DataFrame:
             draws.draw(stream, step, (BATCH, 1)) + centre
             for stream, centre in zip(("real", "fake"), CENTRES, strict=True)
         )
-        nothing = torch.empty(0)
-        loss = method.critic_loss(nets, Batch(real, nothing, nothing, fake, draws.uniforms("uniform", step)))
+        unused = torch.empty(0)
+        loss = method.critic_loss(nets, Batch(real, unused, unused, fake, draws.uniforms("uniform", step)))
         optimiser.zero_grad()
         loss.sum().backward()
         optimiser.step()
-        # A constant rate would leave the discriminators shaking about their optimum.
+        # With a constant rate the discriminators would oscillate around the optimum.
         optimiser.lr = RATE * (1 - (step + 1) / STEPS)
     with torch.no_grad():
-        at = torch.from_numpy(GRID).float()[None, :, None].expand(len(seeds), -1, -1)
-        found = torch.sigmoid(critic(at)).double().numpy()
-    known = optimal_discriminator()
+        grid = torch.from_numpy(GRID).float()[None, :, None].expand(len(seeds), -1, -1)
+        outputs = torch.sigmoid(critic(grid)).double().numpy()
+    optimum = optimal_discriminator()
     return pd.concat(
-        [known.assign(seed=seed, discriminator=found[i]) for i, seed in enumerate(seeds)], ignore_index=True
+        [optimum.assign(seed=seed, discriminator=outputs[i]) for i, seed in enumerate(seeds)], ignore_index=True
     )
 
 
 def game_checks(table: pd.DataFrame) -> pd.DataFrame:
-    """Return for each seed how far its discriminator is from D*, and its value from that of the optimum.
+    """Return for each seed the distance of its discriminator from D*, its value, and the optimal value.
 
     error: int |D - D*| (p_r + p_g) / 2 dx. value: int p_r log D + p_g log(1 - D) dx, at most
     optimum = 2 JS(p_r, p_g) - 2 log 2, by the trapezoidal rule. Source: article B2, B3.
     """
     rows = []
-    for seed, own in table.groupby("seed"):
-        p, q, d, best = (own[name].to_numpy() for name in ("real", "generated", "discriminator", "optimal"))
+    for seed, rows_of_seed in table.groupby("seed"):
+        p, q, d, best = (rows_of_seed[name].to_numpy() for name in ("real", "generated", "discriminator", "optimal"))
         middle = (p + q) / 2
         divergence = (np.trapezoid(p * np.log(p / middle), GRID) + np.trapezoid(q * np.log(q / middle), GRID)) / 2
         rows.append(

@@ -1,4 +1,4 @@
-"""Statements that arithmetic settles, on random pairs of laws: properties of JS, and that plans need no splitting."""
+"""Numerical checks on random pairs: properties of JS, and optimality of permutations among transport plans."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ DIMENSIONS = (1, 2, 8, 64)
 
 
 def js_checks() -> pd.DataFrame:
-    """Return by how much JS violates each of its properties, the largest of many random pairs on 2 to 20 atoms.
+    """Return the largest violation of each property of JS over random pairs of distributions on 2 to 20 atoms.
 
-    Half of the laws leave atoms out, so that supports overlap in part or not at all. Source: article A3.
+    Half of the pairs have atoms of weight 0, so their supports overlap partly or not at all. Source: article A3.
     """
     rng = np.random.default_rng(seed_of("theory", "js"))
-    found = []
+    violations = []
     for pair in range(PAIRS):
         atoms = int(rng.integers(2, 21))
         p, q = (_law(rng, atoms, sparse=pair % 2 == 0) for _ in range(2))
-        there, back = jensen_shannon(p, q), jensen_shannon(q, p)
-        found.append((abs(there - back), -there, abs(jensen_shannon(p, p)), there - np.log(2)))
+        forward, backward = jensen_shannon(p, q), jensen_shannon(q, p)
+        violations.append((abs(forward - backward), -forward, abs(jensen_shannon(p, p)), forward - np.log(2)))
     names = ("symmetric", "not negative", "zero for equal laws", "at most log 2")
-    return pd.DataFrame({"check": names, "value": np.maximum(np.max(found, axis=0), 0), "pairs": PAIRS})
+    return pd.DataFrame({"check": names, "value": np.maximum(np.max(violations, axis=0), 0), "pairs": PAIRS})
 
 
 def _law(rng: np.random.Generator, atoms: int, *, sparse: bool) -> np.ndarray:
@@ -38,7 +38,7 @@ def _law(rng: np.random.Generator, atoms: int, *, sparse: bool) -> np.ndarray:
 
 
 def plans() -> pd.DataFrame:
-    """Compare the best permutation with the best transport plan, by linear programming, of equally weighted points.
+    """Compare the optimal permutation with the optimal transport plan, by linear programming, for uniform weights.
 
     Returns dimension, pair, n, ``permutation`` and ``plan``, the two costs. Source: article D1.
     """

@@ -1,4 +1,4 @@
-"""The parallel lines: divergences that jump, one that does not, and what a learner that follows them is told."""
+"""The parallel lines: discontinuous divergences, the continuous Wasserstein distance, and their gradients."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ POINTS = 512
 SEEDS = 8
 FINE = np.arange(-100, 101) / 100  # theta of the closed forms
 COARSE = np.arange(-10, 11) / 10  # theta of the samples
-STEP = 1e-6  # of the differences that tell a closed form's gradient
-BINS = 8  # of a histogram along the lines; across them it has one for each theta of COARSE
+STEP = 1e-6  # of the finite differences for gradients of closed forms
+BINS = 8  # histogram bins along the lines; across them, one for each theta of COARSE
 KEYS = ["quantity", "divergence", "kind", "n", "theta"]
 HISTOGRAM: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "tv": total_variation,
@@ -31,10 +31,10 @@ HISTOGRAM: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 def lines(points: int = POINTS, seeds: int = SEEDS) -> pd.DataFrame:
     """Tabulate divergences of the parallel lines, and their gradients in theta.
 
-    P is the law of (0, z), P_theta that of (theta, z), z ~ U[0, 1]. Rows of kind ``closed`` hold the closed forms and
-    their gradients, NaN where the one-sided ones differ or are not finite. Rows of kind ``empirical`` hold means over
-    seeds of what samples tell, ``points`` of each line and separate draws: TV, KL and JS of histograms with bins of
-    0.1 by 1/8, W1 as the exact EWD, its gradient that of (1/n) sum_i ||x_i - y_pi(i)|| with the matching pi held fixed.
+    P is the distribution of (0, z), P_theta that of (theta, z), z ~ U[0, 1]. Rows of kind ``closed`` are closed forms
+    and their gradients, NaN if the one-sided derivatives differ or are not finite. Rows of kind ``empirical`` are means
+    over seeds of estimates from ``points`` independent samples of each line: TV, KL and JS of histograms with bins of
+    0.1 by 1/8; W1 as the exact EWD, its gradient that of (1/n) sum_i ||x_i - y_pi(i)||, the matching pi held fixed.
 
     Columns: quantity (value, gradient), divergence (tv, kl, js, w1), kind, n (missing for closed forms), theta, mean,
     half_width (of the 95 % interval), seeds. Source: article A5, A6, A7.
@@ -50,13 +50,13 @@ def _closed() -> pd.DataFrame:
         with np.errstate(invalid="ignore"):
             left, right = (value - behind[name]) / STEP, (ahead[name] - value) / STEP
             smooth = np.isclose(left, right, atol=1e-6)
-        for quantity, drawn in (("value", value), ("gradient", np.where(smooth, right, np.nan))):
-            parts.append(_rows(quantity, name, FINE, drawn).assign(kind="closed", n=None))
+        for quantity, curve in (("value", value), ("gradient", np.where(smooth, right, np.nan))):
+            parts.append(_rows(quantity, name, FINE, curve).assign(kind="closed", n=None))
     return pd.concat(parts)
 
 
 def _matched(points: int, seeds: int) -> pd.DataFrame:
-    """EWD and its gradient, one seed after the other."""
+    """EWD and its gradient, one seed at a time."""
     parts = []
     for seed in range(seeds):
         x, start = (torch.from_numpy(side) for side in _draw(points, seed))
@@ -65,8 +65,8 @@ def _matched(points: int, seeds: int) -> pd.DataFrame:
         partner = match(cost(x.expand_as(y), y.detach())).unsqueeze(-1).expand_as(y)
         value = pair_cost(x, y.gather(1, partner)).mean(-1)
         (gradient,) = torch.autograd.grad(value.sum(), theta)
-        for quantity, drawn in (("value", value.detach()), ("gradient", gradient)):
-            parts.append(_rows(quantity, "w1", COARSE, drawn.numpy()))
+        for quantity, curve in (("value", value.detach()), ("gradient", gradient)):
+            parts.append(_rows(quantity, "w1", COARSE, curve.numpy()))
     return pd.concat(parts).assign(kind="empirical", n=points)
 
 
@@ -85,7 +85,7 @@ def _counted(points: int, seeds: int) -> pd.DataFrame:
 
 
 def _draw(points: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw points (n, 2) of the line at 0 twice, separately."""
+    """Draw two independent sets of points (n, 2) of the line at 0."""
     z = np.random.default_rng(seed_of("parallel lines", seed)).random((2, points))
     return np.stack([0 * z[0], z[0]], 1), np.stack([0 * z[1], z[1]], 1)
 

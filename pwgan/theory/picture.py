@@ -16,8 +16,8 @@ BATCH = 4
 def picture() -> pd.DataFrame:
     """Match 8 points of the unit square with 8 others, all at once and in two mini-batches of m = 4.
 
-    One row for each point x_j: index, batch, x0, x1; y0, y1, the coordinates of y_j, which is of the same batch;
-    full and minibatch, the index of its partner in either matching; full_cost and minibatch_cost, their distances,
+    One row for each point x_j: index, batch, x0, x1; y0, y1, the coordinates of y_j, which is in the same batch;
+    full and minibatch, the index of the partner of x_j in each matching; full_cost and minibatch_cost, their distances,
     whose means are EWD and MBWD; differs. Source: article D3.
     """
     generator = torch.Generator().manual_seed(seed_of("picture"))

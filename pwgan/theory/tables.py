@@ -1,4 +1,4 @@
-"""The tables of the theory stage: each from a pure function, written whole."""
+"""The tables of the theory stage, each computed by a pure function."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ def write_theory(out: Path) -> None:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as CSV, whole or not at all."""
+    """Write a frame as CSV, atomically."""
     with atomic_write(path) as aside:
         frame.to_csv(aside, index=False)

@@ -1,1 +1,1 @@
-"""Training of all seeds of a cell at once, resumable to the bit."""
+"""Training of all seeds of a block at once; interrupted runs resume with bit-identical results."""

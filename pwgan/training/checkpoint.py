@@ -1,4 +1,4 @@
-"""The state of a run, whole: what goes on from it ends in the bits of a run that never stopped."""
+"""The complete state of a run: an interrupted run resumes from its checkpoint, with bit-identical results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pwgan.runtime import atomic_write
 from pwgan.training.watch import Snapshot
 
 log = logging.getLogger("pwgan")
-TIE = ("matching", "row_potential", "column_potential")  # what is kept of the transport that ties latents to samples
+TIE = ("matching", "row_potential", "column_potential")  # fields of the transport that ties latents to samples
 RUNNING, CRITIC_LOSS, GENERATOR_LOSS, SAMPLES = 0, 1, 2, 3
 REASONS = {
     RUNNING: None,
@@ -36,11 +36,11 @@ REASONS = {
 class State:
     """Everything that changes while a block of S seeds trains.
 
-    ``fate`` (S,) is RUNNING or why a seed diverged, ``diverged_at`` (S,) the step at which, or -1. ``history`` holds
-    (step, (7, S)) with critic loss, generator loss, EWD, EWD on tied latents, and the critic's dual, largest and mean
-    slope; ``snapshots`` one for each evaluation that is done with. ``tie`` are the ``TIE`` of a method that ties
-    latents, (S, n) each, and empty for others. Random draws and batches are functions of the step, tied latents of the
-    seed. ``origin`` tells the data, code and device that the run began with.
+    ``fate`` (S,): RUNNING or the reason of divergence; ``diverged_at`` (S,): the step of divergence, or -1. ``history``
+    has entries (step, (7, S)) of critic loss, generator loss, EWD, EWD on tied latents, and the critic's dual, largest
+    and mean slope. ``snapshots``: one per completed evaluation. ``tie``: the fields ``TIE`` of a ``TiedMethod``, (S, n)
+    each; empty for other methods. Random draws and batches depend only on seed and step, tied latents only on the seed.
+    ``origin``: hash of the data, code and device of the run.
     """
 
     nets: Nets
@@ -56,21 +56,21 @@ class State:
     snapshots: list[Snapshot] = field(default_factory=list)
 
     def record(self, losses: torch.Tensor, reason: int) -> torch.Tensor:
-        """Note which seeds' losses (S,) are not finite, and return the losses with those of diverged seeds as 0."""
+        """Mark seeds whose losses (S,) are not finite as diverged; return the losses, 0 for diverged seeds."""
         running = self.fate == RUNNING
-        lost = running & ~losses.detach().isfinite()
-        self.fate = torch.where(lost, reason, self.fate)
-        self.diverged_at = torch.where(lost, self.step, self.diverged_at)
-        return torch.where(running & ~lost, losses, 0)
+        diverging = running & ~losses.detach().isfinite()
+        self.fate = torch.where(diverging, reason, self.fate)
+        self.diverged_at = torch.where(diverging, self.step, self.diverged_at)
+        return torch.where(running & ~diverging, losses, 0)
 
 
 def stamp(cell: Training, made_from: str = "") -> str:
-    """Hash what a run is trained with, so that a checkpoint of another configuration is never continued."""
+    """Hash the configuration of a run: a checkpoint of another configuration is never resumed."""
     return hashlib.sha256(f"{__version__} {made_from} {cell.model_dump_json()}".encode()).hexdigest()
 
 
 def origin(cell: Training, data: StoredData, device: torch.device) -> str:
-    """Hash the samples, the code that trains this cell, and the kind of device, whose random numbers differ."""
+    """Hash the samples, the code that trains this cell, and the device type, which determines the random numbers."""
     digest = hashlib.blake2b(device.type.encode(), digest_size=16)
     for array in (data.train, data.heldout):
         digest.update(np.ascontiguousarray(array).data)
@@ -80,7 +80,7 @@ def origin(cell: Training, data: StoredData, device: torch.device) -> str:
 
 
 def save_checkpoint(path: Path, cell: Training, state: State) -> None:
-    """Write the state, whole or not at all."""
+    """Write the state atomically."""
     content = {
         "stamp": stamp(cell, state.origin),
         "generator": state.nets.generator.state_dict(),
@@ -100,16 +100,16 @@ def save_checkpoint(path: Path, cell: Training, state: State) -> None:
 
 
 def load_checkpoint(path: Path, cell: Training, state: State, device: torch.device) -> bool:
-    """Bring ``state`` to where the checkpoint left it; False where there is none of this configuration."""
+    """Restore ``state`` from the checkpoint; returns False if there is none of this configuration."""
     if not path.exists():
         return False
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-        log.warning("%s is no checkpoint (%s); starting afresh", path, str(error).partition("\n")[0])
+        log.warning("%s is not a checkpoint (%s); starting from scratch", path, str(error).partition("\n")[0])
         return False
     if content["stamp"] != stamp(cell, state.origin):
-        log.warning("%s is of other data, code, options or device; starting afresh", path)
+        log.warning("%s was made with other data, code, options or device; starting from scratch", path)
         return False
     state.nets.generator.load_state_dict(content["generator"])
     state.nets.critic.load_state_dict(content["critic"])

@@ -1,4 +1,4 @@
-"""Random numbers as a function of (seed, stream, number), so that a resumed run needs no generator's state."""
+"""Random numbers as a function of (seed, stream, number): resuming a run needs no generator state."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 from pwgan.runtime import seed_of
 
 Law = Literal["normal", "uniform"]
-_CHUNK = 16  # draws made at once: fewer launches on a GPU, where each seed's generator is a call of its own
+_CHUNK = 16  # draws made at once: fewer kernel launches on a GPU, since each seed needs its own call
 
 
 class Draws:
-    """Draws for S seeds, each from generators of its own: what one seed sees does not depend on the others."""
+    """Draws for S seeds, each from its own generators: the draws of a seed do not depend on the other seeds."""
 
     def __init__(self, seeds: range, device: torch.device) -> None:
         self.seeds, self.device = seeds, device
@@ -22,16 +22,16 @@ class Draws:
 
     def draw(self, stream: str, number: int, shape: tuple[int, ...], law: Law = "normal") -> torch.Tensor:
         """Return draw ``number`` of a stream, (S, *shape), standard normal or uniform on [0, 1)."""
-        chunk, place = divmod(number, _CHUNK)
+        chunk, position = divmod(number, _CHUNK)
         key = (stream, shape, law)
-        held = self._chunks.get(key)
-        if held is None or held[0] != chunk:
-            held = (chunk, self._chunk(stream, chunk, shape, law))
-            self._chunks[key] = held
-        return held[1][:, place]
+        cached = self._chunks.get(key)
+        if cached is None or cached[0] != chunk:
+            cached = (chunk, self._chunk(stream, chunk, shape, law))
+            self._chunks[key] = cached
+        return cached[1][:, position]
 
     def uniforms(self, stream: str, number: int) -> Callable[..., torch.Tensor]:
-        """Return a function uniform(*shape) -> (S, *shape); each call within one batch is a stream of its own."""
+        """Return a function uniform(*shape) -> (S, *shape); each call within one batch uses a new stream."""
         calls = 0
 
         def uniform(*shape: int) -> torch.Tensor:
@@ -42,9 +42,9 @@ class Draws:
         return uniform
 
     def _chunk(self, stream: str, chunk: int, shape: tuple[int, ...], law: Law) -> torch.Tensor:
-        make = torch.randn if law == "normal" else torch.rand
+        sample = torch.randn if law == "normal" else torch.rand
         rows = []
         for seed in self.seeds:
             generator = torch.Generator(self.device).manual_seed(seed_of(stream, seed, chunk, shape, law))
-            rows.append(make(_CHUNK, *shape, generator=generator, device=self.device))
+            rows.append(sample(_CHUNK, *shape, generator=generator, device=self.device))
         return torch.stack(rows)

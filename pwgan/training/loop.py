@@ -1,4 +1,4 @@
-"""The one training loop: every method, every data set, all seeds of a block at once."""
+"""The training loop, shared by all methods and data sets; trains all seeds of a block at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ log = logging.getLogger("pwgan")
 
 
 class Trainer:
-    """Trains one block of seeds; everything it draws is a function of the step, so any checkpoint can be continued."""
+    """Trains one block of seeds; every random draw is a function of the step, so any checkpoint can be resumed."""
 
     def __init__(self, cell: Training, data: StoredData, device: torch.device) -> None:
         self.cell, self.data, self.device = cell, data, device
@@ -69,7 +69,7 @@ class Trainer:
         return State(nets, optimisers, fate, torch.full_like(fate, -1), self._untied(), made_from)
 
     def _untied(self) -> dict[str, torch.Tensor]:
-        """Return what stands for the tie of a seed that has none yet: latent i with sample i, potentials of 0."""
+        """Return the initial tie of each seed: latent i with sample i, potentials 0."""
         if not isinstance(self.method, TiedMethod):
             return {}
         shape = (self.cell.seeds, len(self.real))
@@ -78,41 +78,41 @@ class Trainer:
         return dict(zip(TIE, (matching, *potentials), strict=True))
 
     def run(self, checkpoint: Path) -> State:
-        """Train to the last step, from the checkpoint if there is one, and keep the checkpoint up to date."""
+        """Train to the last step, resuming from ``checkpoint`` if it exists, and keep it up to date."""
         state, cell = self.state, self.cell
         if load_checkpoint(checkpoint, cell, state, self.device):
-            log.info("going on from step %d of %d", state.step, cell.steps)
-        mark = time.perf_counter()
+            log.info("resuming from step %d of %d", state.step, cell.steps)
+        started = time.perf_counter()
         record_every = max(1, cell.evaluate_every // 10)
         done = False
         with tqdm(total=cell.steps, initial=state.step, disable=not sys.stderr.isatty(), unit="step") as bar:
             while not done:
-                # The state is measured and kept before each step, so that step 0 shows the untrained generator.
-                losses, watched, taken = self._nothing(2), self._nothing(4), list[Snapshot]()
+                # Evaluated and saved before each step: step 0 is the untrained generator.
+                losses, evaluation, snapshots = self._nothing(2), self._nothing(4), list[Snapshot]()
                 done = state.step == cell.steps
                 evaluates = done or state.step % cell.evaluate_every == 0
                 if evaluates:
                     paused = time.perf_counter()
-                    watched = self._evaluate()
-                    taken = [self._snapshot()]
+                    evaluation = self._evaluate()
+                    snapshots = [self._snapshot()]
                     done = done or bool((state.fate != RUNNING).all())
-                    # What a method costs is told apart from what watching it costs.
-                    state.seconds += paused - mark
-                    mark = time.perf_counter()
-                    state.evaluation_seconds += mark - paused
+                    # Training time and evaluation time are recorded separately.
+                    state.seconds += paused - started
+                    started = time.perf_counter()
+                    state.evaluation_seconds += started - paused
                     save_checkpoint(checkpoint, cell, state)
-                    self._report(watched[0], bar)
-                # After the checkpoint, so that what goes on from it solves the same problem from the same potentials.
+                    self._report(evaluation[0], bar)
+                # After saving the checkpoint: a resumed run solves the same matching from the same potentials.
                 tied = self._tie(done)
                 if done:
-                    # Nothing is trained on the last tie: it is watched, not paid for.
-                    state.evaluation_seconds += time.perf_counter() - mark
+                    # No step uses the last tie: its time counts as evaluation.
+                    state.evaluation_seconds += time.perf_counter() - started
                 else:
                     losses = self._iterate()
                 if evaluates or tied is not None or state.step % record_every == 0:
-                    row = [losses, watched[:1], self._nothing(1) if tied is None else tied, watched[1:]]
+                    row = [losses, evaluation[:1], self._nothing(1) if tied is None else tied, evaluation[1:]]
                     state.history.append((state.step, torch.cat(row).cpu()))
-                state.snapshots += taken
+                state.snapshots += snapshots
                 if not done:
                     state.step += 1
                     bar.update()
@@ -122,7 +122,7 @@ class Trainer:
         return torch.full((rows, self.cell.seeds), torch.nan, device=self.device)
 
     def _iterate(self) -> torch.Tensor:
-        """Take the critic's steps, then the generator's; return the last loss of each, (2, S), NaN once diverged."""
+        """Take the critic's steps, then the generator's; return the last loss of each, (2, S), NaN if diverged."""
         method, nets, state = self.method, self.state.nets, self.state
         losses = self._nothing(2)
         each_iteration = self.critic_steps + method.generator_steps
@@ -131,7 +131,7 @@ class Trainer:
             if k < self.critic_steps and isinstance(method, AdversarialMethod):
                 losses[0] = self.critic_step(method, number)
             else:
-                # The critic's own gradients are not wanted here, and would be computed for nothing.
+                # Skips the critic's parameter gradients, which a generator step does not use.
                 nets.critic.requires_grad_(False)
                 loss = method.generator_loss(nets, self._batch(number))
                 self._descend("generator", state.record(loss, GENERATOR_LOSS))
@@ -160,7 +160,7 @@ class Trainer:
         return Batch(real, index, latent, fake, self.draws.uniforms("uniform", number))
 
     def _latents(self, number: int) -> torch.Tensor:
-        """Draw the latents (S, m, z) of a batch, or let the sampler choose them among more by what becomes of them."""
+        """Draw the latents (S, m, z) of a batch; a sampler that oversamples selects them by their generated samples."""
         m, z = self.cell.batch_size, self.cell.network.latent_dim
         latent = self.draws.draw("latent", number, (self.sampler.oversample * m, z))
         if self.sampler.oversample == 1:
@@ -172,69 +172,69 @@ class Trainer:
         return latent.gather(1, chosen.unsqueeze(-1).expand(-1, -1, z))
 
     def _descend(self, network: str, losses: torch.Tensor) -> None:
-        """One optimiser step for all seeds: the sum of their losses has each seed's own gradient in its own slice."""
+        """Take one optimiser step for all seeds: the gradient of the summed losses has one slice per seed."""
         optimiser = self.state.optimisers[network]
         optimiser.zero_grad()
         losses.sum().backward()
         optimiser.step()
 
     def _tie(self, done: bool) -> torch.Tensor | None:
-        """Tie latents to samples anew where it is time; return the EWD between the two, (1, S), NaN if diverged."""
+        """Recompute the tie if it is due; return the EWD on tied latents, (1, S), NaN if diverged, or None."""
         method, tie, values = self.method, self.state.tie, self._nothing(1)
         if not isinstance(method, TiedMethod):
             return None
         if not done and self.state.step % (method.rematch_every or self.epoch):
             return None
-        # All seeds' samples are made at once, and matched one seed after the other: memory grows with S n, not S n^2.
-        fake, sound = self._generate(self.tied)
+        # Samples are generated for all seeds at once but matched per seed: memory O(S n), not O(S n^2).
+        fake, running = self._generate(self.tied)
         real = points(to_float(self.real), 0)
-        for seed in sound.nonzero().flatten().tolist():
+        for seed in running.nonzero().flatten().tolist():
             u, v = (tie[name][seed] for name in TIE[1:])
-            found = method.tie(real, fake[seed], (u, v) if self.state.step else None)
+            transport = method.tie(real, fake[seed], (u, v) if self.state.step else None)
             for name in TIE:
-                tie[name][seed] = getattr(found, name)
-            values[0, seed] = found.value
+                tie[name][seed] = getattr(transport, name)
+            values[0, seed] = transport.value
         return values
 
     def _generate(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return points (S, n, d) made of latents (S, n, z) in eval mode, and which seeds have not diverged, (S,)."""
+        """Return points (S, n, d) generated from latents (S, n, z) in eval mode, and a mask of running seeds, (S,)."""
         generator = self.state.nets.generator
         fake = points(generate(generator, latent), 1)
         generator.train()
-        # The last step may ruin a seed whose losses were all finite: no loss will tell, but its samples do.
+        # A step may make the parameters non-finite although its loss was finite; the samples show it.
         finite = fake.isfinite().all(-1).all(-1)
         self.state.record(torch.where(finite, 0.0, torch.nan), SAMPLES)
         return fake, self.state.fate == RUNNING
 
     def _evaluate(self) -> torch.Tensor:
-        """Compare the fixed held-out samples with as many generated from fixed latents: (4, S), NaN if diverged.
+        """Compare the fixed held-out samples with as many samples of fixed latents: (4, S), NaN if diverged.
 
-        EWD, the critic's dual, its largest and its mean slope between them; NaN without a critic.
+        Rows are the EWD, and the critic's dual, largest and mean slope between them, NaN without a critic.
         """
         latent = self.draws.draw("evaluation", 0, (self.cell.evaluation_points, self.cell.network.latent_dim))
-        fake, sound = self._generate(latent)
+        fake, running = self._generate(latent)
         values = self._nothing(4)
-        if sound.any():
-            values[0, sound] = ewd(self.heldout[sound], fake[sound]).to(values.dtype)
+        if running.any():
+            values[0, running] = ewd(self.heldout[running], fake[running]).to(values.dtype)
         if self.critic_steps:
             critic, share = self.state.nets.critic.eval(), self.draws.uniforms("slope", 0)(fake.shape[1])
-            real, made = (side.unflatten(-1, self.data.train.shape[1:]) for side in (self.heldout, fake))
-            values[1:] = torch.where(sound, duality(critic, real, made, share), torch.nan)
+            real, generated = (side.unflatten(-1, self.data.train.shape[1:]) for side in (self.heldout, fake))
+            values[1:] = torch.where(running, duality(critic, real, generated, share), torch.nan)
             critic.train()
         return values
 
     def _snapshot(self) -> Snapshot:
-        """Take a snapshot, and let the critic rank it and those before it against the mini-batches of their steps."""
+        """Take a snapshot; the critic ranks it and all earlier ones against the mini-batches of their steps."""
         state = self.state
-        fake, sound = self._generate(self.shown)
-        fake = torch.where(sound[:, None, None], fake, torch.nan).unflatten(-1, self.data.train.shape[1:])
+        fake, running = self._generate(self.shown)
+        fake = torch.where(running[:, None, None], fake, torch.nan).unflatten(-1, self.data.train.shape[1:])
         batch = self.sampler.batch(state.step * (self.critic_steps + self.method.generator_steps)).cpu()
         auc = torch.empty(0, self.cell.seeds, dtype=torch.float64, device=self.device)
-        taken = Snapshot(state.step, fake.to(STORED[self.data.kind]).cpu(), batch, auc)
+        snapshot = Snapshot(state.step, fake.to(STORED[self.data.kind]).cpu(), batch, auc)
         if self.critic_steps:
-            auc = rankings(state.nets.critic.eval(), self.real, [*state.snapshots, taken])
+            auc = rankings(state.nets.critic.eval(), self.real, [*state.snapshots, snapshot])
             state.nets.critic.train()
-        return taken._replace(auc=torch.where(sound, auc, torch.nan).cpu())
+        return snapshot._replace(auc=torch.where(running, auc, torch.nan).cpu())
 
     def _report(self, distance: torch.Tensor, bar: tqdm) -> None:
         running = int((self.state.fate == RUNNING).sum())

@@ -1,4 +1,4 @@
-"""From a cell and its data to the files of a trained block."""
+"""Train a block of seeds and write its files."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from pwgan.training.loop import Trainer
 from pwgan.training.samples import generate, latent_samples
 
 log = logging.getLogger("pwgan")
-FORMAT = "pwgan generator 1"  # the one key of the metadata: with several, their order and so the bytes would vary
+FORMAT = "pwgan generator 1"  # the only metadata key: with several, their order, and so the bytes, would vary
 HISTORY = ("critic_loss", "generator_loss", "ewd", "tied_ewd", "critic_dual", "critic_slope", "critic_slope_mean")
-SAMPLES_KEPT = {"points": 1000, "images": 64}  # of each seed, to look at
+SAMPLES_KEPT = {"points": 1000, "images": 64}  # samples per seed for figures
 
 
 def train(cell: Training, data: StoredData, folder: Path, device: torch.device) -> None:
-    """Train a block and write its files to its folder: run.json last, when all others are there.
+    """Train a block and write its files to ``folder``, run.json last; then remove the checkpoint.
 
-    The checkpoint beside them is removed when all are there. Raises ``Refused`` if another process is at it.
+    Raises ``Refused`` if another process is training the block.
     """
     with exclusive(folder / ".lock"):
         checkpoint = folder / "checkpoint.pt"
@@ -39,7 +39,7 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device) 
         )
         with measured_cost(device) as cost:
             state = Trainer(cell, data, device).run(checkpoint)
-        # A run that was stopped and went on has taken the seconds of all its parts.
+        # Includes the time before an interruption.
         cost.seconds = round(state.seconds, 3)
         write_history(folder / "history.parquet", cell, state)
         write_ranking(folder / "ranking.parquet", cell, state)
@@ -62,7 +62,7 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device) 
 
 
 def _identity(cell: Training) -> dict[str, object]:
-    """Say what tells the generators of one cell from those of a cell of another make."""
+    """Return the properties that a stored generator must share with the cell that loads it."""
     return {"network": cell.network.model_dump(), "seeds": cell.seeds}
 
 
@@ -88,7 +88,7 @@ def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> 
 
 
 def write_history(path: Path, cell: Training, state: State) -> None:
-    """Write losses, EWDs and what was seen of the critic as a tidy table: one row for each seed and recorded step."""
+    """Write losses, EWDs and critic measures as a tidy table, one row per seed and recorded step."""
     rows = [
         {"seed": seed, "step": step, **dict(zip(HISTORY, row, strict=True))}
         for step, values in state.history
@@ -98,19 +98,21 @@ def write_history(path: Path, cell: Training, state: State) -> None:
 
 
 def write_ranking(path: Path, cell: Training, state: State) -> None:
-    """Write how the critic of each evaluation ranks each earlier one: no rows for a method without critic."""
+    """Write how the critic of each evaluation ranks every earlier one; no rows for a method without a critic."""
     steps = [snapshot.step for snapshot in state.snapshots]
     rows = [
         {"seed": seed, "step": snapshot.step, "earlier_step": earlier, "auc": auc}
         for snapshot in state.snapshots
-        for earlier, row in zip(steps, snapshot.auc.tolist(), strict=False)  # those so far, of all
+        for earlier, row in zip(
+            steps, snapshot.auc.tolist(), strict=False
+        )  # a snapshot ranks only the steps up to its own
         for seed, auc in zip(cell.seed_range, row, strict=True)
     ]
     write_table(path, rows, {"seed": "int64", "step": "int64", "earlier_step": "int64", "auc": "double"})
 
 
 def load_generator(path: Path, cell: Training, device: torch.device) -> torch.nn.Module:
-    """Load the generators of a block in eval mode; raises ``Refused`` where the file is not of this cell."""
+    """Load the generators of a block in eval mode; raises ``Refused`` if the file is not of this cell."""
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict

@@ -1,4 +1,4 @@
-"""Latents that can be drawn again anywhere, and the samples that a generator makes of latents."""
+"""Reproducible latents, and the samples generated from them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pwgan.runtime import seed_of
 
 
 def latent_samples(seeds: range, stream: str, count: int, latent_dim: int) -> torch.Tensor:
-    """Return fresh standard normal latents (S, count, z), each seed's from its own stream, the same on every device."""
+    """Return fresh standard normal latents (S, count, z), each seed from its own stream, the same on every device."""
     generators = [torch.Generator().manual_seed(seed_of("latents", stream, seed)) for seed in seeds]
     return torch.stack([torch.randn(count, latent_dim, generator=generator) for generator in generators])
 
 
 @torch.no_grad()
 def generate(generator: torch.nn.Module, latents: torch.Tensor, batch: int = 512) -> torch.Tensor:
-    """Generate samples (S, n, *sample) from latents (S, n, z) in eval mode, so that no sample depends on its mates."""
+    """Generate samples (S, n, *sample) from latents (S, n, z) in eval mode: no sample depends on the others."""
     generator.eval()
     return torch.cat([generator(part) for part in latents.split(batch, 1)], 1)

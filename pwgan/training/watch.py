@@ -1,4 +1,4 @@
-"""What is watched of a run at each evaluation besides its EWD: snapshots of the samples, and what the critic knows."""
+"""Measurements at each evaluation besides the EWD: snapshots of the samples, and measures of the critic."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 from pwgan.data.store import to_float
 
 SNAPSHOT = {"points": 256, "images": 64}  # samples in a snapshot
-STORED = {"points": torch.float32, "images": torch.float16}  # half of the digits tell as much of a picture
+STORED = {"points": torch.float32, "images": torch.float16}  # half precision suffices for images
 
 
 class Snapshot(NamedTuple):
-    """What is kept of one evaluation, on the CPU.
+    """Samples and rankings of one evaluation, on the CPU.
 
-    ``samples`` (S, k, *sample) of latents that are the same at every evaluation, NaN for diverged seeds; ``batch``
-    (S, m), the numbers of the real mini-batch that the next step begins with; ``auc`` (evaluations so far, S), how the
-    critic of now ranks the mini-batch and the snapshot of each of them, this one included; (0, S) without a critic.
+    ``samples`` (S, k, *sample): from the same latents at every evaluation, NaN for diverged seeds. ``batch`` (S, m):
+    indices of the first real mini-batch of the next step. ``auc`` (evaluations so far, S): how the current critic ranks
+    the mini-batch against the snapshot of each evaluation up to this one; (0, S) without a critic.
     """
 
     step: int
@@ -30,8 +30,8 @@ def duality(critic: torch.nn.Module, real: torch.Tensor, fake: torch.Tensor, sha
     """Estimate the critic's dual and its Lipschitz constant.
 
     E f(x) - E f(y) over real x and generated y, then the largest and the mean of ||grad f(x + t (y - x))|| over pairs
-    (x, y), t = ``share``. The first over the second is a lower bound of W1(P_r, P_g) up to sampling, if the largest
-    slope found is the largest there is.
+    (x, y), t = ``share``. The first divided by the second is a lower bound of W1(P_r, P_g), up to sampling error, if
+    the largest measured slope is the Lipschitz constant.
 
     real, fake: (S, n, *sample), share: (S, n) in [0, 1] -> (3, S). The critic is in eval mode. Source: article C1.
     """
@@ -47,7 +47,7 @@ def duality(critic: torch.nn.Module, real: torch.Tensor, fake: torch.Tensor, sha
 def ranking(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     """Area under the ROC curve of scores: P(f(x) > f(y)) + P(f(x) = f(y)) / 2 over all pairs of a real x and a fake y.
 
-    real: (S, m) and fake: (S, k) scores -> (S,) float64; NaN for a seed that has a score that is no number.
+    real: (S, m) and fake: (S, k) scores -> (S,) float64; NaN for a seed with a NaN score.
     Source: Hanley and McNeil, "The meaning and use of the area under a ROC curve", 1982.
     """
     known = ~(real.isnan().any(-1) | fake.isnan().any(-1))
@@ -58,11 +58,13 @@ def ranking(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def rankings(critic: torch.nn.Module, real: torch.Tensor, snapshots: list[Snapshot]) -> torch.Tensor:
-    """Rank the mini-batch of each snapshot, rows of all ``real`` samples, against it: (snapshots, S)."""
-    # One at a time: all at once, with what the critic makes of them, would not fit a GPU.
+    """AUC of the mini-batch of each snapshot, rows of ``real``, against its samples: (snapshots, S)."""
+    # One at a time: the activations of all at once would not fit in GPU memory.
     return torch.stack(
         [
-            ranking(critic(to_float(real[kept.batch.to(real.device)])), critic(kept.samples.to(real.device).float()))
-            for kept in snapshots
+            ranking(
+                critic(to_float(real[snapshot.batch.to(real.device)])), critic(snapshot.samples.to(real.device).float())
+            )
+            for snapshot in snapshots
         ]
     )

@@ -1,4 +1,4 @@
-"""Linear assignment of dense cost matrices, batched over leading axes, with the certificate of its optimality."""
+"""Linear assignment of dense cost matrices, batched over leading axes, with a certificate of optimality."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 
 @dataclass(frozen=True)
 class Matching:
-    """An optimal one-to-one matching of n rows and n columns, and the proof of it.
+    """An optimal one-to-one matching of n rows and n columns, with its certificate.
 
     ``columns`` (..., n): row i is matched with column columns[i]. ``value`` (...,): mean cost of the matched pairs.
     ``row_potential`` u, ``column_potential`` v (..., n): u_i + v_j <= c_ij for all pairs, up to rounding.
-    ``gap`` (...,): value - mean(u) - mean(v) >= 0, a bound on how far from optimal the matching can be.
+    ``gap`` (...,): duality gap value - mean(u) - mean(v) >= 0, a bound on the suboptimality of the matching.
     """
 
     columns: torch.Tensor
@@ -33,7 +33,7 @@ def match(cost: torch.Tensor) -> torch.Tensor:
 
 
 def solve(cost: torch.Tensor) -> Matching:
-    """Solve the assignment problem and certify the answer with potentials and duality gap.
+    """Solve the assignment problem; return the matching with potentials and duality gap.
 
     max over u, v of mean(u) + mean(v) subject to u_i + v_j <= c_ij  equals  min over pi of mean_i c_{i, pi(i)}.
 
@@ -57,18 +57,18 @@ def _solve(cost: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
     else:
         from pwgan.transport.solvers.dense import solve_dense
 
-        answers = solve_dense(stack.contiguous().numpy(), torch.get_num_threads())
-        columns, u, v = (torch.from_numpy(answer) for answer in answers)
+        arrays = solve_dense(stack.contiguous().numpy(), torch.get_num_threads())
+        columns, u, v = (torch.from_numpy(array) for array in arrays)
     shape = cost.shape[:-1]
     return columns.reshape(shape), u.reshape(shape), v.reshape(shape)
 
 
 def _check(cost: torch.Tensor) -> None:
     if cost.ndim < 2 or cost.shape[-1] != cost.shape[-2]:
-        raise ValueError(f"a matching is one-to-one: cost must be (..., n, n), given {tuple(cost.shape)}")
+        raise ValueError(f"a matching is one-to-one: cost must be (..., n, n), got {tuple(cost.shape)}")
     if cost.numel() == 0:
         raise ValueError(f"nothing to match: cost of shape {tuple(cost.shape)} is empty")
     if cost.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"cost must be float32 or float64, given {cost.dtype}")
+        raise ValueError(f"cost must be float32 or float64, got {cost.dtype}")
     if not torch.isfinite(cost).all():
         raise ValueError(f"cost holds {int((~torch.isfinite(cost)).sum())} entries that are NaN or infinite")

@@ -1,4 +1,4 @@
-"""The bias of mini-batch matching on one pool of points: every sampler, over a ladder of mini-batch sizes."""
+"""The bias of mini-batch matching on a pool of points, for every sampler and a ladder of mini-batch sizes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def ladder(n: int) -> list[int]:
 
 
 def pool_size(*limits: int) -> int:
-    """Return the largest power of two within all limits, so that every rung of the ladder partitions the same pool."""
+    """Return the largest power of two within all limits: every rung of the ladder then partitions the same pool."""
     return 1 << (min(limits).bit_length() - 1)
 
 
 def full_matching(x: torch.Tensor, y: torch.Tensor) -> MinibatchTransport:
-    """Match all points at once, as one mini-batch: x, y (S, n, d)."""
+    """Full matching, as one mini-batch of all points: x, y (S, n, d)."""
     whole = torch.arange(x.shape[-2], device=x.device).expand(len(y), 1, -1)
     return minibatch_wasserstein(x.expand_as(y), y, whole, whole)
 
@@ -42,11 +42,11 @@ def bias_ladder(
     """Yield (sampler, m, report) for every sampler and m of ``rungs``, averaged over partitions of both sides.
 
     x: (n, d) shared by the seeds, or (S, n, d); y: (S, n, d), float64; ``full``: their full matching. The report has
-    the fields of ``sampler_bias``, each (S,), and what ``also(mini, y_batches)`` adds for each partition. ``stream``
-    names the random numbers of the batches. Source: article D3-D6.
+    the fields of ``sampler_bias``, each (S,), and the fields of ``also(mini, y_batches)``. ``stream`` names the
+    random streams of the batches. Source: article D3-D6.
     """
     n = y.shape[-2]
-    every = x.expand_as(y)
+    x_of_seeds = x.expand_as(y)
     for sampler, sizes in rungs.items():
         for m in sizes:
             reports = []
@@ -55,7 +55,7 @@ def bias_ladder(
                     batches(sampler, side, m, [(stream, name, seed, m, partition) for seed in seeds])
                     for name, side in (("real", x), ("generated", y))
                 )
-                report, mini = sampler_bias(every, y, full, sampler, x_batches, y_batches)
+                report, mini = sampler_bias(x_of_seeds, y, full, sampler, x_batches, y_batches)
                 reports.append(report if also is None else report | also(mini, y_batches))
             yield sampler, m, {key: torch.stack([r[key] for r in reports]).mean(0) for key in reports[0]}
 
@@ -68,23 +68,23 @@ def sampler_bias(
     x_batches: torch.Tensor,
     y_batches: torch.Tensor,
 ) -> tuple[Report, MinibatchTransport | None]:
-    """Bias of one epoch's mini-batches against the full matching, and their matching of the pool if they partition it.
+    """Bias of one epoch of mini-batches, and the matching of the pool that they form if they partition it, else None.
 
-    B = MBWD - EWD, taken apart through the union (X_U, Y_U) of all points drawn, each as often as it was drawn:
+    B = MBWD - EWD, decomposed with the multiset union (X_U, Y_U) of all batches:
 
         B = [MBWD - W(X_U, Y_U)] + [W(X_U, Y_U) - W(X, Y)] = ``matching_bias`` + ``sampling_bias``.
 
-    The first is what small matchings cost, never negative, the union of them being one matching of the union; the
-    second is the effect of drawing other points than the pool's, of either sign. For a partition the union is the pool:
-    the second is 0 and the first is B_M, and D_M, U_M and the share of differing partners are given, as in
-    ``BiasReport``; for a sampler that does not partition these are NaN.
+    The first term, the effect of matching within batches, is non-negative because the batch matchings form one matching
+    of the union. The second, the effect of drawing points unevenly from the pool, has either sign. For a partition, the
+    union is the pool: the second term is 0, the first is B_M, and D_M, U_M and the fraction of differing partners are
+    those of ``BiasReport``. For a sampler that does not partition, they are NaN.
 
-    x, y: (S, n, d) float64. x_batches, y_batches: (S, n/m, m), n/m whole. Raises ValueError where they are not n
-    points. Source: article D3-D5; the decomposition is ours.
+    x, y: (S, n, d) float64. x_batches, y_batches: (S, n/m, m), n/m whole. Raises ValueError if batches that should
+    partition the pool do not. Source: article D3-D5; the decomposition is derived here.
     """
     n = x.shape[-2]
     if x_batches.shape[1] == 1 and x_batches.shape[2] == n:
-        mini = full  # solving it again would double the time of the ladder
+        mini = full  # avoids solving the full problem twice
     elif samplers()[sampler].partitions:
         mini = minibatch_wasserstein(x, y, x_batches, y_batches)
     else:
@@ -104,7 +104,7 @@ def _of_subsets(
     parts = places.unflatten(-1, x_batches.shape[1:])
     mbwd = minibatch_wasserstein(a, b, parts, parts).value
     union = full_matching(a, b).value
-    nothing = torch.full_like(mbwd, torch.nan)
+    undefined = torch.full_like(mbwd, torch.nan)
     report = {"ewd": full.value, "mbwd": mbwd, "bias": mbwd - full.value}
-    report |= dict.fromkeys(("deviation", "bound", "differing"), nothing)
+    report |= dict.fromkeys(("deviation", "bound", "differing"), undefined)
     return {**report, "matching_bias": mbwd - union, "sampling_bias": union - full.value}

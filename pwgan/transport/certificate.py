@@ -1,4 +1,4 @@
-"""Is this distance exact? A check of a matching and its potentials that knows nothing of the solver that found them."""
+"""Certificates of optimality, computed from a matching and its potentials independently of the solver."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tqdm import tqdm
 
 from pwgan.options import CostName, one_of
 
-BLOCK = 1024  # pairs are priced in squares of this side: 8 MB for each array of a square
+BLOCK = 1024  # costs are computed in blocks of this side: 8 MB per array
 UNIT = torch.finfo(torch.float64).eps / 2  # the largest relative error of one float64 operation
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a matching and potentials prove about the least mean cost W of all matchings: lower <= W <= upper.
+    """Bounds on the least mean cost W of all matchings, from a matching and potentials: lower <= W <= upper.
 
     ``value``: mean cost of the matched pairs. ``gap``: value - mean(u) - mean(v). ``violation``: the largest
-    u_i + v_j - c_ij of all pairs, or 0 where none is positive. All in the units of the cost.
+    u_i + v_j - c_ij of all pairs, or 0 if none is positive. All in the units of the cost.
     """
 
     value: float
@@ -30,7 +30,7 @@ class Certificate:
     upper: float
 
     def error(self, value: float) -> float:
-        """Return the most by which ``value`` can differ from W: max(value - lower, upper - value)."""
+        """Return the largest possible |value - W|: max(value - lower, upper - value)."""
         return max(value - self.lower, self.upper - value)
 
 
@@ -45,19 +45,18 @@ def certificate(
     *,
     progress: bool = False,
 ) -> Certificate:
-    """Bound the error of a matching pi by its potentials u and v, whoever made them; every pair is priced anew.
+    """Bound the suboptimality of a matching pi by potentials u and v of any origin; all costs are recomputed.
 
     W = min over permutations sigma of (1/n) sum_i c(x_i, y_sigma(i)) is at most the value of pi. With
     e_i = max(0, max_j u_i + v_j - c_ij), the potentials u - e and v are feasible, hence by weak duality
         value - gap - max_i e_i <= mean(u) + mean(v) - mean_i e_i <= W <= value, gap = value - mean(u) - mean(v),
-    and W >= 0. ``violation`` is max_i e_i; ``lower`` and ``upper`` are the middle term and the value, moved apart by a
-    bound on their rounding, so that they hold for the real numbers that the float64 points are, short of underflow
-    (differences below 1e-154) and overflow. A wrong matching or wrong potentials widen the interval; none can make it
-    miss W.
+    and W >= 0. ``violation`` is max_i e_i; ``lower`` and ``upper`` are the second term and the value, widened by a
+    bound on their rounding, so they hold in exact arithmetic on the float64 points, barring underflow (differences
+    below 1e-154) and overflow. A wrong matching or wrong potentials widen the interval but never invalidate it.
 
     x, y: (n, d); matching (n,): pi; potentials (n,). Memory: O(block^2 + block d) beyond the input; time: one float64
-    matrix product, n^2 d. Raises ValueError for shapes that differ, a matching that is no permutation, and potentials
-    or costs that are not finite. Source: article C1 for the dual; Higham 2002, "Accuracy and Stability of Numerical
+    matrix product, n^2 d. Raises ValueError if shapes differ, the matching is not a permutation, or potentials or costs
+    are not finite. Source: article C1 for the dual; Higham 2002, "Accuracy and Stability of Numerical
     Algorithms", section 3.1 for gamma_k.
     """
     one_of(cost, get_args(CostName), "cost")
@@ -68,7 +67,7 @@ def certificate(
     matched = _price(x, y, torch.arange(n, device=x.device), matching, cost)
     value = _mean(matched)
     if not math.isfinite(value):
-        raise ValueError("the cost of the matched pairs overflows float64: scale the points down")
+        raise ValueError("the cost of the matched pairs overflows float64; scale the points down")
 
     violation, excess = _excess(x, y, u, v, cost, progress)
     dual = _mean(u) + _mean(v) - _mean(excess)
@@ -86,13 +85,13 @@ def certificate(
 def _excess(
     x: torch.Tensor, y: torch.Tensor, u: torch.Tensor, v: torch.Tensor, cost: CostName, progress: bool
 ) -> tuple[float, torch.Tensor]:
-    """Return the largest u_i + v_j - c_ij as it is computed, and upper bounds (n,) on e_i as it is; both >= 0.
+    """Return the largest computed u_i + v_j - c_ij, and upper bounds (n,) on the exact e_i; both >= 0.
 
-    A matrix product prices the pairs of a block from below. Centred points a, b have a computed
+    A matrix product gives lower bounds of the costs of a block. Centred points a, b have a computed
     |a|^2 + |b|^2 - 2 a.b that is within gamma_{d+2} (|a| + |b|)^2 <= 2 gamma_{d+2} (|a|^2 + |b|^2) of |a - b|^2, in any
-    order of summation, and centring moves |a - b|^2 by at most 4 UNIT (|a|^2 + |b|^2). Taking off
-    4 gamma_{d+4} (|a|^2 + |b|^2) covers both, with as much again for the rounding of the norms, of that product and of
-    the comparison. Pairs which that does not clear, the matched ones among them, are priced by their differences.
+    order of summation, and centring moves |a - b|^2 by at most 4 UNIT (|a|^2 + |b|^2). Subtracting
+    4 gamma_{d+4} (|a|^2 + |b|^2) covers both, and leaves the same amount for the rounding of the norms, of that product
+    and of the comparison. Pairs not cleared by this bound, including the matched ones, are computed from differences.
     """
     n, d = x.shape
     centre = (x.mean(0, dtype=torch.float64) + y.mean(0, dtype=torch.float64)) / 2
@@ -106,11 +105,11 @@ def _excess(
             b = y[column : column + BLOCK].double() - centre
             bb = b.square().sum(1) * shrink
             below = torch.addmm(aa[:, None] + bb, a, b.T, alpha=-2).clamp_(min=0)
-            asked = (u[row : row + BLOCK, None] + v[column : column + BLOCK]).clamp_(min=0)
+            needed = (u[row : row + BLOCK, None] + v[column : column + BLOCK]).clamp_(min=0)
             if cost == "euclidean":
-                asked.square_()
-            # Not ">": what overflowed to NaN is not cleared either.
-            rows, columns = (~(asked <= below)).nonzero(as_tuple=True)
+                needed.square_()
+            # Not ">": pairs with NaN from overflow must not be cleared.
+            rows, columns = (~(needed <= below)).nonzero(as_tuple=True)
             if len(rows):
                 price = _price(x[row : row + BLOCK], y[column : column + BLOCK], rows, columns, cost)
                 wanted = u[row + rows] + v[column + columns]
@@ -120,36 +119,36 @@ def _excess(
 
 
 def _price(x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, cost: CostName) -> torch.Tensor:
-    """Cost of the pairs (x_rows, y_columns) by their differences, within a factor 1 + gamma_{d+5}: (pairs,)."""
-    # Equal costs leave every pair of a block to be priced: all at once is then faster than pair by pair.
+    """Cost of the pairs (x_rows, y_columns) from differences, within a factor 1 + gamma_{d+5}: (pairs,)."""
+    # With many equal costs nearly all pairs remain: computing the whole block is then faster.
     if 8 * len(rows) > len(x) * len(y):
-        every = torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist")
-        distance = every[rows, columns]
+        distances = torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist")
+        distance = distances[rows, columns]
         return distance if cost == "euclidean" else distance.square()
     parts = zip(*(index.split(max(1, BLOCK * BLOCK // x.shape[1])) for index in (rows, columns)), strict=True)
-    squared = torch.cat([(x[some].double() - y[partners].double()).square().sum(1) for some, partners in parts])
+    squared = torch.cat([(x[sources].double() - y[partners].double()).square().sum(1) for sources, partners in parts])
     return squared.sqrt() if cost == "euclidean" else squared
 
 
 def _mean(values: torch.Tensor) -> float:
-    """Mean with one rounding of the sum, however many terms."""
+    """Mean with a correctly rounded sum."""
     return math.fsum(values.tolist()) / len(values)
 
 
 def _gamma(k: int) -> float:
-    """gamma_k = k UNIT / (1 - k UNIT): the largest relative error of k roundings in a row."""
+    """gamma_k = k UNIT / (1 - k UNIT): the largest relative error of k successive roundings."""
     return k * UNIT / (1 - k * UNIT)
 
 
 def _check(x: torch.Tensor, y: torch.Tensor, matching: torch.Tensor, u: torch.Tensor, v: torch.Tensor) -> None:
     if x.ndim != 2 or x.shape != y.shape or x.numel() == 0:
-        raise ValueError(f"a certificate is of points (n, d), given {tuple(x.shape)} and {tuple(y.shape)}")
+        raise ValueError(f"x and y must be points (n, d) of equal shape, got {tuple(x.shape)} and {tuple(y.shape)}")
     n = len(x)
     for name, vector in (("matching", matching), ("row_potential", u), ("column_potential", v)):
         if vector.shape != (n,):
-            raise ValueError(f"{name} must be ({n},) for {n} points on each side, given {tuple(vector.shape)}")
+            raise ValueError(f"{name} must be ({n},) for {n} points on each side, got {tuple(vector.shape)}")
     if not torch.equal(matching.sort().values, torch.arange(n, device=matching.device)):
-        raise ValueError(f"the matching is no permutation of 0..{n - 1}")
+        raise ValueError(f"the matching is not a permutation of 0..{n - 1}")
     for name, vector in (("row_potential", u), ("column_potential", v)):
         if not torch.isfinite(vector).all():
             raise ValueError(f"{name} holds {int((~torch.isfinite(vector)).sum())} numbers that are NaN or infinite")

@@ -9,11 +9,11 @@ import torch
 from pwgan.options import CostName, one_of
 
 FEW_AXES = 32
-"""Dimensions up to which differences take about as long as a matrix product."""
+"""Dimension up to which differences are about as fast as a matrix product."""
 
 
 def points(samples: torch.Tensor, lead: int = 1) -> torch.Tensor:
-    """Flatten samples of any shape to points: (*lead, n, *sample) -> (*lead, n, d), ``lead`` axes kept before n."""
+    """Flatten samples of any shape to points: (*lead, n, *sample) -> (*lead, n, d), with ``lead`` axes before n."""
     return samples.flatten(lead + 1) if samples.ndim > lead + 2 else samples
 
 
@@ -22,25 +22,25 @@ def cost(x: torch.Tensor, y: torch.Tensor, name: CostName = "euclidean") -> torc
 
     c_ij = ||x_i - y_j|| (``euclidean``, a metric) or ||x_i - y_j||^2 (``sqeuclidean``).
 
-    x: (..., n, d), y: (..., k, d) -> (..., n, k), in the units of the points (or their square). Differences are taken
-    directly, not by expanding the square, so that near duplicates lose no digits. Raises ValueError where dimensions
-    differ. Source: article D1; A4 for the Euclidean cost.
+    x: (..., n, d), y: (..., k, d) -> (..., n, k), in the units of the points (or their square). Computed from
+    differences, not by expanding the square, which would lose digits for near duplicates. Raises ValueError if
+    dimensions differ. Source: article D1; A4 for the Euclidean cost.
     """
     one_of(name, get_args(CostName), "cost")
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ValueError(
-            f"points must be (..., n, d) with one d on both sides, given {tuple(x.shape)}, {tuple(y.shape)}"
+            f"points must be (..., n, d) with the same d on both sides, got {tuple(x.shape)}, {tuple(y.shape)}"
         )
     distance = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
     return distance if name == "euclidean" else distance.square()
 
 
 def precise_cost(x: torch.Tensor, y: torch.Tensor, name: CostName = "euclidean") -> torch.Tensor:
-    """Do what ``cost`` does in float64, in many dimensions by a matrix product, to a relative error of 1e-11.
+    """``cost`` in float64, in high dimension by a matrix product, to a relative error of 1e-11.
 
     With p, q the centred points, |p|^2 + |q|^2 - 2 p.q is computed within 4 gamma_{d+4} (|p|^2 + |q|^2) of |x - y|^2,
-    gamma_k = k u / (1 - k u), u = 2^-53. Pairs so near to each other that this is more than 1e-11 of their cost are
-    priced by their differences; all of them, where these are many. Source: Higham 2002, section 3.1, for gamma_k.
+    gamma_k = k u / (1 - k u), u = 2^-53. Pairs so close that this exceeds 1e-11 of their cost are computed from
+    differences; if there are many, all pairs are. Source: Higham 2002, section 3.1, for gamma_k.
     """
     x, y = x.double(), y.double()
     d = x.shape[-1]
@@ -66,8 +66,8 @@ def precise_cost(x: torch.Tensor, y: torch.Tensor, name: CostName = "euclidean")
 def pair_cost(x: torch.Tensor, y: torch.Tensor, name: CostName = "euclidean") -> torch.Tensor:
     """Cost of points already paired: c(x_j, y_j), (..., n, d) twice -> (..., n).
 
-    Its gradient at x_j = y_j is 0, the subgradient of least norm, where that of the square root is undefined. NaN stays
-    NaN.
+    The gradient at x_j = y_j, where the distance is not differentiable, is 0, the subgradient of least norm. NaN is
+    propagated.
     """
     one_of(name, get_args(CostName), "cost")
     squared = (x - y).square().sum(-1)

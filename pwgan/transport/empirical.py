@@ -15,16 +15,16 @@ from pwgan.transport.cost import pair_cost, precise_cost
 if TYPE_CHECKING:
     from pwgan.transport.solvers.exact import Potentials
 
-# Points up to which all n^2 costs in float64 take less time than lists of the cheapest, on instances hard for these; on
-# easy ones lists are faster from about 1500 on.
+# n up to which the dense solver on all n^2 costs is faster than the sparse one on its hard instances; on easy instances
+# the sparse solver is faster from about n = 1500.
 DENSE = 2500
 
 
 @dataclass(frozen=True)
 class Transport:
-    """An exact EWD and its proof; shapes are those of ``Matching``, ``matching[i]`` is the partner in y of x_i.
+    """An exact EWD with its certificate; shapes as in ``Matching``, ``matching[i]`` is the partner in y of x_i.
 
-    ``rounds``: of bidding and augmenting, 0 where all costs were held at once.
+    ``rounds``: rounds of bidding and augmenting of the sparse solver, 0 for the dense solver.
     """
 
     value: torch.Tensor
@@ -48,15 +48,16 @@ def wasserstein(
 
     W_n = min over permutations pi of (1/n) sum_i c(x_i, y_{pi(i)}), in float64.
 
-    x, y: (..., n, d) -> value (...,), in the units of the cost. n decides between all n^2 costs and lists of the
-    cheapest, n from 2 to 60,000; ``device`` (default: that of x) where they are computed. ``potentials``: (u, v) of a
-    problem near this one, (..., n) each, to begin with. Raises ValueError where the counts or dimensions differ, a
-    point is not finite or the potentials do not fit. Source: article D1; C1 for the potentials.
+    x, y: (..., n, d) -> value (...,), in the units of the cost. The solver is dense (all n^2 costs) for n up to
+    DENSE, and sparse (lists of the smallest costs) above, for n up to 60,000. ``device``: device of the solve, default
+    that of x. ``potentials``: (u, v) of a similar problem, (..., n) each, for a warm start. Raises ValueError if
+    counts or dimensions differ, a point is not finite, or potentials are not finite or have the wrong shape. Source:
+    article D1; C1 for the potentials.
     """
     check_pair(x, y)
     if potentials is not None and any(p.shape != x.shape[:-1] or not p.isfinite().all() for p in potentials):
         shapes = " and ".join(str(tuple(p.shape)) for p in potentials)
-        raise ValueError(f"potentials must be finite and {tuple(x.shape[:-1])} each, given {shapes}")
+        raise ValueError(f"potentials must be finite and {tuple(x.shape[:-1])} each, got {shapes}")
     home, device = x.device, x.device if device is None else torch.device(device)
     x, y = x.detach().to(device), y.detach().to(device)
     if x.shape[-2] <= DENSE:
@@ -77,25 +78,25 @@ def _solve_large(
     potentials: tuple[torch.Tensor, torch.Tensor] | None,
     progress: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]:
-    """Solve one problem after the other; return matchings, potentials, values and the rounds of all."""
+    """Solve the problems one by one; return matchings, potentials, values and the total number of rounds."""
     from pwgan.transport.solvers.exact import solve_exact
 
     lead, (n, d) = x.shape[:-2], x.shape[-2:]
-    nearby: Iterable[Potentials | None] = [None] * lead.numel()
+    starts: Iterable[Potentials | None] = [None] * lead.numel()
     if potentials is not None:
         sides = (side.detach().cpu().double().reshape(-1, n).numpy() for side in potentials)
-        nearby = zip(*sides, strict=True)
-    pairs = zip(x.reshape(-1, n, d), y.reshape(-1, n, d), nearby, strict=True)
-    found = [solve_exact(a, b, cost, potentials=known, progress=progress) for a, b, known in pairs]
-    columns = torch.stack([torch.from_numpy(f.columns) for f in found]).reshape(*lead, n)
-    u = torch.stack([torch.from_numpy(f.row_potential) for f in found]).reshape(*lead, n)
-    v = torch.stack([torch.from_numpy(f.column_potential) for f in found]).reshape(*lead, n)
-    value = torch.stack([torch.from_numpy(f.paid).mean() for f in found]).reshape(lead)
-    return columns, u, v, value, sum(f.rounds for f in found)
+        starts = zip(*sides, strict=True)
+    pairs = zip(x.reshape(-1, n, d), y.reshape(-1, n, d), starts, strict=True)
+    solutions = [solve_exact(a, b, cost, potentials=start, progress=progress) for a, b, start in pairs]
+    columns = torch.stack([torch.from_numpy(solution.columns) for solution in solutions]).reshape(*lead, n)
+    u = torch.stack([torch.from_numpy(solution.row_potential) for solution in solutions]).reshape(*lead, n)
+    v = torch.stack([torch.from_numpy(solution.column_potential) for solution in solutions]).reshape(*lead, n)
+    value = torch.stack([torch.from_numpy(solution.paid).mean() for solution in solutions]).reshape(lead)
+    return columns, u, v, value, sum(solution.rounds for solution in solutions)
 
 
 def ewd(x: torch.Tensor, y: torch.Tensor, cost: CostName = "euclidean") -> torch.Tensor:
-    """Return the value of ``wasserstein`` alone, (...,), with the rounding of direct differences."""
+    """Return only the value of ``wasserstein``, (...,), computed from direct differences."""
     check_pair(x, y)
     if x.shape[-2] > DENSE:
         return wasserstein(x, y, cost).value
@@ -108,8 +109,8 @@ def check_pair(x: torch.Tensor, y: torch.Tensor) -> None:
     """Raise ValueError unless x and y are equal numbers of finite points (..., n, d)."""
     if x.shape != y.shape or x.ndim < 2:
         raise ValueError(
-            f"EWD matches equally many points of one dimension, (..., n, d) on both sides; "
-            f"given {tuple(x.shape)} and {tuple(y.shape)}"
+            f"EWD matches equally many points of the same dimension, (..., n, d) on both sides; "
+            f"got {tuple(x.shape)} and {tuple(y.shape)}"
         )
     if not x.numel():
         raise ValueError(f"nothing to match: points of shape {tuple(x.shape)}")

@@ -15,7 +15,7 @@ from pwgan.transport.empirical import Transport, check_pair
 
 @dataclass(frozen=True)
 class MinibatchTransport:
-    """An MBWD and the permutation of all n points that its mini-batch matchings make up.
+    """An MBWD and the permutation of all n points that its mini-batch matchings form.
 
     ``value`` (...,): mean cost over all points. ``matching`` (..., n): the partner in y of x_i.
     """
@@ -26,10 +26,10 @@ class MinibatchTransport:
 
 @dataclass(frozen=True)
 class BiasReport:
-    """How far mini-batch matching is from full matching; every field is (...,).
+    """Comparison of a mini-batch matching with the full matching; every field is (...,).
 
     ``bias`` B_M = MBWD - EWD, ``deviation`` D_M, ``bound`` U_M: 0 <= B_M <= D_M <= U_M for a metric cost.
-    ``differing``: share of the points whose partner is not that of the full matching.
+    ``differing``: fraction of points whose partner differs from that of the full matching.
     """
 
     ewd: torch.Tensor
@@ -47,12 +47,12 @@ def minibatch_wasserstein(
     y_batches: torch.Tensor,
     cost: CostName = "euclidean",
 ) -> MinibatchTransport:
-    """Mini-batch Wasserstein distance: match inside each pair of mini-batches, and average.
+    """Mini-batch Wasserstein distance: the mean over pairs of mini-batches, each matched optimally.
 
     MBWD = (1/n) sum_i sum_{j in batch i} c(x_j, y_{pi*_i(j)}), pi*_i optimal within batch i.
 
     x, y: (..., n, d). x_batches, y_batches: (..., n/m, m) int64, each a partition of 0..n-1: batch i of x is matched
-    with batch i of y. Raises ValueError where they are not partitions of one shape. Source: article D3.
+    with batch i of y. Raises ValueError unless both are partitions of the same shape. Source: article D3.
     """
     check_pair(x, y)
     n = x.shape[-2]
@@ -84,7 +84,7 @@ def bias_report(
     D_M = (1/n) sum over j with pi*_i(j) != pi*(j) of |c(x_j, y_{pi*_i(j)}) - c(x_j, y_{pi*(j)})|,
     U_M = (1/n) sum over the same j of c(y_{pi*_i(j)}, y_{pi*(j)}).
 
-    x, y: (..., n, d), float64 wanted. D_M <= U_M needs a metric cost; with ``sqeuclidean`` it may fail.
+    x, y: (..., n, d), preferably float64. D_M <= U_M requires a metric cost; it may fail for ``sqeuclidean``.
     Source: article D4, D5.
     """
     y_full, y_mini = _take(y, full.matching), _take(y, minibatch.matching)

@@ -35,7 +35,7 @@ def test_kernel_by_hand():
 
 
 @pytest.mark.parametrize("place", [0.0, 3.0])
-def test_equal_points_have_a_law_too(place):
+def test_equal_points_have_a_distribution_too(place):
     same = torch.full((2, 6, 2), place)
     same[1, 0] = 1.0
     drawn = k_dpp(*spectrum(kernel(same)), 3, uniforms(2, 50, 9))
@@ -43,7 +43,7 @@ def test_equal_points_have_a_law_too(place):
 
 
 @pytest.mark.parametrize(("count", "k"), [(5, 2), (5, 1), (6, 3), (4, 4)])
-def test_subsets_follow_their_law(count, k):
+def test_subsets_follow_their_distribution(count, k):
     likelihood = kernel(points(count))
     drawn = k_dpp(*spectrum(likelihood[None]), k, uniforms(1, DRAWS, count + k))[0].sort(-1).values
     subsets, law = exact_law(likelihood.numpy(), k)
@@ -111,7 +111,7 @@ def test_more_points_than_the_kernel_tells_apart():
     assert counts.double().std(0).mean() < 0.9
 
 
-def test_each_kernel_has_its_own_subsets_whoever_is_beside_it():
+def test_subsets_of_a_kernel_do_not_depend_on_other_kernels():
     many = torch.stack([points(9, seed) for seed in range(3)])
     draws = uniforms(3, 4, 12)
     together = k_dpp(*spectrum(kernel(many)), 3, draws)

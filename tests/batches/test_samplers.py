@@ -159,7 +159,7 @@ def test_chosen_points_are_a_function_of_the_seed_and_its_points(name):
     assert after[1].min() >= 0 and after[1].max() < OVERSAMPLE * 6
 
 
-def test_a_chosen_batch_follows_the_law_of_the_points():
+def test_a_chosen_batch_follows_the_distribution_of_the_points():
     """One point of each stratum: the mean of a batch scatters far less than that of as many independent draws."""
     pool = torch.randn(300, OVERSAMPLE * 16, 1, generator=torch.Generator().manual_seed(5))
     found = pool.gather(1, choose("stratified", pool, 16, uniforms_of(range(300))).unsqueeze(-1))

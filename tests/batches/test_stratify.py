@@ -45,7 +45,7 @@ def test_the_cut_is_across_the_principal_axis():
     assert separated
 
 
-def test_each_set_has_its_own_strata_whoever_is_beside_it():
+def test_strata_of_a_set_do_not_depend_on_other_sets():
     many = normal(4, 50, 3)
     together = stratify(many, 8)
     for s in range(4):

@@ -105,7 +105,7 @@ def test_every_solver_finds_the_optimum(name: str, cost: str) -> None:
 
 
 @pytest.mark.parametrize("columns", [[0, 1, 1], [0, 1, -1], [0, 1]])
-def test_what_is_no_permutation_has_no_value(columns: list[int]) -> None:
+def test_invalid_permutations_raise(columns: list[int]) -> None:
     points = np.zeros((3, 2), np.float32)
     with pytest.raises(ValueError, match="not a permutation"):
         solvers.value_of(points, points, np.array(columns), "euclidean")
@@ -311,7 +311,7 @@ def test_slips_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @linux
-def test_a_rerun_goes_on_and_other_settings_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rerun_resumes_and_other_settings_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 
     def stopped_after_three(solver: str, *_: object) -> dict[str, object]:

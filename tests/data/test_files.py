@@ -130,7 +130,7 @@ def test_arrays_come_back_with_their_labels(tmp_path, rows, kind, dtype):
         (np.zeros((1, 2)), "at least 2 are needed"),
         (np.full((5, 2), np.nan), "not finite"),
         (np.full((5, 2), 1e300), "not finite as float32"),
-        (np.full((5, 1, 2, 2), 1.5), r"must lie in \[-1, 1\], given are values in \[1.5, 1.5\]"),
+        (np.full((5, 1, 2, 2), 1.5), r"must lie in \[-1, 1\], got values in \[1.5, 1.5\]"),
         (np.array([{}, {}], dtype=object), r"cannot be read as a \.npy array"),
     ],
 )

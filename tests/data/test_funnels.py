@@ -99,7 +99,7 @@ def test_draws_are_separate_and_functions_of_their_stream():
 
 
 @pytest.mark.parametrize("wrong", [{"dimension": 0}, {"dimension": 2, "count": 0}])
-def test_what_is_no_pair_is_refused(wrong):
+def test_invalid_pairs_are_refused(wrong):
     with pytest.raises(ValueError, match="at least 1"):
         funnels(**wrong)
 

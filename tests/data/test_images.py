@@ -69,14 +69,14 @@ def test_idx_files_pass_through_torchvision(tmp_path, dataset, folder):
 
 def test_files_that_are_not_the_published_ones_are_refused(tmp_path):
     write_mnist(tmp_path, "MNIST")
-    with pytest.raises(ValueError, match="train files hold 12 images, expected are 60000"):
+    with pytest.raises(ValueError, match="train files hold 12 images, expected 60000"):
         Mnist(root=tmp_path).load()
-    with pytest.raises(ValueError, match="heldout files hold 7 images, expected are 8"):
+    with pytest.raises(ValueError, match="heldout files hold 7 images, expected 8"):
         Mnist(root=tmp_path, samples=2, heldout=8).load()
 
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "empty", "labels"])
-def test_damaged_files_are_told_of_and_kept(tmp_path, damage):
+def test_damaged_files_are_reported_and_kept(tmp_path, damage):
     write_mnist(tmp_path, "MNIST")
     file = tmp_path / "MNIST/raw/train-images-idx3-ubyte"
     if damage == "labels":
@@ -188,7 +188,7 @@ def test_promises_need_no_files():
     assert [data().train_size() for data in (Mnist, FashionMnist, Cifar10, CelebA)] == [60000, 60000, 50000, 162770]
     assert [data().heldout_size() for data in (Mnist, FashionMnist, Cifar10, CelebA)] == [10000, 10000, 10000, 19962]
     assert CelebA(size=32).sample_shape() == (3, 32, 32)
-    with pytest.raises(ValidationError, match="60000 such images; given was samples: 60001"):
+    with pytest.raises(ValidationError, match="60000 such images; got samples: 60001"):
         Mnist(samples=60001)
     with pytest.raises(ValidationError, match="Did you mean 'download'"):
         Mnist(dowload=False)

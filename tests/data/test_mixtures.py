@@ -63,7 +63,7 @@ def test_the_swiss_roll_is_scikit_learns():
 
 
 @pytest.mark.parametrize("dataset", PLANAR)
-def test_density_is_a_law_that_the_samples_follow(dataset):
+def test_the_density_is_that_of_the_samples(dataset):
     split = dataset().load()
     left, right, bottom, top = split.extent
     area = (right - left) * (top - bottom) / 128**2

@@ -98,7 +98,7 @@ def test_pages_are_read_when_they_are_touched(tmp_path):
     ("change", "message"),
     [
         ({"train": np.zeros((3, 2))}, "train must be float32 points"),
-        ({"train": np.zeros((3, 1, 4, 5), np.uint8)}, r"given is uint8 of shape \(3, 1, 4, 5\)"),
+        ({"train": np.zeros((3, 1, 4, 5), np.uint8)}, r"got uint8 of shape \(3, 1, 4, 5\)"),
         ({"train": np.zeros((0, 3, 4, 4), np.uint8)}, "not empty"),
         ({"train": np.zeros((6, 3, 4, 4), np.float32)}, "the same kind of sample"),
         ({"train": np.zeros((6, 3, 8, 8), np.uint8)}, "the same kind of sample"),
@@ -118,7 +118,7 @@ def test_a_split_that_breaks_its_promise_is_not_written(tmp_path, change, messag
 
 
 def test_a_name_is_needed(tmp_path):
-    with pytest.raises(ValueError, match="must hold the data set's name; given: title"):
+    with pytest.raises(ValueError, match="must hold the data set's name; got: title"):
         write_data(tmp_path / "data", images(), {"title": "x"})
 
 
@@ -132,7 +132,7 @@ def test_foreign_and_damaged_files_are_refused(tmp_path):
     whole = file.read_bytes()
     for damaged in (b"", b"hello", whole[:-1], whole[:100], b"\xff" * 64):
         file.write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"data\.safetensors is truncated or no safetensors file"):
+        with pytest.raises(ValueError, match=r"data\.safetensors is truncated or not a safetensors file"):
             read_data(file)
     save_file({"train": np.zeros(3)}, file)
     with pytest.raises(ValueError, match=r"data\.safetensors was not written as"):

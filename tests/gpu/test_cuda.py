@@ -113,7 +113,7 @@ def test_the_first_losses_are_finite_and_the_initial_weights_those_of_a_cpu(cell
 
 
 @pytest.mark.parametrize("method", ["wgan_gp", "pwgan"])
-def test_a_stopped_run_goes_on_from_its_checkpoint(cell, ring8, tmp_path, monkeypatch, caplog, method):
+def test_an_interrupted_run_resumes_from_its_checkpoint(cell, ring8, tmp_path, monkeypatch, caplog, method):
     caplog.set_level("INFO", logger="pwgan")
     training, data = cell(method), read_data(ring8)
     train(training, data, tmp_path / "whole", CUDA)
@@ -129,7 +129,7 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(cell, ring8, tmp_path, monkey
         train(training, data, tmp_path / "stopped", CUDA)
     monkeypatch.setattr(Trainer, "_descend", descend)
     train(training, data, tmp_path / "stopped", CUDA)
-    assert "going on from step 10" in caplog.text
+    assert "resuming from step 10" in caplog.text
     whole, stopped = (pd.read_parquet(tmp_path / name / "history.parquet") for name in ("whole", "stopped"))
     # A GPU adds up in no fixed order: what went on is the same run up to rounding.
     pd.testing.assert_frame_equal(whole, stopped, rtol=1e-3)

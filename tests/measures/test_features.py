@@ -8,8 +8,10 @@ from urllib.error import URLError
 import pytest
 import torch
 
+from pwgan.data.store import to_float
+from pwgan.errors import Refused
 from pwgan.measures import features
-from pwgan.measures.classifier import Classifier, unit_range
+from pwgan.measures.classifier import Classifier
 from pwgan.measures.features import as_bytes, classifier_features, extractor, inception_features, load_inception
 
 
@@ -57,7 +59,7 @@ def weights(tmp_path_factory):
 
 def test_floats_become_the_bytes_they_came_from():
     every = torch.arange(256, dtype=torch.uint8)
-    assert torch.equal(as_bytes(unit_range(every)), every)
+    assert torch.equal(as_bytes(to_float(every)), every)
     assert torch.equal(as_bytes(every), every)
     assert as_bytes(torch.tensor([-1.00001, -0.9999, 0.004, 1.00001])).tolist() == [0, 0, 128, 255]
 
@@ -65,7 +67,7 @@ def test_floats_become_the_bytes_they_came_from():
 def test_grey_is_repeated_and_batches_are_joined_in_order():
     network = Channels()
     images = some_bytes(7, 1, 4, 4)
-    found = inception_features(network, unit_range(images), batch_size=3)
+    found = inception_features(network, to_float(images), batch_size=3)
     torch.testing.assert_close(found, images.float().mean((2, 3)).expand(7, 3))
     assert network.seen == [3, 3, 1]
     colour = some_bytes(2, 3, 4, 4)
@@ -74,7 +76,7 @@ def test_grey_is_repeated_and_batches_are_joined_in_order():
 
 def test_classifier_features_are_its_penultimate_layer():
     model = Classifier(1, 10).eval()
-    images = unit_range(some_bytes(5, 1, 8, 8))
+    images = to_float(some_bytes(5, 1, 8, 8))
     expected = model.body(images).detach()
     torch.testing.assert_close(classifier_features(model, images, 2), expected)
     extract = extractor("classifier", model=model)
@@ -88,7 +90,7 @@ def test_inception_from_a_file(weights):
     assert torch.equal(torch.get_rng_state(), state)
     assert extract is not None
     images = some_bytes(3, 1, 8, 8)
-    found = extract(unit_range(images))
+    found = extract(to_float(images))
     assert found.shape == (3, 2048) and found.dtype == torch.float32 and bool(torch.isfinite(found).all())
 
     from torch_fidelity import FeatureExtractorInceptionV3
@@ -106,12 +108,12 @@ def test_a_missing_or_bad_file_is_an_error(tmp_path):
     (tmp_path / "page.pth").write_text("<html>404</html>")
     (tmp_path / "empty.pth").touch()
     for name in ("page.pth", "empty.pth"):
-        with pytest.raises(RuntimeError, match="inception_weights"):
+        with pytest.raises(Refused, match="inception_weights"):
             load_inception(tmp_path / name)
     torch.save({"weight": torch.zeros(2)}, tmp_path / "other.pth")
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
     for name in ("other.pth", "list.pth"):
-        with pytest.raises(RuntimeError, match="other weights"):
+        with pytest.raises(Refused, match="other weights"):
             load_inception(tmp_path / name)
 
 
@@ -127,7 +129,7 @@ class Hostile:
 
 def test_code_in_a_file_of_weights_is_not_run(tmp_path):
     torch.save(Hostile(tmp_path / "ran"), tmp_path / "hostile.pth")
-    with pytest.raises(RuntimeError, match="inception_weights"):
+    with pytest.raises(Refused, match="inception_weights"):
         load_inception(tmp_path / "hostile.pth")
     assert not (tmp_path / "ran").exists()
 
@@ -138,7 +140,7 @@ def test_a_failed_download_says_what_to_set(monkeypatch):
         raise URLError("no route")
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", offline)
-    with pytest.raises(RuntimeError, match=r"(?s)no route.*inception_weights"):
+    with pytest.raises(Refused, match=r"(?s)no route.*inception_weights"):
         extractor("inception")
 
 
@@ -154,7 +156,7 @@ def test_without_torch_fidelity_it_is_named(monkeypatch):
         raise ModuleNotFoundError(f"No module for {module}", name="torch_fidelity")
 
     monkeypatch.setattr(features, "import_module", missing)
-    with pytest.raises(RuntimeError, match=r"pwgan\[fidelity\]"):
+    with pytest.raises(Refused, match=r"pwgan\[fidelity\]"):
         load_inception()
 
 
@@ -184,6 +186,6 @@ def test_names():
         torch.zeros(2, 2, 8, 8),
     ],
 )
-def test_refuses_what_is_no_image(images):
+def test_refuses_invalid_images(images):
     with pytest.raises(ValueError, match="images"):
         inception_features(Channels(), images)

@@ -139,7 +139,7 @@ def test_gradients_and_inputs_are_left_alone():
         (torch.zeros(9, 3), torch.zeros(3, 3), "real features must be"),
         (torch.zeros(9), torch.zeros(9, 3), "generated features must be"),
         (torch.zeros(9, 1), torch.zeros(9, 1), "d >= 2"),
-        (torch.zeros(9, 3), torch.zeros(9, 4), "same features"),
+        (torch.zeros(9, 3), torch.zeros(9, 4), "same number of features"),
         (torch.full((9, 3), torch.nan), torch.zeros(9, 3), "generated features must be finite"),
         (torch.zeros(9, 3), torch.full((9, 3), torch.inf), "real features must be finite"),
     ],

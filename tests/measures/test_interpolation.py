@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from pwgan.measures.interpolation import path_distances, path_measures, spherical_paths, steps, straight_paths
+from pwgan.measures.interpolation import path_distances, path_measures, places, spherical_paths, straight_paths
 
 
 def test_both_kinds_of_path_end_where_they_should():
@@ -39,4 +39,4 @@ def test_measures_of_paths_by_hand():
     # |t - 1/2| grows from the middle: ends 4, middle third 1, 0, 1.
     relative = torch.tensor([4.0, 3, 2, 1, 0, 1, 2, 3, 4]).double().expand(6, -1)
     assert path_measures(relative) == {"interpolation_ratio": 2, "interpolation_middle": 0.25}
-    assert steps().tolist() == [i / 8 for i in range(9)]
+    assert places().tolist() == [i / 8 for i in range(9)]

@@ -261,7 +261,7 @@ def test_paths_are_those_of_the_generator_and_blends_of_held_out_samples(points,
     torch.testing.assert_close(block.strips[1, :, 4], (ends[0] + ends[1]) / 2)
 
 
-def test_what_is_written_is_what_was_measured(points, tmp_path):
+def test_written_values_are_the_measured_ones(points, tmp_path):
     values, bias, block = measured(real(points, 2), points)
     labels = {"dataset": "ring8", "method": "data", "batch_size": None}
     block.write(tmp_path / "new", labels)

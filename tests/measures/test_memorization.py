@@ -60,7 +60,7 @@ def test_data_copying_is_the_z_score_of_mann_whitney():
     assert expected < -3
 
 
-def test_data_copying_is_standard_normal_for_equal_laws():
+def test_data_copying_is_standard_normal_for_equal_distributions():
     values = [data_copying(drawn(30, seed=2 * i), drawn(40, seed=2 * i + 1)) for i in range(400)]
     assert abs(np.mean(values)) < 4 / 20 and 0.86 < np.std(values) < 1.14  # 4 standard errors each
 
@@ -82,7 +82,7 @@ def test_one_nn_accuracy_by_hand():
 
 
 @pytest.mark.parametrize(("shift", "low", "high"), [(0.0, 0.45, 0.55), (20.0, 1.0, 1.0)])
-def test_one_nn_accuracy_of_equal_and_of_separate_laws(shift, low, high):
+def test_one_nn_accuracy_of_equal_and_separate_distributions(shift, low, high):
     assert low <= one_nn_accuracy(drawn(1000, 3), drawn(1000, 3, seed=1) + shift) <= high
     assert one_nn_accuracy(drawn(100, 3), drawn(100, 3)) == 0  # a copy of each point is nearer than its own side
 
@@ -96,7 +96,7 @@ def test_precision_and_recall_are_those_of_torch_fidelity(d):
 
 
 @pytest.mark.parametrize("d", [2, 12])
-def test_fresh_samples_copies_and_bad_ones_are_told_apart(d):
+def test_fresh_samples_copies_and_bad_samples_are_distinguished(d):
     train, heldout, fresh = drawn(4000, d), drawn(400, d, seed=1), drawn(400, d, seed=2)
     copies = train[100:500] + 1e-6 * drawn(400, d, seed=3)
     bad = 3 * drawn(400, d, seed=4)

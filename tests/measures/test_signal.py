@@ -51,7 +51,7 @@ def test_gradients_are_those_of_a_critic_trained_as_long(cells, ring8, method):
         assert last["parameter_gradient"].iloc[seed] == pytest.approx(norm, rel=1e-4)
 
 
-def test_the_generator_stands_still_and_other_weights_tell_otherwise(cells, ring8):
+def test_the_generator_is_held_fixed_and_its_weights_matter(cells, ring8):
     cell, data = cells["wgan"].training, read_data(ring8)
     weights = Trainer(cell, data, CPU).state.nets.generator.state_dict()
     before = {name: value.clone() for name, value in weights.items()}

@@ -68,12 +68,12 @@ def test_the_optimal_discriminator_and_its_value(method):
     np.testing.assert_allclose(value, 2 * divergence(P_R, P_G) - 2 * np.log(2), atol=1e-10)
 
 
-def test_equal_laws_leave_nothing_to_tell():
+def test_the_value_for_equal_distributions_is_minus_2_log_2():
     _, value = trained(GAN(), batch_of(REAL, REAL), *REAL.shape)
     np.testing.assert_allclose(value, -2 * np.log(2), atol=1e-12)
 
 
-def test_disjoint_laws_are_told_apart_with_certainty():
+def test_the_value_for_disjoint_distributions_approaches_zero():
     # JS = log 2 however near they are (article A5): the value is 0, and the supremum is approached but not reached.
     real, fake = np.array([[20, 20, 0, 0]]), np.array([[0, 0, 30, 10]])
     critic, value = trained(GAN(), batch_of(real, fake), 1, 4)

@@ -185,7 +185,7 @@ def test_in_evaluation_no_sample_depends_on_its_mates():
 
 @pytest.mark.parametrize("shape", [(2,), (8, 8), (1, 4, 4), (1, 8, 12), (1, 30, 30), (3, 0, 0)])
 def test_dcgan_refuses_what_it_cannot_make(shape):
-    message = rf"square images .* of size 8, 12, 16, .*given samples of shape {re.escape(str(shape))}"
+    message = rf"square images .* of size 8, 12, 16, .*got samples of shape {re.escape(str(shape))}"
     with pytest.raises(ValueError, match=message):
         DCGAN().check(shape)
     with pytest.raises(ValueError, match=message):

@@ -69,7 +69,7 @@ def test_ratios_by_hand():
 
 
 @pytest.mark.parametrize("name", list(PAIRS))
-def test_pairs_are_two_different_draws_of_one_law(name):
+def test_pairs_are_two_different_draws_of_one_distribution(name):
     x, y = PAIRS[name](0)
     assert x.shape == y.shape and x.shape[0] == 1 << (len(x).bit_length() - 1) and x.dtype == torch.float64
     assert not torch.equal(x, y) and not torch.equal(x, PAIRS[name](1)[0]) and torch.equal(x, PAIRS[name](0)[0])

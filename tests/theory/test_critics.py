@@ -54,7 +54,7 @@ def test_a_penalised_critic_learns_distance_and_direction(table):
     assert (critic["cosine"].to_numpy() > exact["cosine"].to_numpy()).all()
 
 
-def test_a_seed_is_trained_alike_whoever_trains_beside_it(table):
+def test_training_of_a_seed_does_not_depend_on_other_seeds(table):
     alone = critics(dimensions=(8,), seeds=1, steps=150, points=256)
     shared = table[table["seed"] == 0].reset_index(drop=True)
     columns = ["estimate", "slope", "cosine"]

@@ -80,7 +80,7 @@ def test_the_verb_draws_every_figure_beside_its_csv(folder):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_missing_table_is_told(tmp_path, capsys):
+def test_a_missing_table_is_reported(tmp_path, capsys):
     assert main(["theory_figures", "--theory", str(tmp_path), "--output", str(tmp_path / "drawn")]) == 2
     assert "bias.csv" in capsys.readouterr().err and not (tmp_path / "drawn").exists()
 

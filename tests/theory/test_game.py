@@ -36,7 +36,7 @@ def test_no_discriminator_beats_the_optimal_one():
     assert (checked["error"] > 0.02).all()
 
 
-def test_training_brings_the_discriminator_nearer_to_the_optimal_one(monkeypatch):
+def test_training_brings_the_discriminator_closer_to_the_optimum(monkeypatch):
     def error(steps):
         monkeypatch.setattr(game, "STEPS", steps)
         return game.game_checks(game.game(range(2)))["error"].to_numpy()
@@ -44,7 +44,7 @@ def test_training_brings_the_discriminator_nearer_to_the_optimal_one(monkeypatch
     assert (error(300) < 0.5 * error(10)).all()
 
 
-def test_a_seed_sees_the_same_whoever_trains_beside_it(monkeypatch):
+def test_results_of_a_seed_do_not_depend_on_other_seeds(monkeypatch):
     monkeypatch.setattr(game, "STEPS", 20)
     alone = game.game(range(1, 2))
     beside = game.game(range(2))

@@ -1,4 +1,4 @@
-"""A checkpoint continues the run it is of, to the bit, and no other; what is no checkpoint is never run as code."""
+"""A run resumes from its own checkpoint with bit-identical results; other files are rejected and never executed."""
 
 import logging
 import pickle
@@ -55,7 +55,7 @@ def test_a_stopped_run_ends_in_the_bits_of_one_that_never_stopped(trained, stop,
     stop(None)
     continued = trained("stopped", method)
     assert continued.bytes == whole.bytes and continued.seeds == whole.seeds
-    assert re.findall("going on from step (\\d+)", caught.text) == ["5", "5", "15"]
+    assert re.findall("resuming from step (\\d+)", caught.text) == ["5", "5", "15"]
     assert not (continued.folder / "checkpoint.pt").exists()
 
 
@@ -178,11 +178,11 @@ def test_a_checkpoint_is_read_as_data_and_never_run_as_code(trained, tmp_path, c
         (folder / "checkpoint.pt").write_bytes(pickle.dumps(Trap(sprung)))
     run = trained("run")
     assert not sprung.exists()
-    assert "no checkpoint" in caught.text and run.bytes == trained("other").bytes
+    assert "not a checkpoint" in caught.text and run.bytes == trained("other").bytes
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.001, 0.01, 0.5, 0.9, 0.999])
-def test_a_damaged_checkpoint_is_told_of_and_training_starts_afresh(trained, stop, caught, kept):
+def test_a_damaged_checkpoint_is_reported_and_training_starts_from_scratch(trained, stop, caught, kept):
     stop(12)
     with pytest.raises(Stopped):
         trained("run")
@@ -192,7 +192,7 @@ def test_a_damaged_checkpoint_is_told_of_and_training_starts_afresh(trained, sto
     checkpoint.write_bytes(content[: int(kept * len(content))])
     run = trained("run")
     assert run.bytes == trained("other").bytes
-    assert "no checkpoint" in caught.text and str(checkpoint) in caught.text
+    assert "not a checkpoint" in caught.text and str(checkpoint) in caught.text
 
 
 def test_other_data_code_or_device_begin_anew(block, data):

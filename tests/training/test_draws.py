@@ -33,7 +33,7 @@ def test_a_seed_does_not_see_who_is_trained_beside_it():
     assert all(torch.equal(block(5)[3:4], alone(5)) for _ in range(3))
 
 
-def test_seeds_streams_numbers_and_laws_have_draws_of_their_own():
+def test_seeds_streams_numbers_and_distributions_have_independent_draws():
     one = draws()
     found = [one.draw(stream, number, (50,)) for stream in ("latent", "evaluation") for number in (0, 1, 15, 16, 32)]
     rows = torch.cat(found)
@@ -43,7 +43,7 @@ def test_seeds_streams_numbers_and_laws_have_draws_of_their_own():
     assert not torch.equal(uniform.argsort(-1), found[0].argsort(-1))
 
 
-def test_draws_follow_their_law():
+def test_draws_follow_their_distribution():
     one = draws(range(2))
     normal = torch.cat([one.draw("latent", number, (100, 10)).flatten() for number in range(20)])
     uniform = torch.cat([one.draw("latent", number, (100, 10), "uniform").flatten() for number in range(20)])

@@ -68,7 +68,7 @@ def test_a_stopped_run_ends_in_the_bits_of_one_that_never_stopped(trained, monke
 
 
 @pytest.mark.parametrize("method", sorted(set(methods()) - {"pwgan_full"}))
-def test_what_is_chosen_does_not_depend_on_who_trains_beside(block, data, method):
+def test_chosen_latents_do_not_depend_on_other_seeds(block, data, method):
     cell = block(method, {"sampler": "stratified"}, seeds=4).training
     whole = Trainer(cell, data, CPU)
     second = Trainer(cell.model_copy(update={"first_seed": 2, "seeds": 2}), data, CPU)

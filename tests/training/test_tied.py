@@ -129,13 +129,13 @@ def test_it_is_solved_when_it_is_time_and_from_the_last_potentials(full, data, n
         assert last == pytest.approx(optimum(own[-1][0], own[-1][1])[0], rel=1e-6)
 
 
-def test_it_is_solved_once_in_an_epoch_if_not_told_otherwise(full, data, tmp_path):
+def test_the_matching_is_solved_once_per_epoch_by_default(full, data, tmp_path):
     # 64 samples, 8 in a batch.
     state = Trainer(full(rematch_every=None), data, CPU).run(tmp_path / "checkpoint.pt")
     assert [step for step, row in state.history if row[3].isfinite().all()] == [0, 8, 16, 20]
 
 
-def test_between_two_solutions_the_matching_stands_still(full, data, monkeypatch, tmp_path):
+def test_the_matching_is_held_fixed_between_two_solutions(full, data, monkeypatch, tmp_path):
     matchings, original = [], Trainer._iterate
 
     def noting(self):
@@ -198,7 +198,7 @@ def test_matching_and_potentials_are_data_in_the_checkpoint(full, data, stop, tm
     }
 
 
-def test_what_is_tied_does_not_depend_on_who_trains_beside(full, data):
+def test_tied_latents_do_not_depend_on_other_seeds(full, data):
     whole = Trainer(full(seeds=4), data, CPU)
     second = Trainer(whole.cell.model_copy(update={"first_seed": 2, "seeds": 2}), data, CPU)
     assert torch.equal(whole.tied[2:], second.tied)

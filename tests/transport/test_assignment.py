@@ -147,12 +147,12 @@ def test_the_layout_of_the_cost_does_not_matter_and_it_is_left_alone():
 @pytest.mark.parametrize(
     ("c", "message"),
     [
-        (torch.zeros(3, 4), r"cost must be \(\.\.\., n, n\), given \(3, 4\)"),
-        (torch.zeros(3), r"given \(3,\)"),
+        (torch.zeros(3, 4), r"cost must be \(\.\.\., n, n\), got \(3, 4\)"),
+        (torch.zeros(3), r"got \(3,\)"),
         (torch.zeros(0, 0), r"nothing to match: cost of shape \(0, 0\) is empty"),
         (torch.zeros(0, 3, 3), "is empty"),
-        (torch.zeros(3, 3, dtype=torch.int64), r"float32 or float64, given torch\.int64"),
-        (torch.zeros(3, 3, dtype=torch.bfloat16), r"float32 or float64, given torch\.bfloat16"),
+        (torch.zeros(3, 3, dtype=torch.int64), r"float32 or float64, got torch\.int64"),
+        (torch.zeros(3, 3, dtype=torch.bfloat16), r"float32 or float64, got torch\.bfloat16"),
         (torch.tensor([[0.0, torch.nan], [torch.inf, -torch.inf]]), "holds 3 entries that are NaN or infinite"),
         (torch.stack([torch.zeros(2, 2), torch.full((2, 2), torch.inf)]), "holds 4 entries"),
     ],

@@ -154,17 +154,17 @@ X, U = torch.zeros(3, 2), torch.zeros(3)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((X, torch.zeros(4, 2), torch.arange(3), U, U), r"given \(3, 2\) and \(4, 2\)"),
-        ((X[None], X[None], torch.arange(3), U, U), r"of points \(n, d\), given \(1, 3, 2\)"),
-        ((X[:0], X[:0], torch.arange(0), U[:0], U[:0]), r"given \(0, 2\)"),
-        ((X, X, torch.arange(2), U, U), r"matching must be \(3,\) for 3 points on each side, given \(2,\)"),
+        ((X, torch.zeros(4, 2), torch.arange(3), U, U), r"got \(3, 2\) and \(4, 2\)"),
+        ((X[None], X[None], torch.arange(3), U, U), r"points \(n, d\) of equal shape, got \(1, 3, 2\)"),
+        ((X[:0], X[:0], torch.arange(0), U[:0], U[:0]), r"got \(0, 2\)"),
+        ((X, X, torch.arange(2), U, U), r"matching must be \(3,\) for 3 points on each side, got \(2,\)"),
         ((X, X, torch.arange(3), U, U[:2]), r"column_potential must be \(3,\)"),
-        ((X, X, torch.tensor([0, 1, 1]), U, U), "no permutation of 0..2"),
+        ((X, X, torch.tensor([0, 1, 1]), U, U), "not a permutation of 0..2"),
         ((X, X, torch.arange(3), U, U.new_tensor([0, torch.nan, torch.inf])), "column_potential holds 2 numbers"),
         ((X.double(), X + 1e300, torch.arange(3), U, U), "overflows"),
         ((X, X, torch.arange(3), U, U, "euclidian"), "Did you mean 'euclidean'"),
     ],
 )
-def test_what_proves_nothing_is_refused(arguments, message):
+def test_invalid_certificate_inputs_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         certificate(*arguments)

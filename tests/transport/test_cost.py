@@ -75,7 +75,7 @@ def test_samples_of_any_shape_are_points():
 
 @pytest.mark.parametrize(("left", "right"), [((3, 2), (3, 1)), ((3,), (3,)), ((3, 2), (2,))])
 def test_points_of_different_dimensions_are_refused(left, right):
-    with pytest.raises(ValueError, match="one d on both sides, given"):
+    with pytest.raises(ValueError, match="same d on both sides, got"):
         cost(torch.zeros(left), torch.zeros(right))
 
 

@@ -98,8 +98,8 @@ def test_leading_axes_and_single_precision():
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (torch.zeros(3, 2), torch.zeros(4, 2), r"given \(3, 2\) and \(4, 2\)"),
-        (torch.zeros(3, 2), torch.zeros(3, 1), r"given \(3, 2\) and \(3, 1\)"),
+        (torch.zeros(3, 2), torch.zeros(4, 2), r"got \(3, 2\) and \(4, 2\)"),
+        (torch.zeros(3, 2), torch.zeros(3, 1), r"got \(3, 2\) and \(3, 1\)"),
         (torch.zeros(3), torch.zeros(3), r"\(\.\.\., n, d\) on both sides"),
         (torch.full((3, 2), torch.nan), torch.zeros(3, 2), "x holds points that are NaN or infinite"),
         (torch.zeros(3, 2), torch.full((3, 2), torch.inf), "y holds points that are NaN or infinite"),
@@ -122,8 +122,8 @@ def test_the_value_alone_is_the_certified_one(cost):
 @pytest.mark.parametrize(
     ("u", "v", "said"),
     [
-        (torch.zeros(4), torch.zeros(5), r"\(5,\) each, given \(4,\) and \(5,\)"),
-        (torch.zeros(5), torch.zeros(1, 5), r"given \(5,\) and \(1, 5\)"),
+        (torch.zeros(4), torch.zeros(5), r"\(5,\) each, got \(4,\) and \(5,\)"),
+        (torch.zeros(5), torch.zeros(1, 5), r"got \(5,\) and \(1, 5\)"),
         (torch.zeros(5), torch.full((5,), torch.inf), "potentials must be finite"),
         (torch.full((5,), torch.nan), torch.zeros(5), "potentials must be finite"),
     ],

@@ -163,5 +163,5 @@ def test_points_that_are_not_finite_or_not_equally_many_are_refused():
     whole = torch.arange(4).reshape(2, 2)
     with pytest.raises(ValueError, match="y holds points that are NaN or infinite"):
         minibatch_wasserstein(draw(4, 2), torch.full((4, 2), torch.nan), whole, whole)
-    with pytest.raises(ValueError, match=r"given \(4, 2\) and \(6, 2\)"):
+    with pytest.raises(ValueError, match=r"got \(4, 2\) and \(6, 2\)"):
         minibatch_wasserstein(draw(4, 2), draw(6, 2), whole, whole)

@@ -1,1 +1,1 @@
-"""Layers, networks and optimisers on the seed axis, in torch; the options of networks are in ``pwgan.networks``."""
+"""Layers, networks and optimisers with a seed axis; the options of networks are in ``pwgan.networks``."""

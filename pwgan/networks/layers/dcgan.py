@@ -1,4 +1,4 @@
-"""DCGAN generator and critic on the seed axis (Radford, Metz and Chintala, 2016), for 8, 28, 32, 64 pixels and more."""
+"""DCGAN generator and critic with a seed axis (Radford, Metz and Chintala, 2016), for 8, 28, 32, 64 pixels and more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Line
 
 
 def levels(size: int) -> int:
-    """Count how often an image is halved: down to 4 pixels or the last even size, and at least twice."""
+    """Return how often an image is halved: down to 4 pixels or an odd size, and at least twice."""
     count = 0
     while size % 2 == 0 and (size > 4 or count < 2):
         size, count = size // 2, count + 1
@@ -42,7 +42,7 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Images (S, m, channels, size, size) -> scores (S, m); ``norm`` says whether hidden layers are normalised."""
+    """Images (S, m, channels, size, size) -> scores (S, m); ``norm``: normalisation of the hidden layers."""
 
     def __init__(self, seeds: int, width: int, shape: tuple[int, ...], norm: CriticNorm) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Critic(nn.Module):
             Conv2d(seeds, channels[level], channels[level + 1], bias=norm == "none" or level == 0)
             for level in range(depth)
         )
-        # The first layer goes without normalisation, as in the paper.
+        # The first layer is not normalised, as in the paper.
         self.norms = nn.ModuleList(
             nn.Identity() if norm == "none" or level == 0 else BatchNorm(seeds, channels[level + 1])
             for level in range(depth)

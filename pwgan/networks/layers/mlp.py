@@ -1,4 +1,4 @@
-"""Fully connected generator and critic on the seed axis."""
+"""Fully connected generator and critic with a seed axis."""
 
 from __future__ import annotations
 

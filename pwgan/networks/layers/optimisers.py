@@ -1,8 +1,8 @@
-"""Adam and RMSprop as torch computes them, without what torch.optim's classes cost.
+"""Adam and RMSprop through torch's functional implementations, without the overhead of ``torch.optim.Optimizer``.
 
-For networks this small the bookkeeping of ``torch.optim.Optimizer`` takes about a fifth of a step, and its first use
-imports torch's compiler, seconds in every job. These keep the state and call the functions that those classes call.
-Both are elementwise, so that the seeds of a stacked parameter do not meet.
+For networks this small, that overhead is about a fifth of a step, and the first use of the class imports torch's
+compiler, which takes seconds in every job. Both optimisers are elementwise, so the seeds of a stacked parameter do not
+interact.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ State = dict[str, list[torch.Tensor]]
 
 
 class _Optimiser:
-    """Parameters, learning rate, and tensors of state in the order of the parameters."""
+    """Parameters, learning rate, and state tensors in the order of the parameters."""
 
     kept: tuple[str, ...]
 
@@ -28,7 +28,7 @@ class _Optimiser:
         self.state["step"] = [torch.zeros((), device=p.device) for p in self.parameters]
 
     def step(self) -> None:
-        """Descend along the gradients in ``.grad``."""
+        """Take one step along the gradients in ``.grad``."""
         with torch.no_grad():
             gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
             self._update(list(self.parameters), gradients)
@@ -37,7 +37,7 @@ class _Optimiser:
         raise NotImplementedError
 
     def zero_grad(self) -> None:
-        """Forget all gradients."""
+        """Reset all gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -46,11 +46,11 @@ class _Optimiser:
         return self.state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the state of a checkpoint; raises ValueError where it is not of these parameters."""
-        given = {name: [tensor.shape for tensor in tensors] for name, tensors in state_dict.items()}
-        wanted = {name: [tensor.shape for tensor in tensors] for name, tensors in self.state.items()}
-        if given != wanted:
-            raise ValueError(f"the optimiser's state holds {given}, not {wanted}")
+        """Restore the state from a checkpoint; raises ValueError if its shapes do not match the parameters."""
+        loaded = {name: [tensor.shape for tensor in tensors] for name, tensors in state_dict.items()}
+        expected = {name: [tensor.shape for tensor in tensors] for name, tensors in self.state.items()}
+        if loaded != expected:
+            raise ValueError(f"the optimiser's state has shapes {loaded}, expected {expected}")
         self.state = {name: list(tensors) for name, tensors in state_dict.items()}
 
 
@@ -84,7 +84,7 @@ class Adam(_Optimiser):
 
 
 class RMSprop(_Optimiser):
-    """RMSprop (Hinton's lecture 6e, as torch has it): smoothing 0.99, eps 1e-8, no momentum."""
+    """RMSprop (Hinton's lecture 6e, as implemented in torch): smoothing 0.99, eps 1e-8, no momentum."""
 
     kept = ("square",)
 

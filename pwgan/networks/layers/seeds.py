@@ -1,7 +1,7 @@
-"""Layers whose parameters carry a leading axis of seeds, so that one step trains all of them.
+"""Layers whose parameters have a leading seed axis, so one step trains all seeds.
 
-Vectors travel as (S, m, features). Images travel between layers as (m, S*channels, height, width), the layout of a
-grouped convolution in which each seed is a group: nothing mixes seeds, so a seed that diverges harms no other.
+Vectors are (S, m, features). Between layers, images are (m, S*channels, height, width), the layout of a grouped
+convolution with one group per seed. No operation mixes seeds, so a diverging seed does not affect the others.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch import nn
 
 from pwgan.runtime import seed_of
 
-# How a CPU convolves fastest, by benchmarks/convolution.py: on small maps whose picture side has few channels as a
-# matrix product over 4x4 windows, else as one grouped call. A GPU wants one launch.
+# Fastest convolution on a CPU, by benchmarks/convolution.py: a matrix product over 4x4 windows for small maps with few
+# image-side channels, otherwise one grouped call. On a GPU, one grouped call.
 _FEW_CHANNELS = 4
 _SMALL_MAP = 8
 _WINDOW: dict[str, int] = {"kernel_size": 4, "stride": 2, "padding": 1}
@@ -29,7 +29,7 @@ def _as_product(x: torch.Tensor, picture_channels: int) -> bool:
 def _grouped(
     convolve: Callable[..., torch.Tensor], x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
 ) -> torch.Tensor:
-    """Convolve each seed's channels with its own kernels in one call."""
+    """Convolve the channels of each seed with that seed's kernels, in one call."""
     flat = None if bias is None else bias.flatten()
     return convolve(x, weight.flatten(0, 1), flat, stride=2, padding=1, groups=len(weight))
 
@@ -47,7 +47,7 @@ class Linear(nn.Module):
 
 
 class Conv2d(nn.Module):
-    """Strided 4x4 convolution of every seed, which halves height and width."""
+    """Strided 4x4 convolution with one kernel per seed; halves height and width."""
 
     def __init__(self, seeds: int, inputs: int, outputs: int, bias: bool) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Conv2d(nn.Module):
 
 
 class ConvTranspose2d(nn.Module):
-    """Strided 4x4 transposed convolution of every seed, which doubles height and width."""
+    """Strided 4x4 transposed convolution with one kernel per seed; doubles height and width."""
 
     def __init__(self, seeds: int, inputs: int, outputs: int, bias: bool) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class ConvTranspose2d(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation with the statistics of each seed's own batch."""
+    """Batch normalisation with separate statistics for each seed."""
 
     def __init__(self, seeds: int, channels: int) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ def from_maps(maps: torch.Tensor, seeds: int) -> torch.Tensor:
 
 @torch.no_grad()
 def initialise(network: nn.Module, seeds: range, role: str, std: float | None = None) -> None:
-    """Draw every seed's initial parameters from a generator of its own.
+    """Draw the initial parameters of each seed from its own generator.
 
     With ``std``, weights ~ N(0, std^2), biases 0 and normalisation gains ~ N(1, std^2), as in DCGAN. Without, weights
     and biases ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), gains 1. A seed's draws do not depend on the other seeds.

@@ -1,1 +1,1 @@
-"""The engines that solve assignment problems; ``pwgan.transport`` chooses among them."""
+"""Solvers of assignment problems; ``pwgan.transport`` selects one."""

@@ -1,13 +1,13 @@
-"""Compiled kernels of the auction: lists of candidates, renewed from the screen, and the bids on them.
+"""Compiled kernels of the auction: lists of candidates, rebuilt from the screen, and bidding on them.
 
-``first``, ``size`` (n,): row i's candidates stand at first[i]..first[i]+size[i]-1 of the pools ``columns`` and
-``costs`` (exact, float64; inf where there is none). ``outside`` (n,): a lower bound t_i on the key c_ij - v_j of every
-column that is not in row i's list; v only ever falls, so it stays one. ``behind`` (n,): the same for all but the
-first FRONT entries. ``price`` (n,): the column potentials v; ``rounded`` (n,): v - reference in float32, rounded up.
-``partner`` (n,) of a row and ``owner`` (n,) of a column: the matching, -1 where free. ``paid`` (n,): cost of a row's
+``first``, ``size`` (n,): row i's candidates are entries first[i]..first[i]+size[i]-1 of the pools ``columns`` and
+``costs`` (exact, float64; inf for unused entries). ``outside`` (n,): a lower bound t_i on the key c_ij - v_j of every
+column that is not in row i's list; v only decreases, so the bound stays valid. ``behind`` (n,): the same for all but
+the first FRONT entries. ``price`` (n,): the column potentials v; ``rounded`` (n,): v - reference in float32, rounded
+up. ``partner`` (n,) of a row and ``owner`` (n,) of a column: the matching, -1 if free. ``paid`` (n,): cost of a row's
 pair. ``codes``, ``low``, ``step``: the screen, see ``encoding``.
 
-All are in one file because numba's cache looks only at the file of the kernel it loads.
+All are in one file because numba's cache only checks the file of the kernel it loads for changes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numba import njit
 from pwgan.transport.solvers.vector import maximum, minimum
 
 FRONT = 8
-# Share of epsilon by which a row's best may lie below its list before the row is scanned.
+# A row is scanned when its best key may be below its list by more than this fraction of epsilon.
 SLACK = 0.5
-# Comparisons of numbers that are never NaN, in any order: lets the compiler use vector minima and maxima. Sums of the
-# screening may not be reassociated, since its error bound counts roundings, not their order; those of exact costs may.
+# Without NaN, the compiler may use vector minima and maxima. Sums of the screen may not be reassociated, since its
+# error bound counts the roundings of these very expressions; sums of exact costs may.
 ORDERED = {"nnan", "nsz", "contract"}
 ANY_ORDER = {"reassoc", "contract", "nsz"}
 
@@ -35,9 +35,9 @@ def _chunk_minima(codes, step, price, minima):
         minima[c] = step * np.float32(head[c]) - price[c]
     for start in range(chunks, len(codes), chunks):
         part = codes[start : start + chunks]
-        its_price = price[start : start + chunks]
+        part_price = price[start : start + chunks]
         for c in range(len(part)):
-            f = step * np.float32(part[c]) - its_price[c]
+            f = step * np.float32(part[c]) - part_price[c]
             minima[c] = f if f < minima[c] else minima[c]
 
 
@@ -51,9 +51,9 @@ def _count(values, size, limit):
 
 @njit(nogil=True, cache=True)
 def _cut(values, size, least, most):
-    """Find a value that between ``least`` and ``most`` entries do not exceed; -inf where ties leave none.
+    """Find a value that between ``least`` and ``most`` entries do not exceed; -inf if ties leave none.
 
-    Bisection with counting: vectorises, where a quickselect mispredicts every other branch.
+    Bisection with counting, which vectorises, unlike quickselect with its unpredictable branches.
     """
     low = minimum(values, size)
     high = maximum(values, size)
@@ -106,7 +106,7 @@ def _kth(values, size, k):
 
 @njit(nogil=True, cache=True)
 def _smallest(keys, index, size, k, scratch):
-    """Bring k of the smallest entries to the front; return how many (at most k) and a lower bound on those left out."""
+    """Move at most k of the smallest entries to the front; return their number and a lower bound on the others."""
     if size <= k:
         return size, keys.dtype.type(np.inf)
     cut = _cut(keys, size, k - k // 8, k)
@@ -129,10 +129,10 @@ def _smallest(keys, index, size, k, scratch):
 
 @njit(nogil=True, cache=True)
 def _screen(codes, step, price, k, window, turn, keys, index, scratch, minima):
-    """Collect about k columns of small screened key; return how many and a lower bound on the others' keys.
+    """Collect about k columns of small screened key; return their number and a lower bound on the other keys.
 
-    They are those of least key, unless more than k lie within ``window`` of the least: then any k of these will do, and
-    each row takes others, since rows that all list the same columns would have to be scanned again after a few bids.
+    These are the columns of least key, unless more than k are within ``window`` of the least: then any k of those
+    suffice, and each row starts elsewhere, since rows with the same lists would need new scans after a few bids.
     """
     n = len(codes)
     chunks = len(minima)
@@ -168,7 +168,7 @@ def _screen(codes, step, price, k, window, turn, keys, index, scratch, minima):
                 return k, rest
             if m > room:
                 m, cut = _smallest(keys, index, m, k, scratch)
-                # What equals the cut may be listed or not: nothing beyond it may be any more.
+                # Keys equal to the cut may be listed or not; larger keys no longer are.
                 limit = rest = cut
     m, cut = _smallest(keys, index, m, k, scratch)
     return m, min(rest, cut)
@@ -205,7 +205,7 @@ def _set_list(i, count, index, exact, outside_i, first, size, columns, costs, ou
 
 @njit(nogil=True, cache=True)
 def _chunk_width(n, k):
-    """Columns of one chunk: about ten chunks for each candidate wanted."""
+    """Columns of one chunk: about ten chunks for each requested candidate."""
     return min(max(n // (10 * k), 1), 16)
 
 
@@ -214,11 +214,11 @@ def scan(
     rows, deep, slack, x, y, square, codes, low, step, rounded, price,
     first, size, columns, costs, outside, behind, listed_at,
 ):  # fmt: skip
-    """Renew the lists of some rows from the screen, with exact costs by direct differences in float64.
+    """Rebuild the lists of ``rows`` from the screen, with exact costs from differences in float64.
 
-    ``deep`` is how many candidates of the screen are priced for each one that is kept; 0 prices every column. Where the
-    least key found is not within ``slack`` of the least possible, the screen is too coarse for this row and more are
-    priced. listed_at (n,): -1 between calls. Returns for how many rows it was.
+    ``deep``: number of screened candidates whose exact cost is computed per list entry; 0 means every column. If the
+    least exact key is not within ``slack`` of the screened bound, the screen is too coarse for this row, and more costs
+    are computed. listed_at (n,): -1 between calls. Returns the number of such cases.
     """
     n = len(price)
     coarse = 0
@@ -229,7 +229,7 @@ def scan(
         while True:
             start = first[i]
             wanted = min(n, k * level) if level > 0 else n
-            # An already listed column keeps its cost: pricing one reads all of its coordinates.
+            # Reuse the costs of columns already listed: computing one reads all coordinates.
             for e in range(start, start + k):
                 if costs[e] < np.inf:
                     listed_at[columns[e]] = e
@@ -242,7 +242,7 @@ def scan(
                 scratch = np.empty(max(room, len(minima)), np.float32)
                 window = slack if level == 1 else 0.0
                 m, bound = _screen(codes[i], step[i], rounded, wanted, window, i, keys, index, scratch, minima)
-                # The roundings of step code - price: those of the price are in ``rounded``, these are of the code.
+                # Rounding error of step * code - price; that of the price is included in ``rounded``.
                 rest = low[i] + np.float64(bound) - 4.8e-7 * 65535.0 * step[i]
             else:
                 m = n
@@ -278,28 +278,28 @@ def scan(
 
 @njit(nogil=True, cache=True)
 def set_lists(rows, index, exact, bound, first, size, columns, costs, outside, behind):
-    """Take over lists that another device made: index, exact (rows, k), bound (rows,)."""
+    """Store lists computed on another device: index, exact (rows, k), bound (rows,)."""
     for a in range(len(rows)):
         _set_list(rows[a], index.shape[1], index[a], exact[a], bound[a], first, size, columns, costs, outside, behind)
 
 
 @njit(nogil=True, cache=True)
 def _screened_price(price, reference):
-    """Price in float32, so far up that a key computed with it in float32 is none too large."""
+    """Price in float32, rounded up so that float32 keys computed with it are lower bounds."""
     change = price - reference
     return np.float32(change + abs(change) * 4.8e-7)
 
 
 @njit(nogil=True, cache=True)
 def round_up(price, reference, rounded):
-    """Write prices as the screen's keys take them."""
+    """Write the prices in the form that the screened keys use."""
     for j in range(len(price)):
         rounded[j] = _screened_price(price[j], reference[j])
 
 
 @njit(nogil=True, cache=True)
 def _bring_to_front(i, first, size, columns, costs, outside, behind, price, keys):
-    """Put row i's FRONT least keys first, and bound those behind them."""
+    """Move the FRONT least keys of row i to the front, and bound the others."""
     start = first[i]
     k = size[i]
     for e in range(k):
@@ -327,11 +327,11 @@ def auction(
     x, y, square, codes, low, step, rounded, price,
     first, size, columns, costs, outside, behind, listed_at, partner, owner, paid,
 ):  # fmt: skip
-    """Let free rows bid (Gauss-Seidel, last in first out) until none is left, or ``budget`` bids are spent.
+    """Let free rows bid (Gauss-Seidel, last in first out) until none is free or ``budget`` bids have been made.
 
-    A bid takes the column of least key b1, and lowers its price so that its key becomes b2 + epsilon, b2 the second
-    least: every pair stays within 2 epsilon of its row's best. A row whose best may lie more than epsilon / 2 below
-    its list waits for a scan: here, where no more than ``inline`` wait, or by the caller. ``stack``: the free rows,
+    A bid takes the column of least key b1 and lowers its price until its key is b2 + epsilon, b2 the second least key:
+    every pair stays within 2 epsilon of its row's best. A row whose best key may be more than epsilon / 2 below its
+    list waits for a scan, done here if at most ``inline`` rows wait, otherwise by the caller. ``stack``: the free rows,
     ``free`` of them. counts: bids, scans, rows passed by paths, rows for which the screen was too coarse. Returns the
     numbers of free and of waiting rows. Source: Bertsekas 1988.
     """
@@ -379,7 +379,7 @@ def auction(
                 continue
             second = max(behind[i], best)
         elif second == np.inf:
-            # There is one column only.
+            # There is only one column.
             second = best
         bids += 1
         j = columns[chosen]

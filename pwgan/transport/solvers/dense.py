@@ -1,20 +1,20 @@
-"""Linear assignment of many small dense matrices on a CPU, exact and without a collapse on hard data.
+"""Exact linear assignment of many small dense matrices on a CPU, also fast on degenerate data.
 
-Each problem takes the cheapest road that its data allow; c_ij - v_j is called the key of column j in row i:
+Each problem uses the cheapest method that suffices for it; c_ij - v_j is called the key of column j in row i:
 
-1. Column reduction, v_j = min_i c_ij, and every row takes a column of its least key that is still free.
-2. Rows left over bid once or a few times (augmenting row reduction), then shortest augmenting paths finish. Source:
+1. Column reduction, v_j = min_i c_ij; every row takes a free column of its least key if there is one.
+2. Unmatched rows bid a few times (augmenting row reduction), then shortest augmenting paths match the rest. Source:
    Jonker and Volgenant, A shortest augmenting path algorithm for dense and sparse linear assignment problems (1987).
-   This is all that small or easy data need.
-3. Where step 1 leaves too many rows over, or the paths of step 2 exceed their budget (the other side has collapsed:
-   each path runs through whole clusters), an epsilon-scaling auction finds prices that are nearly optimal.
-   Source: Bertsekas, The auction algorithm: a distributed relaxation method for the assignment problem (1988). Its
-   phases are cut short by a budget of bids, so that no price war can last. A few sweeps then make the pairs of the
-   auction tight where they can be, and step 2 finishes from there.
+   This suffices for small or easy problems.
+3. If step 1 leaves too many rows unmatched, or the paths of step 2 exceed their budget (if one side has collapsed,
+   each path visits whole clusters), an epsilon-scaling auction computes nearly optimal prices.
+   Source: Bertsekas, The auction algorithm: a distributed relaxation method for the assignment problem (1988). A
+   budget of bids per phase bounds price wars. A few sweeps then make pairs of the auction tight where possible, and
+   step 2 matches the rest.
 
-A row is always read whole, in loops that the compiler turns into vector instructions. All arithmetic is float64, also
-on float32 costs: the kernels are compiled for each dtype when it is first met, since reading half the bytes saves a
-quarter of the time of large problems, and more.
+Rows are always read completely, in loops that the compiler vectorises. All arithmetic is float64, also on float32
+costs; the kernels are compiled for each dtype on first use, since reading half the bytes saves at least a quarter of
+the time of large problems.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from numpy.typing import NDArray
 from pwgan.transport.solvers.vector import lower
 
 # Work is counted in scans of a row, n entries each; n scans read the matrix once.
-MANY = 250  # rows left over from which an auction is faster than shortest paths, ...
-MANY_OF_MOST = 100  # ... and where more rows are left over than not
-PATH_BUDGET = 32  # times n: what shortest paths may scan before an auction is called in
+MANY = 250  # number of unmatched rows above which an auction is faster than shortest paths, ...
+MANY_OF_MOST = 100  # ... and the same if more than half of the rows are unmatched
+PATH_BUDGET = 32  # times n: scans of shortest paths before an auction is used
 PHASES = 6
-BIDS = 4  # times n: what one phase of the auction may scan
+BIDS = 4  # times n: scans of one phase of the auction
 SCALING = 5.0
-SETTLED = 0.05  # share of the rows; a phase that fewer must bid in ends the auction
+SETTLED = 0.05  # the auction ends when a phase begins with at most this fraction of rows unmatched
 SWEEPS = 6
 ROUNDING = 4 * np.finfo(np.float64).eps
-LARGEST = 2.0**990  # sums of the entries' sizes beyond it are scaled down, so that no potential overflows
-BLOCK = 1 << 16  # entries that one call of the kernel solves, in whole problems
+LARGEST = 2.0**990  # problems with a larger sum of |entries| are scaled down, so potentials do not overflow
+BLOCK = 1 << 16  # entries per kernel call, in whole problems
 
 Floats = NDArray[np.float64]
 
@@ -54,15 +54,15 @@ def solve_dense(
 
     costs: (B, m, m), float32 or float64, C-contiguous -> columns (B, m), row i is matched with column columns[i];
     row_potential u, column_potential v (B, m), in the units of the costs, feasible and tight on the matching up to
-    rounding: u_i = min_j (c_ij - v_j). The answer is the same bits for any number of ``threads``. Raises
-    ValueError for costs of another shape, dtype or layout, or not finite. Source: article D1.
+    rounding: u_i = min_j (c_ij - v_j). Results are bit-identical for any number of ``threads``. Raises
+    ValueError if shape, dtype or layout differ, or costs are not finite. Source: article D1.
     """
     if costs.ndim != 3 or costs.shape[1] != costs.shape[2] or not costs.shape[1]:
-        raise ValueError(f"costs must be (B, m, m) with m >= 1, given {costs.shape}")
+        raise ValueError(f"costs must be (B, m, m) with m >= 1, got {costs.shape}")
     if costs.dtype not in (np.float32, np.float64) or not costs.flags.c_contiguous:
-        raise ValueError(f"costs must be float32 or float64 and C-contiguous, given {costs.dtype} {costs.strides}")
+        raise ValueError(f"costs must be float32 or float64 and C-contiguous, got {costs.dtype} {costs.strides}")
     if threads < 1:
-        raise ValueError(f"threads must be at least 1, given {threads}")
+        raise ValueError(f"threads must be at least 1, got {threads}")
     batch, m, _ = costs.shape
     columns = np.empty((batch, m), np.int64)
     u, v = np.empty((batch, m)), np.empty((batch, m))
@@ -70,16 +70,16 @@ def solve_dense(
 
     def solve(first: int) -> None:
         part = slice(first, first + size)
-        given = costs[part]
-        for at in _solve_block(given, columns[part], u[part], v[part]).nonzero()[0]:
-            _solve_scaled(given[at : at + 1], first + at, columns, u, v)
+        problems = costs[part]
+        for at in _solve_block(problems, columns[part], u[part], v[part]).nonzero()[0]:
+            _solve_scaled(problems[at : at + 1], first + at, columns, u, v)
 
     _spread(solve, range(0, batch, size), threads)
     return columns, u, v
 
 
 def _spread(work: Callable[[int], None], blocks: range, threads: int) -> None:
-    """Call ``work`` for every block, on several threads if there are several blocks; an interrupt drops the rest."""
+    """Call ``work`` for every block, on several threads if there are several blocks; an interrupt cancels the rest."""
     if threads == 1 or len(blocks) <= 1:
         for block in blocks:
             work(block)
@@ -92,9 +92,9 @@ def _spread(work: Callable[[int], None], blocks: range, threads: int) -> None:
 
 
 def _solve_scaled(cost: NDArray[np.floating[Any]], at: int, columns: NDArray[np.int64], u: Floats, v: Floats) -> None:
-    """Solve the one problem (1, m, m) whose entries are too large to be added up; a power of two changes no digit.
+    """Solve one problem (1, m, m) whose sum of |entries| is too large, scaled by a power of two, which is exact.
 
-    Finite float32 costs are never too large.
+    Finite float32 costs never need this.
     """
     if not np.isfinite(cost).all():
         raise ValueError(f"problem {at} of costs holds entries that are NaN or infinite")
@@ -106,9 +106,9 @@ def _solve_scaled(cost: NDArray[np.floating[Any]], at: int, columns: NDArray[np.
 
 @njit(nogil=True, cache=True)
 def _solve_block(costs, columns, u, v):
-    """Solve every problem of (k, m, m); True where entries are too large, or not finite, and nothing was solved."""
+    """Solve every problem of (k, m, m); True for those not solved because entries are too large or not finite."""
     batch, n = costs.shape[:2]
-    refused = np.zeros(batch, np.bool_)
+    unsolved = np.zeros(batch, np.bool_)
     row = np.empty(n, np.int32)
     column = np.empty(n, np.int32)
     index = np.empty((2, n), np.int32)
@@ -117,7 +117,7 @@ def _solve_block(costs, columns, u, v):
         c = costs[b]
         prices, least = v[b], u[b]
         if not _reduce_columns(c, prices, keys[0]):
-            refused[b] = True
+            unsolved[b] = True
             continue
         left, ties = _take_free(c, prices, least, row, column, keys[0])
         if left:
@@ -132,15 +132,15 @@ def _solve_block(costs, columns, u, v):
                 _augment(c, prices, row, column, index, keys, n * n)
         for i in range(n):
             columns[b, i] = column[i]
-            # Since ``least`` was noted, prices have only fallen, keys risen: a pair's key that has not is the least.
+            # Since ``least`` was computed, keys have only risen: if the pair's key equals it, it is still the least.
             if c[i, column[i]] - prices[column[i]] > least[i]:
                 least[i] = _least_key(c, i, prices)
-    return refused
+    return unsolved
 
 
 @njit(nogil=True, cache=True)
 def _reduce_columns(c, v, size):
-    """v_j = min_i c_ij; False if the entries' sizes do not add up to a moderate number."""
+    """v_j = min_i c_ij; False if the sum of |entries| is not below LARGEST."""
     n = len(v)
     for j in range(n):
         v[j] = c[0, j]
@@ -163,7 +163,7 @@ def _least_key(c, i, v):
 
 @njit(nogil=True, cache=True)
 def _position(x, value):
-    """Last position of a value, without a branch; 32 bits, so that as many lanes compare as hold indices."""
+    """Last position of a value, without branches; 32-bit indices double the number of vector lanes."""
     last = np.int32(-1)
     for j in range(np.int32(len(x))):
         here = np.int32(j) if x[j] == value else np.int32(-1)
@@ -173,7 +173,7 @@ def _position(x, value):
 
 @njit(nogil=True, cache=True)
 def _position_free(x, value, row):
-    """Last position of a value among the columns without a row; any other one if there is none."""
+    """Last position of a value among the free columns; if there is none, among all columns."""
     last = np.int32(-1)
     free = np.int32(-1)
     for j in range(np.int32(len(x))):
@@ -186,7 +186,7 @@ def _position_free(x, value, row):
 
 @njit(nogil=True, cache=True)
 def _two_least(c, i, v, keys):
-    """Least key of row i, a column that has it, and the least key of the others; fills ``keys``, that column's inf."""
+    """Least key of row i, its column, and the least key of the others; fills ``keys``, inf at that column."""
     n = len(v)
     least = np.inf
     for j in range(n):
@@ -203,9 +203,9 @@ def _two_least(c, i, v, keys):
 
 @njit(nogil=True, cache=True)
 def _take_free(c, v, least_key, row, column, keys):
-    """Give each row a free column of its least key, if there is one; note that key.
+    """Match each row with a free column of its least key, if there is one; store that key.
 
-    Return how many rows go without, and how many have that key twice: between ties, paths are short.
+    Returns the number of unmatched rows, and of rows with a tie for the least key: with many ties, paths are short.
     """
     n = len(v)
     row[:] = -1
@@ -229,10 +229,10 @@ def _take_free(c, v, least_key, row, column, keys):
 
 @njit(nogil=True, cache=True)
 def _bid_exactly(c, v, row, column, queue, keys, budget):
-    """Augmenting row reduction: rows without a column bid up to their second choice, so that all pairs stay tight.
+    """Augmenting row reduction: unmatched rows bid up to their second choice, which keeps all pairs tight.
 
-    Whoever is outbid bids next while the budget lasts; a bid that could not lower the price, between two equal choices,
-    would go on for ever and is the turn's last.
+    An outbid row bids next while the budget lasts. A bid that cannot lower the price, between two equal choices, ends
+    the chain, which could otherwise be infinite.
     """
     n = len(v)
     waiting = 0
@@ -260,7 +260,7 @@ def _bid_exactly(c, v, row, column, queue, keys, budget):
 
 @njit(nogil=True, cache=True)
 def _relax(c, i, v, ahead, distance, came_from):
-    """Offer every column the path through row i; return the least distance. Columns done have v = -inf."""
+    """Relax all columns along paths through row i; return the least distance. Finished columns have v = -inf."""
     least = np.inf
     for j in range(len(v)):
         offered = c[i, j] - v[j] + ahead
@@ -276,8 +276,8 @@ def _relax(c, i, v, ahead, distance, came_from):
 def _augment(c, v, row, column, index, keys, budget):
     """Match the remaining rows by shortest augmenting paths (Dijkstra over the keys); False if the budget ran out.
 
-    Every row's pair must be tight and of least key. A column at distance d of a path of length D >= d has its price
-    lowered by D - d, which keeps that so. The budget is looked at between two paths only.
+    Every matched pair must have the least key of its row. The price of a column at distance d from a path of length
+    D >= d is lowered by D - d, which preserves this. The budget is checked only between paths.
     """
     n = len(v)
     came_from, done = index[0], index[1]
@@ -298,10 +298,10 @@ def _augment(c, v, row, column, index, keys, budget):
             done[steps] = j
             reached[steps] = length
             price[steps] = v[j]
-            ahead = length - (c[i, j] - v[j])
+            offset = length - (c[i, j] - v[j])
             v[j] = -np.inf
             distance[j] = np.inf
-            length = _relax(c, i, v, ahead, distance, came_from)
+            length = _relax(c, i, v, offset, distance, came_from)
             steps += 1
         budget -= steps + 1
         for k in range(steps):
@@ -318,8 +318,8 @@ def _augment(c, v, row, column, index, keys, budget):
 def _auction(c, v, row, column, queue, keys):
     """Gauss-Seidel auction with epsilon scaling: afterwards most rows are matched, within epsilon of their least key.
 
-    A bid lowers the price to the second choice, and by epsilon at least: all but close calls stay tight. Epsilon begins
-    at a quarter of the mean distance between a row's mean and least key.
+    A bid lowers the price to that of the second choice, and by at least epsilon: all pairs but near ties stay tight.
+    Epsilon starts at a quarter of the mean difference between a row's mean and least key.
     """
     n = len(v)
     epsilon = 0.0
@@ -363,9 +363,9 @@ def _auction(c, v, row, column, queue, keys):
 
 @njit(nogil=True, cache=True)
 def _tighten(c, v, least_key, row, column, keys):
-    """Make pairs tight by raising their price, in sweeps as long as these help; part the pairs that are not.
+    """Make pairs tight by raising their prices, in sweeps while they help; then unmatch pairs that are not tight.
 
-    Where the matching is optimal already, as between near ties, this ends at its potentials. Notes each least key.
+    If the matching is already optimal, as with near ties, this yields its potentials. Stores the least key of each row.
     """
     n = len(v)
     loose = n

@@ -1,4 +1,4 @@
-"""Compiled kernels that write the screen: lower bounds of all n^2 costs, 16 bits each.
+"""Compiled kernels that compute the screen: 16-bit lower bounds of all n^2 costs.
 
 ``codes`` (n, n), ``low``, ``step`` (n,): low_i + step_i code_ij <= c_ij - reference_j. The bounds are derived in
 ``screen``.
@@ -11,14 +11,14 @@ from numba import njit
 
 from pwgan.transport.solvers.vector import maximum, minimum
 
-# Comparisons of numbers that are never NaN: lets the compiler use vector minima and maxima. Sums may not be
-# reassociated, since their error bound counts roundings, not their order.
+# Without NaN, the compiler may use vector minima and maxima. Sums may not be reassociated, since their error bound
+# assumes the order of operations.
 ORDERED = {"nnan", "nsz", "contract"}
 
 
 @njit(nogil=True, cache=True, fastmath=ORDERED)
 def _bounds(row, lost, factor, square):
-    """Turn squared distances into lower bounds of the cost: max(factor root - lost, 0), squared again for that cost."""
+    """Replace squared distances by lower bounds of the cost: max(factor root - lost, 0), squared if ``square``."""
     for j in range(len(row)):
         s = factor * np.sqrt(row[j] if row[j] > 0 else np.float32(0)) - lost
         row[j] = s if s > 0 else np.float32(0)
@@ -29,7 +29,7 @@ def _bounds(row, lost, factor, square):
 
 @njit(nogil=True, cache=True, fastmath=ORDERED)
 def _expanded(row, pp, qq):
-    """Turn products p.q into squared distances, in place."""
+    """Replace products p.q by squared distances, in place."""
     for j in range(len(row)):
         row[j] = (pp + qq[j]) - (row[j] + row[j])
 
@@ -49,7 +49,7 @@ def _direct(row, point, by_axis):
 
 @njit(nogil=True, cache=True, fastmath=ORDERED)
 def _to_codes(row, low, scale, codes):
-    # (f - low) scale carries four roundings of numbers up to 65535: less than 0.03 too large even in float32.
+    # (f - low) * scale has four roundings of numbers up to 65535: its error is below 0.03 even in float32.
     size = row.dtype.type
     for j in range(len(row)):
         z = (row[j] - low) * scale - size(0.03)
@@ -102,10 +102,10 @@ def _fine_row(row, error, square, reference):
 
 @njit(nogil=True, cache=True)
 def refine(products, points, by_axis, pp, qq, error, width, square, reference, start, stop, codes, low, step):
-    """Store anew, in float64 and relative to the keys c_ij - reference_j, the bounds of rows start..stop-1.
+    """Recompute in float64, relative to the keys c_ij - reference_j, the bounds of rows start..stop-1.
 
-    One step, ``width``, for all rows: fine, but keys more than 65535 steps above the least of their row all look alike.
-    From the points where ``products`` (rows, n) is empty.
+    All rows use the step ``width``; keys more than 65535 steps above the least of their row are all stored as 65535.
+    Computed from the points if ``products`` (rows, n) is empty.
     """
     row = np.empty(len(reference))
     most = qq.max() if len(qq) else 0.0

@@ -1,9 +1,9 @@
-"""The exact matching of large sets of points, without their matrix of costs.
+"""Exact matching of large point sets without the full cost matrix.
 
-Row i keeps a short list of columns with exact costs, and a lower bound t_i on the key c_ij - v_j of every column left
-out. Prices v only ever fall, so t_i holds until the row is scanned again: pricing n^2 pairs becomes scanning a row when
-its least listed key exceeds t_i. An auction with epsilon-scaling, its price wars cut short by global price updates,
-brings the prices near their optimum; shortest augmenting paths on the lists end exactly there, and the bounds prove it.
+Row i has a short list of columns with exact costs, and a lower bound t_i on the key c_ij - v_j of every other column.
+Prices v only decrease, so t_i stays valid: a row is rescanned only if its least listed key exceeds t_i. An auction with
+epsilon-scaling, with global price updates against price wars, brings the prices close to the optimum; shortest
+augmenting paths on the lists then find the exact optimum, and the bounds certify it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from pwgan.options import CostName
 from pwgan.transport.solvers import auction, paths
 from pwgan.transport.solvers.screen import ROWS_AT_ONCE, SMALLEST_BATCH, DeviceScreen, Screen, blocks
 
-# Columns on a row's first list. Longer ones are scanned for less often, but most of what they hold is never bid for.
+# Initial list length of a row. Longer lists need fewer scans, but most of their entries are never bid on.
 CANDIDATES = 32
 # Epsilon falls by this factor from phase to phase, ...
 SHRINK = 5.0
-# ... from an eighth of the range of the costs to 1 / (FINER n) of that: the shorter are the paths that remain, ...
+# ... from an eighth of the range of the costs to 1 / (FINER n) of that, so the remaining paths are short, ...
 FINER = 500.0
-# ... but not below this share of what the screen loses, unless it was refined.
+# ... but not below this fraction of the rounding of the screen, unless it was refined.
 COARSE = 0.5
-# A refined screen tells apart keys that differ by epsilon / FINENESS.
+# A refined screen resolves key differences of epsilon / FINENESS.
 FINENESS = 200
-# Sweeps that make the pairs of the last phase tight; more would only drive the prices of those that cannot be.
+# Sweeps that make the pairs of the last phase tight; more would only raise prices of pairs that cannot become tight.
 SWEEPS = 15
-# Bids for each row after which a phase is in a price war. A price update costs about as much as three bids a row.
+# Bids per row after which a phase is considered a price war. A price update costs about three bids per row.
 PATIENCE = 3
 
 
@@ -42,7 +42,7 @@ Potentials = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Exact:
-    """A matching (n,), potentials u, v (n,) with u_i + v_j <= c_ij, the costs of the pairs (n,), the rounds it took."""
+    """A matching (n,), potentials u, v (n,) with u_i + v_j <= c_ij, costs of the pairs (n,), number of rounds."""
 
     columns: np.ndarray
     row_potential: np.ndarray
@@ -52,7 +52,7 @@ class Exact:
 
 
 class Solver:
-    """The state of one solve; its arrays are those that ``auction`` and ``paths`` describe."""
+    """The state of one solve; its arrays are documented in ``auction`` and ``paths``."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Solver:
         return self.partner, self.owner, self.paid
 
     def scan(self, rows: np.ndarray, deep: int, slack: float) -> None:
-        """Renew the lists of some rows, on all threads."""
+        """Rebuild the lists of ``rows``, on all threads."""
         auction.round_up(self.price, self.screen.reference, self.rounded)
         self.counts[1] += len(rows)
         if isinstance(self.screen, DeviceScreen):
@@ -135,14 +135,14 @@ class Solver:
         self.counts[3] += sum(self.pool.map(work, parts))
 
     def sharpen(self, epsilon: float) -> None:
-        """Refine the screen where it has been too coarse for as many rows as a refinement costs."""
+        """Refine the screen once it was too coarse for more than n / 4 rows, about the cost of refining."""
         if not isinstance(self.screen, DeviceScreen) and self.counts[3] > self.n // 4:
             self.screen.refine(self.price, max(epsilon / FINENESS, 1e-30))
             self.refined = True
             self.counts[3] = 0
 
     def phase(self, epsilon: float) -> None:
-        """Match all rows within 2 epsilon of their best."""
+        """Match all rows within 2 epsilon of their best key."""
         free = self._release(epsilon)
         spent = 0
         while free:
@@ -196,7 +196,7 @@ class Solver:
             self.bar.set_postfix_str(f"{free} of {self.n} free", refresh=False)
 
     def _conclude(self, tolerance: float) -> None:
-        """Scan rows until each row's best key is known to be its best."""
+        """Rescan rows whose best listed key is not certified as their best."""
         rows = np.flatnonzero(self.best() > self.outside + tolerance).astype(np.int32)
         if len(rows):
             self.scan(rows, 1, tolerance)
@@ -208,7 +208,7 @@ class Solver:
         return least
 
     def looseness(self) -> float:
-        """Return by how much a screened cost is below the exact one, the median over a sample of listed pairs."""
+        """Return the median difference between exact and screened cost over a sample of listed pairs."""
         if isinstance(self.screen, DeviceScreen):
             return 0.0
         rows = np.linspace(0, self.n - 1, min(self.n, 200)).astype(int)
@@ -218,7 +218,7 @@ class Solver:
         return float(np.median(self.costs[entries] - screened))
 
     def lengthen(self, rows: np.ndarray, wanted: np.ndarray) -> None:
-        """Give some rows longer lists, ``wanted`` (n,) columns but no more than there are, to be filled by a scan."""
+        """Allocate longer lists for ``rows``, of min(wanted, n) entries, to be filled by a scan."""
         sizes = np.minimum(wanted[rows].astype(np.int64), self.n)
         rows, sizes = rows[sizes > self.size[rows]], sizes[sizes > self.size[rows]]
         if not len(rows):
@@ -231,7 +231,7 @@ class Solver:
         self.costs[self.used : end] = np.inf
         self.first[rows] = self.used + np.cumsum(sizes) - sizes
         self.size[rows] = sizes
-        # A list that is empty excludes nothing: finish begins with a scan of such rows.
+        # An empty list gives no bound: finish starts by scanning these rows.
         self.outside[rows] = self.behind[rows] = -np.inf
         self.used = end
 
@@ -239,37 +239,43 @@ class Solver:
 def solve_exact(
     x: torch.Tensor, y: torch.Tensor, cost: CostName, *, potentials: Potentials | None = None, progress: bool = False
 ) -> Exact:
-    """Match the n rows of x (n, d) with those of y at least total cost, and prove it.
+    """Match the n rows of x (n, d) with those of y at least total cost, with a certificate.
 
-    min over pi of sum_i c(x_i, y_pi(i)), c = |x - y| or its square. ``potentials`` u, v (n,) of a problem nearby are
-    what to begin with, v as the prices; the most by which u differs from that of v here tells how near that problem is.
-    Where x and y are on a GPU, it screens and prices the pairs; bids and paths are the processor's.
+    min over pi of sum_i c(x_i, y_pi(i)), c = |x - y| or its square. ``potentials`` u, v (n,) of a similar problem give
+    a warm start from the prices v; the largest deviation of u from the row potentials for v measures the similarity. If
+    x and y are on a GPU, it computes screen and costs; auction and paths run on the CPU.
     """
     square, device = cost == "sqeuclidean", x.device
     a, b = (_as_numpy(points) for points in (x, y))
     n = len(a)
-    reach = max(float(np.abs(part - a[0].astype(np.float64)).max()) for points in (a, b) for part in blocks(points))
-    if reach == 0:
+    extent = max(float(np.abs(part - a[0].astype(np.float64)).max()) for points in (a, b) for part in blocks(points))
+    if extent == 0:
         return Exact(np.arange(n), np.zeros(n), np.zeros(n), np.zeros(n), 0)
-    exponent = math.frexp(reach)[1]
+    exponent = math.frexp(extent)[1]
     if abs(exponent) > 40:
-        # Squares of such points leave the range of float32. A power of two takes no digit away.
-        by = 2.0 ** (2 * exponent if square else exponent)
-        near, partner = (points.double() * 2.0**-exponent for points in (x, y))
-        nearby = None if potentials is None else (potentials[0] / by, potentials[1] / by)
-        f = solve_exact(near, partner, cost, potentials=nearby, progress=progress)
-        return Exact(f.columns, f.row_potential * by, f.column_potential * by, f.paid * by, f.rounds)
+        # Squares of such points over- or underflow float32. Scaling by a power of two is exact.
+        unscale = 2.0 ** (2 * exponent if square else exponent)
+        scaled_x, scaled_y = (points.double() * 2.0**-exponent for points in (x, y))
+        scaled_potentials = None if potentials is None else (potentials[0] / unscale, potentials[1] / unscale)
+        solution = solve_exact(scaled_x, scaled_y, cost, potentials=scaled_potentials, progress=progress)
+        return Exact(
+            solution.columns,
+            solution.row_potential * unscale,
+            solution.column_potential * unscale,
+            solution.paid * unscale,
+            solution.rounds,
+        )
     epsilon, scale = _spread(a, b, square)
     finest = epsilon / n / FINER
     (_, a_copies), (b_which, b_copies) = _copies(a), _copies(b)
     if potentials is None and a_copies.max() < b_copies.max():
-        # Copies are dealt with among the rows: as columns they would all have to be on every list.
-        turned = solve_exact(y, x, cost, progress=progress)
-        rows = np.argsort(turned.columns)
-        return Exact(rows, turned.column_potential, turned.row_potential, turned.paid[rows], turned.rounds)
+        # Duplicates are cheaper as rows: as columns, all copies would have to be on every list.
+        swapped = solve_exact(y, x, cost, progress=progress)
+        rows = np.argsort(swapped.columns)
+        return Exact(rows, swapped.column_potential, swapped.row_potential, swapped.paid[rows], swapped.rounds)
     price = np.zeros(n) if potentials is None else potentials[1] - potentials[1].max()
     if price.min() < -2 * scale:
-        # Prices further apart than the costs are of another problem, and would cost digits.
+        # Prices spread more widely than the costs belong to a different problem, and would lose precision.
         potentials, price = None, np.zeros(n)
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads)
@@ -279,10 +285,10 @@ def solve_exact(
         solver = Solver(screen, pool, threads, price, auction.SLACK * epsilon, bar)
         if potentials is not None:
             change = solver.best() - potentials[0]
-            # Not the mean: where a few prices are far off, bids of a small epsilon are a price war for them.
+            # Not the mean: with a small epsilon, a few prices far off would cause price wars.
             largest = float(np.abs(change - np.median(change)).max())
             if largest > epsilon:
-                # Prices so far off save nothing, and may cost much.
+                # Starting from prices this far off saves nothing.
                 solver = Solver(screen, pool, threads, np.zeros(n), auction.SLACK * epsilon, bar)
             else:
                 epsilon = max(largest, finest)
@@ -291,18 +297,18 @@ def solve_exact(
         bar.reset(phases + 1)
         bar.set_description("matching")
         for number in range(phases):
-            # Prices finer than the screen tells apart are only worth having where it was refined.
+            # An epsilon below the resolution of the screen only helps if the screen was refined.
             target = finest * SHRINK ** (phases - 1 - number)
             epsilon = target if solver.refined else max(target, coarse)
             solver.phase(epsilon)
             bar.update()
             if epsilon > target and not solver.refined:
                 break
-        # Copies of a point have one price in any solution; the auction leaves them an epsilon apart.
+        # Copies of a point have equal prices in any solution; after the auction they differ by up to epsilon.
         lowest = np.full(n, np.inf)
         np.minimum.at(lowest, b_which, solver.price)
         solver.price[:] = lowest[b_which]
-        # As many columns as a point has copies are alike to each of them.
+        # A point with k copies needs lists that hold the best columns of all k.
         solver.lengthen(np.flatnonzero(a_copies > 1).astype(np.int32), CANDIDATES + 2 * a_copies)
         solver.finish(1e-14 * scale)
     finally:
@@ -313,28 +319,28 @@ def solve_exact(
 
 
 def _as_numpy(points: torch.Tensor) -> np.ndarray:
-    """Return the points in float32 where that holds all values of their dtype, else in float64."""
+    """Return the points in float32 if that represents all values of their dtype, else in float64."""
     narrow = points.dtype in (torch.float32, torch.float16, torch.bfloat16, torch.uint8, torch.int8, torch.int16)
     return np.ascontiguousarray(points.to(torch.float32 if narrow else torch.float64).cpu().numpy())
 
 
 def _copies(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each point which of the distinct points it is, and how many copies of it there are, (n,) each."""
+    """Return the index of each point among the distinct points, and its number of copies, (n,) each."""
     digests = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for part in blocks(points) for row in part + 0.0]
     _, which, counts = np.unique(np.array(digests, dtype="V16"), return_inverse=True, return_counts=True)
     return which, counts[which]
 
 
 def _spread(x: np.ndarray, y: np.ndarray, square: bool) -> tuple[float, float]:
-    """Return the first epsilon, an eighth of the range of a row's costs in the mean, and the largest cost.
+    """Return the first epsilon, an eighth of the mean range of a row's costs, and the largest cost.
 
-    Both from a sample of rows and columns that is the same each time. The mean, not the median: where most rows have
-    near neighbours, an epsilon of their scale would begin with a price war on that of the others.
+    Both are from a fixed sample of rows and columns. The mean, not the median: if most rows have close neighbours, an
+    epsilon of that scale would cause a price war among the other rows.
     """
     n = len(x)
     rows, columns = np.linspace(0, n - 1, min(n, 50)).astype(int), np.linspace(0, n - 1, min(n, 1000)).astype(int)
-    some = np.stack([np.square(y[columns] - x[i].astype(np.float64)).sum(1) for i in rows])
-    costs = some if square else np.sqrt(some)
+    squared = np.stack([np.square(y[columns] - x[i].astype(np.float64)).sum(1) for i in rows])
+    costs = squared if square else np.sqrt(squared)
     spread = float((costs.max(1) - costs.min(1)).mean()) / 8
     largest = float(costs.max())
     return max(spread, 1e-9 * largest, 1e-20), largest

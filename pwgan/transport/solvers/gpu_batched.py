@@ -2,19 +2,19 @@
 
 Each program runs, in float64 on costs of either precision,
 
-1. an auction with epsilon-scaling (Bertsekas 1988), ``ROWS`` unmatched rows bidding at a time. It prices the columns to
-   within the last epsilon of their optimum, also where one side has collapsed and shortest paths alone would visit
-   nearly every column for nearly every row;
+1. an auction with epsilon-scaling (Bertsekas 1988), ``ROWS`` unmatched rows bidding at a time. Its prices are within
+   the last epsilon of the optimum, also if one side has collapsed and shortest paths alone would visit nearly every
+   column for nearly every row;
 2. the same bids with epsilon = 0 (augmenting row reduction), which leave tight pairs;
-3. shortest augmenting paths (Jonker and Volgenant 1987) for the rows still unmatched, which make the answer exact
-   whatever the auction left behind.
+3. shortest augmenting paths (Jonker and Volgenant 1987) for the remaining unmatched rows, which make the result
+   exact.
 
-Prices, partners and the queue of unmatched rows live in scratch memory, small enough for the cache beside the
-arithmetic; the vectors of the shortest path search live in registers. Threads of a program see each other's writes to
-scratch only across ``tl.debug_barrier()``: one stands between every read and a later write of the same array, and
-between every write and a later read.
+Prices, partners and the queue of unmatched rows are in global scratch memory, small enough to stay in the cache; the
+vectors of the shortest path search are in registers. Threads of a program see each other's writes to scratch memory
+only after ``tl.debug_barrier()``, which separates every read from a later write of the same array, and every write
+from a later read.
 
-Its speed has not been measured yet. Importing this module imports Triton: only the GPU's way through the package does.
+Its speed has not been measured yet. This module imports Triton, so it is imported only for problems on a GPU.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ import triton
 import triton.language as tl
 
 LARGEST = 4096
-"""Most rows of a problem: the state of a shortest path search has to fit into the registers of one program."""
+"""Largest number of rows: the state of a shortest path search must fit into the registers of one program."""
 
 _ROWS, _TILE = 8, 8192
-"""Rows that bid at a time, and the costs they look at, at most: 16 for each of 512 threads."""
+"""Maximum numbers of rows that bid at a time, and of costs that they read: 16 for each of 512 threads."""
 
 _FIRST_EPSILON, _LAST_EPSILON, _DIVISOR = 0.25, tl.constexpr(0.1), tl.constexpr(5.0)
-"""The first epsilon as a share of what a row gains by choosing, the last as a share of the first over m, and the
-divisor from phase to phase."""
+"""The first epsilon relative to the spread of a row's costs, the last relative to the first over m, and the divisor
+between phases."""
 
 _BIDS, _EXACT_BIDS = tl.constexpr(20), tl.constexpr(2)
-"""Places for bids per row, after which a phase of the auction, or the row reduction, leaves the rest to the next."""
+"""Bids per row after which a phase of the auction, or the row reduction, ends."""
 
 
 @triton.jit
 def _reduced(costs, price, rows, valid, m, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Reduced costs c_ij - v_j of some rows, (ROWS, BLOCK), infinite outside of the problem."""
+    """Reduced costs c_ij - v_j of some rows, (ROWS, BLOCK), infinite outside the problem."""
     lane = tl.arange(0, BLOCK)
     inside = valid[:, None] & (lane < m)[None, :]
     cost = tl.load(costs + rows[:, None] * m + lane[None, :], mask=inside, other=float("inf")).to(tl.float64)
@@ -48,7 +48,7 @@ def _reduced(costs, price, rows, valid, m, BLOCK: tl.constexpr):  # type: ignore
 
 @triton.jit
 def _append(queue, tail, rows, chosen, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Write the chosen rows behind the tail of the circular queue; return the new tail."""
+    """Append the chosen rows to the circular queue; return the new tail."""
     count = chosen.to(tl.int32)
     place = (tail + tl.cumsum(count, 0) - 1) & (BLOCK - 1)
     tl.store(queue + place, rows, mask=chosen)
@@ -57,19 +57,19 @@ def _append(queue, tail, rows, chosen, BLOCK: tl.constexpr):  # type: ignore[no-
 
 @triton.jit
 def _release(costs, price, column_of, row_of, queue, epsilon, m, BLOCK: tl.constexpr, ROWS: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Part the pairs whose reduced cost is not within epsilon of their row's least; queue all unmatched rows."""
+    """Unmatch pairs whose reduced cost is not within epsilon of their row's least; queue all unmatched rows."""
     tail = 0
     for start in range(0, m, ROWS):
         rows = start + tl.arange(0, ROWS)
         valid = rows < m
         least = tl.min(_reduced(costs, price, rows, valid, m, BLOCK), 1)
         column = tl.load(column_of + rows, mask=valid, other=-1)
-        held = column >= 0
-        own = tl.load(costs + rows * m + column, mask=held, other=0.0).to(tl.float64)
-        kept = held & (own - tl.load(price + column, mask=held, other=0.0) <= least + epsilon)
+        matched = column >= 0
+        pair_cost = tl.load(costs + rows * m + column, mask=matched, other=0.0).to(tl.float64)
+        kept = matched & (pair_cost - tl.load(price + column, mask=matched, other=0.0) <= least + epsilon)
         tl.debug_barrier()
         tl.store(column_of + rows, -1, mask=valid & ~kept)
-        tl.store(row_of + column, -1, mask=held & ~kept)
+        tl.store(row_of + column, -1, mask=matched & ~kept)
         tail = _append(queue, tail, rows, valid & ~kept, BLOCK)
     tl.debug_barrier()
     return tail
@@ -80,8 +80,8 @@ def _bid(costs, price, column_of, row_of, queue, head, tail, epsilon, m, BLOCK: 
     """Let the first rows of the queue bid for their best columns; return the queue's new tail.
 
     A bid lowers the column's price until its row is indifferent (to epsilon) to its second best column. The lowest
-    price wins the column; its losers and its former owner queue again. A bid that would not move a price must not
-    evict (two rows could take turns for ever): such a row leaves the queue unmatched.
+    price wins the column; the other bidders and the former owner are queued again. A bid that does not lower the price
+    must not evict the owner (two rows could alternate for ever): such a row leaves the queue unmatched.
     """
     lane = tl.arange(0, ROWS)
     valid = lane < tail - head
@@ -90,7 +90,7 @@ def _bid(costs, price, column_of, row_of, queue, head, tail, epsilon, m, BLOCK: 
     least, column = tl.min(reduced, 1, return_indices=True)
     others = tl.where(tl.arange(0, BLOCK)[None, :] == column[:, None], float("inf"), reduced)
     second = tl.min(others, 1)
-    second = tl.where(second < float("inf"), second, least)  # m = 1 has no second best
+    second = tl.where(second < float("inf"), second, least)  # no second column for m = 1
     before = tl.load(price + column, mask=valid, other=0.0)
     owner = tl.load(row_of + column, mask=valid, other=-1)
     bid = tl.where(valid, before - (second - least) - epsilon, 0.0)
@@ -137,10 +137,10 @@ def _augment(costs, price, column_of, row_of, via, row, m, BLOCK: tl.constexpr):
     while searching:
         unseen = unseen & (lane != column)
         i = tl.load(row_of + column)
-        own = tl.load(costs + i * m + column).to(tl.float64) - tl.load(price + column)
+        pair_key = tl.load(costs + i * m + column).to(tl.float64) - tl.load(price + column)
         cost = tl.load(costs + i * m + lane, mask=inside, other=float("inf")).to(tl.float64)
-        # Reduced costs are nonnegative up to rounding; the maximum keeps distances in the order they are settled in.
-        through = tl.maximum((cost - v) - own + least, least)
+        # Reduced costs are non-negative up to rounding; the maximum keeps the settled distances monotone.
+        through = tl.maximum((cost - v) - pair_key + least, least)
         nearer = unseen & (through < distance)
         distance = tl.where(nearer, through, distance)
         reached_from = tl.where(nearer, i, reached_from)
@@ -193,7 +193,7 @@ def _solve(  # type: ignore[no-untyped-def]
 
     for row in range(0, m):
         if tl.load(column_of + row) < 0:
-            # The queue has served its purpose: its memory takes the search's way back.
+            # The queue is no longer needed: its memory stores the predecessors of the search.
             _augment(costs, price, column_of, row_of, queue, row, m, BLOCK)
 
     for start in range(0, m, ROWS):
@@ -208,21 +208,21 @@ def solve_batched(costs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torc
     up to the rounding of float64.
 
     costs: (B, m, m) float32 or float64, finite -> columns (B, m) int64 with row i matched to columns[i], row potential
-    u (B, m) and column potential v (B, m), float64, in the units of the costs. Raises ValueError where a problem is
-    empty, not square, larger than ``LARGEST`` or of another dtype, or holds costs beyond 1e300 (whose sums overflow).
+    u (B, m) and column potential v (B, m), float64, in the units of the costs. Raises ValueError if a problem is
+    empty, not square, larger than ``LARGEST`` or of another dtype, or has costs beyond 1e300 (whose sums overflow).
     Source: article D1, D2; Bertsekas (1988); Jonker and Volgenant (1987).
     """
     if costs.ndim != 3 or costs.shape[1] != costs.shape[2] or costs.numel() == 0:
-        raise ValueError(f"assignment problems must be (B, m, m) and not empty, given {tuple(costs.shape)}")
+        raise ValueError(f"assignment problems must be (B, m, m) and not empty, got {tuple(costs.shape)}")
     if costs.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"costs must be float32 or float64, given {costs.dtype}")
+        raise ValueError(f"costs must be float32 or float64, got {costs.dtype}")
     problems, m, _ = costs.shape
     if m > LARGEST:
-        raise ValueError(f"a problem may have {LARGEST} rows at most, given {m}")
+        raise ValueError(f"a problem may have {LARGEST} rows at most, got {m}")
     costs = costs.detach().contiguous()
     largest = torch.maximum(-costs.amin((1, 2)), costs.amax((1, 2))).double()
     if not (largest <= 1e300).all():
-        raise ValueError(f"costs must be finite and within 1e300 of zero, given {float(largest.max()):g}")
+        raise ValueError(f"costs must be finite and within 1e300 of zero, got {float(largest.max()):g}")
 
     block = max(triton.next_power_of_2(m), 16)
     rows = min(_ROWS, _TILE // block)
@@ -230,10 +230,10 @@ def solve_batched(costs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torc
     columns = torch.full((2, problems, m), -1, dtype=torch.int32, device=costs.device)
     queue = torch.empty(problems, block, dtype=torch.int32, device=costs.device)
     least = torch.empty_like(price)
-    # How much there is to gain by choosing: what a row's mean reduced cost is above its least, in the median row.
+    # Spread of the costs: mean minus least reduced cost of a row, median over rows.
     sample = costs[:, :: -(-m // 64)].double() - price.unsqueeze(1)
     epsilon = _FIRST_EPSILON * (sample.mean(-1) - sample.amin(-1)).median(-1).values
-    # A smaller epsilon would vanish when it is taken off a price.
+    # A smaller epsilon would be lost to rounding when subtracted from a price.
     floor = 4 * torch.finfo(torch.float64).eps * largest
     with torch.cuda.device_of(costs):
         _solve[(problems,)](

@@ -1,13 +1,13 @@
-"""Scanning the rows of a large transport problem on a GPU: which columns can matter, and a bound on all others.
+"""Scanning rows of a large transport problem on a GPU: candidate columns, and a bound on all others.
 
-A full n x n cost matrix does not fit where n is the size of a data set, but lower bounds of the costs do, at 16 bits
-each, or can be had again by matrix products. A scan reads the bounds of the rows asked for once, takes the k columns
-of smallest key c_ij - v_j, evaluates their costs in float64, and hands back a bound below the keys of all others.
+If n is the size of a data set, the full n x n cost matrix does not fit in memory, but 16-bit lower bounds of the costs
+do, or can be recomputed by matrix products. A scan reads the bounds of the requested rows once, selects the k columns
+of smallest key c_ij - v_j, computes their costs in float64, and returns a lower bound on the keys of all others.
 
-How the lower bounds are proven. u = 2^-24 is the unit roundoff of float32, gamma_d = d u / (1 - d u).
+Derivation of the lower bounds. u = 2^-24 is the unit roundoff of float32, gamma_d = d u / (1 - d u).
 
-1. Points are moved by one vector, mu, and scaled by one power of two, which is exact, so that every norm is at most 1
-   and neither overflow nor underflow (beyond the absolute terms below) can happen. p_i and q_j are these points rounded
+1. Points are translated by a vector mu and scaled by a power of two, which is exact, so that every norm is at most 1
+   and there is neither overflow nor underflow (beyond the absolute terms below). p_i and q_j are these points rounded
    to float32; e_i >= ||x_i - p_i|| and f_j >= ||y_j - q_j|| are *computed*, in float64. By the triangle inequality
        ||x_i - y_j|| >= ||p_i - q_j|| - e_i - f_j.
 2. d > 16: ||p - q||^2 = P + Q - 2 p.q with P = ||p||^2, Q = ||q||^2. A dot product of d terms, added in any order, with
@@ -15,19 +15,19 @@ How the lower bounds are proven. u = 2^-24 is the unit roundoff of float32, gamm
    3.1), which enters twice. Adding the float32 numbers a <= P and b <= Q rounds twice, by at most u (2 |p.q| + P) <=
    u (2 P + Q) and u |sum| <= 2 u (P + Q), each times 1 + gamma_d. With
        r = gamma_d + 6 u,   a_i = P_i (1 - r) - d 2^-100,   b_j = Q_j (1 - r),   both rounded down,
-   t = fl(a_i + b_j - 2 p.q) <= ||p - q||^2. The term d 2^-100 pays for products that underflow or are flushed to zero.
-   The products are in float32 proper: TensorFloat-32 has u = 2^-11, and bounds of no use.
-   d <= 16: t = fl(sum_k (p_k - q_k)^2) <= ||p - q||^2 (1 + gamma_{d+2}), of differences taken directly; e_i holds 2^-60
-   for underflow.
+   t = fl(a_i + b_j - 2 p.q) <= ||p - q||^2. The term d 2^-100 covers products that underflow or are flushed to zero.
+   The products are in full float32: TensorFloat-32, with u = 2^-11, would give useless bounds.
+   d <= 16: t = fl(sum_k (p_k - q_k)^2) <= ||p - q||^2 (1 + gamma_{d+2}), from differences; e_i includes 2^-60 for
+   underflow.
 3. sqrt(t), its product with the factor 1 - 16 u (- gamma_{d+2}), two subtractions and, for squared costs, one square
-   round at most 6 times by 1 + u: the factor pays for these, and for the rounding of the float64 cost (d < 2^26).
+   round at most 6 times by 1 + u: the factor covers these, and the rounding of the float64 cost (d < 2^26).
 4. Row i stores low_i, its least bound, step_i and code_ij = floor(z), z = fl((bound_ij - low_i) w) with
    w <= (1 - 8 u) / step_i: two roundings of z and one of w leave z <= (bound_ij - low_i) / step_i, hence
        low_i + step_i code_ij <= bound_ij   in exact arithmetic. Bounds beyond the range of a row get the largest code.
 5. A scan forms key_ij = fl(fl(step_i code_ij) - w_j). Here w_j >= z_j + 4 u |z_j|, z_j = v_j - median(v), rounded up:
-   it pays for u |w_j|; what is left of the rounding is at most 3 u 65535 step_i, taken off the bound of the row.
+   this covers u |w_j|; the remaining rounding is at most 3 u 65535 step_i, subtracted from the bound of the row.
 
-Its speed has not been measured yet. Importing this module imports Triton: only the GPU's way through the package does.
+Its speed has not been measured yet. This module imports Triton, so it is imported only for problems on a GPU.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ from pwgan.options import CostName
 from pwgan.transport.cost import cost as cost_matrix
 
 CHUNK = 32
-"""Columns of which a scan looks at the least key first."""
+"""Columns per chunk; a scan first computes the least key of each chunk."""
 
 _UNIT = 2.0**-24
 _DIRECT = 16
-"""Dimensions up to which differences cost no more than products, and lose nothing to cancellation."""
+"""Dimension up to which differences are as fast as products; they avoid cancellation."""
 
 _CODES = 65535
 _SHARE = 0.6
-"""Share of the free memory that the stored bounds may take."""
+"""Fraction of the free memory that the stored bounds may use."""
 
 _WORKSPACE = 2**29
-"""Bytes of temporary memory a block of rows may take."""
+"""Bytes of temporary memory that a block of rows may use."""
 
 
 @triton.jit
@@ -68,7 +68,7 @@ def _chunk_minima_kernel(  # type: ignore[no-untyped-def]
     column = chunk[:, None] * WIDTH + tl.arange(0, WIDTH)[None, :]
     v = tl.load(price + column, mask=inside[:, None], other=0.0)
     for r in tl.static_range(ROWS):
-        place = tl.minimum(tl.program_id(0) * ROWS + r, count - 1)  # the last row again, rather than none
+        place = tl.minimum(tl.program_id(0) * ROWS + r, count - 1)  # past the end, repeat the last row
         row = tl.load(rows + place)
         code = tl.load(codes + row * chunks * WIDTH + column, mask=inside[:, None], other=0).to(tl.float32)
         key = (code + 32768.0) * tl.load(step + row) - v
@@ -96,16 +96,16 @@ def chunk_minima(codes: torch.Tensor, rows: torch.Tensor, step: torch.Tensor, pr
 def chunk_minima_reference(
     codes: torch.Tensor, rows: torch.Tensor, step: torch.Tensor, price: torch.Tensor
 ) -> torch.Tensor:
-    """Do what ``chunk_minima`` does in plain torch, on any device."""
+    """``chunk_minima`` in plain torch, on any device."""
     return _decode(codes[rows], step[rows], price).amin(-1)
 
 
 class GpuScreen:
-    """Rows of the costs between two large sets of points: the k columns that matter, and a bound on all others.
+    """Scans rows of the costs between two large point sets: k candidate columns, and a bound on all others.
 
     x: (N, d), y: (n, d), finite, on one device; ``cost`` as in ``pwgan.transport.cost``. On a GPU the bounds of all
-    pairs are stored, 2 N n bytes, where they fit into 60 % of its free memory, and recomputed for the rows of each scan
-    where not. On a CPU, meant for tests and small n, plain torch takes the kernel's place.
+    pairs are stored, 2 N n bytes, if they fit into 60 % of its free memory, and otherwise recomputed for the rows of
+    each scan. On a CPU, meant for tests and small n, plain torch replaces the kernel.
     """
 
     def __init__(self, x: torch.Tensor, y: torch.Tensor, cost: CostName) -> None:
@@ -113,13 +113,13 @@ class GpuScreen:
         self._x, self._y = x.detach().double(), y.detach().double()
         self.n, dimension = len(y), x.shape[1]
         self._direct = dimension <= _DIRECT
-        # Any point does for a centre; the median of a sample is one that far outliers do not move.
+        # Any centre is valid; the median of a sample is robust to outliers.
         sample = torch.cat([points[:: -(-len(points) // 512)] for points in (self._x, self._y)])
         centre = sample.median(0).values
         p, q = self._x - centre, self._y - centre
-        reach = math.sqrt(dimension) * max(float(p.abs().max()), float(q.abs().max()))
-        # Below 2^-400 the float64 cost itself underflows; there 2^-60 of this scale covers what it loses.
-        exponent = max(math.frexp(reach)[1], -400)
+        extent = math.sqrt(dimension) * max(float(p.abs().max()), float(q.abs().max()))
+        # Below 2^-400 the float64 cost itself underflows; 2^-60 of this scale covers the loss.
+        exponent = max(math.frexp(extent)[1], -400)
         self._unit = math.ldexp(1.0, exponent if cost == "euclidean" else 2 * exponent)
         self._p, self._a, self._e = _rounded(p, exponent, dimension)
         self._q, self._b, self._f = _rounded(q, exponent, 0)
@@ -133,16 +133,16 @@ class GpuScreen:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Find k columns of small key c_ij - v_j in each of the rows, and bound the keys of all others from below.
 
-        bound_i <= c_ij - v_j for every column j not returned; infinite where k = n leaves none. Where the screening in
-        float32 is so loose that bound_i lies below all keys returned, the row is scanned in float64 instead: then the
-        columns are the k of least key and bound_i is the next one. Costs are those of ``pwgan.transport.cost.cost``;
+        bound_i <= c_ij - v_j for every column j not returned; infinite if k = n. If the float32 screen is so loose
+        that bound_i is below all returned keys, the row is scanned in float64 instead: the columns are then the k of
+        least key and bound_i is the next key. Costs are those of ``pwgan.transport.cost.cost``;
         the bound holds for them up to the rounding of float64.
 
         rows: (R,) int64, column_potential v: (n,) float64, 1 <= k <= n -> columns (R, k) int32, costs (R, k) float64,
         bound (R,) float64, in the units of the cost. Raises ValueError for another k.
         """
         if not 1 <= k <= self.n:
-            raise ValueError(f"k must be between 1 and the {self.n} columns there are, given {k}")
+            raise ValueError(f"k must be between 1 and the number of columns {self.n}, got {k}")
         price, shift = self._price(column_potential)
         columns = torch.empty(len(rows), k, dtype=torch.int64, device=self.device)
         costs = torch.empty(len(rows), k, dtype=torch.float64, device=self.device)
@@ -152,8 +152,8 @@ class GpuScreen:
         per_row = 4 * self._chunks + 16 * gathered + 16 * k * width + (0 if self._store else 16 * self.n)
         for block in _blocks(torch.arange(len(rows), device=self.device), per_row):
             columns[block], bound[block] = self._screen(rows[block], price, shift, k)
-            some = self._x[rows[block]].unsqueeze(1)
-            costs[block] = cost_matrix(some, self._y[columns[block]], self.cost).squeeze(1)
+            points = self._x[rows[block]].unsqueeze(1)
+            costs[block] = cost_matrix(points, self._y[columns[block]], self.cost).squeeze(1)
         loose = ((costs - column_potential[columns]).amin(1) > bound).nonzero().squeeze(1)
         for block in _blocks(loose, 32 * self.n):
             columns[block], costs[block], bound[block] = self._exact(rows[block], column_potential, k)
@@ -162,20 +162,20 @@ class GpuScreen:
     def _screen(
         self, rows: torch.Tensor, price: torch.Tensor, shift: torch.Tensor, k: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take k columns of least lower bound of the key: (R, k) int64, and the bound of the others (R,)."""
+        """Select k columns of least lower bound of the key: (R, k) int64, and the bound of the others (R,)."""
         if self._store:
             codes, low, step = self._store
         else:
             codes, low, step = self._encoded(rows)
             rows = torch.arange(len(rows), device=self.device)
         minima = (chunk_minima if codes.is_cuda else chunk_minima_reference)(codes, rows, step, price)
-        # The k columns of least key lie in the k chunks of least minimum; one more chunk bounds all that is not read.
+        # The k columns of least key are in the k chunks of least minimum; the next chunk bounds all unread ones.
         least = minima.topk(min(k + 1, self._chunks), largest=False)
         keys = _decode(codes[rows.unsqueeze(1), least.indices], step[rows], price[least.indices]).flatten(1)
-        found = keys.topk(k + 1, largest=False)
-        place = found.indices[:, :k]
+        smallest = keys.topk(k + 1, largest=False)
+        place = smallest.indices[:, :k]
         columns = least.indices.gather(1, place // CHUNK) * CHUNK + place % CHUNK
-        others = found.values[:, k]
+        others = smallest.values[:, k]
         if self._chunks > k:
             others = torch.minimum(others, least.values[:, k])
         low, step = low[rows].double(), step[rows].double()
@@ -185,11 +185,11 @@ class GpuScreen:
     def _exact(
         self, rows: torch.Tensor, column_potential: torch.Tensor, k: int
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Take the k columns of least key in float64: (R, k), their costs (R, k), the next key (R,)."""
+        """Select the k columns of least key in float64: (R, k), their costs (R, k), the next key (R,)."""
         costs = cost_matrix(self._x[rows], self._y, self.cost)
-        found = (costs - column_potential).topk(min(k + 1, self.n), largest=False)
-        columns = found.indices[:, :k]
-        bound = found.values[:, k] if k < self.n else torch.full_like(found.values[:, 0], math.inf)
+        smallest = (costs - column_potential).topk(min(k + 1, self.n), largest=False)
+        columns = smallest.indices[:, :k]
+        bound = smallest.values[:, k] if k < self.n else torch.full_like(smallest.values[:, 0], math.inf)
         return columns, costs.gather(1, columns), bound
 
     def _price(self, column_potential: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -214,7 +214,7 @@ class GpuScreen:
         """Round the lower bounds of some rows down to 16 bits: step 4 above."""
         bound = self._bounds(rows)
         low = bound.amin(1)
-        # One far column must not coarsen the codes of all others: what is far above the mean is rounded down further.
+        # Clip bounds far above the mean, so that one distant column does not coarsen the codes of all others.
         high = torch.minimum(bound.amax(1), low + 4 * (bound.mean(1) - low))
         step = ((high - low) / _CODES).clamp_(min=2.0**-100)
         inverse = _down((1 - 8 * _UNIT) / step.double())
@@ -271,7 +271,7 @@ def _down(values: torch.Tensor) -> torch.Tensor:
 
 
 def _blocks(items: torch.Tensor, bytes_each: int) -> Iterator[torch.Tensor]:
-    """Cut items into blocks whose temporary memory stays within the workspace; none of no items."""
+    """Yield items in blocks whose temporary memory stays within the workspace."""
     size = max(1, _WORKSPACE // bytes_each)
     for start in range(0, len(items), size):
         yield items[start : start + size]
@@ -283,7 +283,7 @@ def _free_bytes(device: torch.device) -> float:
 
 @contextlib.contextmanager
 def _full_precision(device: torch.device) -> Iterator[None]:
-    """Let matrix products of float32 be of float32, whatever the user allows elsewhere."""
+    """Compute float32 matrix products in full float32, regardless of the user's settings."""
     settings = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)  # type: ignore[attr-defined]
     before = [setting.fp32_precision for setting in settings]
     try:

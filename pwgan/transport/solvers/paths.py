@@ -1,10 +1,10 @@
-"""Compiled kernels on the lists of candidates alone: releasing and tightening pairs, price updates, augmenting paths.
+"""Compiled kernels on the lists of candidates: releasing and tightening pairs, price updates, augmenting paths.
 
-``first``, ``size`` (n,): row i's candidates stand at first[i]..first[i]+size[i]-1 of the pools ``columns`` and
-``costs`` (exact, float64; inf where there is none). ``outside`` (n,): a lower bound t_i on the key c_ij - v_j of every
-column that is not in row i's list; v only ever falls, so it stays one.
+``first``, ``size`` (n,): row i's candidates are entries first[i]..first[i]+size[i]-1 of the pools ``columns`` and
+``costs`` (exact, float64; inf for unused entries). ``outside`` (n,): a lower bound t_i on the key c_ij - v_j of every
+column that is not in row i's list; v only decreases, so the bound stays valid.
 ``price`` (n,): the column potentials v. ``partner`` (n,) of a row and ``owner`` (n,) of a column: the matching, -1
-where free. ``paid`` (n,): cost of a row's pair.
+if free. ``paid`` (n,): cost of a row's pair.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def least_listed(price, first, size, columns, costs, least):
 
 @njit(nogil=True, cache=True)
 def release(epsilon, stack, price, first, size, columns, costs, outside, partner, owner, paid):
-    """Free the rows whose pair is not within ``epsilon`` of their best key; return how many rows are free."""
+    """Unmatch rows whose pair is not within ``epsilon`` of their best key; return the number of free rows."""
     free = 0
     for i in range(len(first)):
         least = min(outside[i], _least_key(i, price, first, size, columns, costs))
@@ -47,16 +47,16 @@ def release(epsilon, stack, price, first, size, columns, costs, outside, partner
 
 @njit(nogil=True, cache=True)
 def tighten(sweeps, tolerance, price, first, size, columns, costs, outside, partner, paid):
-    """Raise the prices of matched columns until each pair has its row's least key, in so many sweeps.
+    """Raise the prices of matched columns until each pair has its row's least key, in at most ``sweeps`` sweeps.
 
-    Where the matching is optimal its potentials are found so, without a path; a matching that is not would raise some
-    for ever. So nothing is changed unless the last sweep finds less than half as many loose pairs as the first. What
-    was raised most is taken off all prices, so that none of them rises and ``outside`` remains a bound.
+    For an optimal matching this converges to its potentials without any path; otherwise some prices would rise for
+    ever. Prices are restored unless the last sweep finds at most half as many loose pairs as the first. The largest
+    increase is subtracted from all prices, so that none rises and ``outside`` remains a bound.
     """
     n = len(price)
     before = price.copy()
     most = 0.0
-    loose = found = 0
+    loose = loose_at_first = 0
     for sweep in range(sweeps):
         loose = 0
         for i in range(n):
@@ -69,8 +69,8 @@ def tighten(sweeps, tolerance, price, first, size, columns, costs, outside, part
                     most = max(most, price[j] - before[j])
                     loose += 1
         if sweep == 0:
-            found = loose
-    if 2 * loose > found:
+            loose_at_first = loose
+    if 2 * loose > loose_at_first:
         price[:] = before
     else:
         for j in range(n):
@@ -94,7 +94,7 @@ def _push(keys, items, size, key, item):
 
 @njit(nogil=True, cache=True)
 def _pop(keys, items, size):
-    """Remove the first of a binary heap; return its new size."""
+    """Remove the first entry of a binary heap; return its new size."""
     size -= 1
     key = keys[size]
     item = items[size]
@@ -119,11 +119,11 @@ def _pop(keys, items, size):
 def lower_prices(epsilon, price, first, size, columns, costs, outside, partner, owner, paid):
     """Lower every price by its distance to the nearest free column: one step instead of a price war.
 
-    With reduced costs r_ij = c_ij - v_j - u_i >= 0, u_i the row's best key, and s_i = u_i + epsilon - (key of its own
+    With reduced costs r_ij = c_ij - v_j - u_i >= 0, u_i the row's best key, and s_i = u_i + epsilon - (key of its
     pair) >= 0, let rho_i = min_j (r_ij + delta_j), delta = 0 for free columns and delta_j = rho_i + s_i for the column
     of row i. Then v - min(delta, D) keeps every pair within epsilon of its row's best for any D >= 0; D is the distance
-    of the farthest free row, and each free row is left a path of best columns to a free one. What lies outside a list
-    counts as a free column at its bound. Source: Goldberg and Kennedy 1995 (global price updates).
+    of the farthest free row; afterwards each free row has a path of best columns to a free column. All columns outside
+    a list count as one free column at its bound. Source: Goldberg and Kennedy 1995 (global price updates).
     """
     n = len(price)
     best = np.empty(n)
@@ -204,10 +204,10 @@ def augment(
 ):  # fmt: skip
     """Match free rows along shortest augmenting paths in the lists, exactly; feasible prices stay feasible.
 
-    A path counts only if no column outside the lists could be nearer: its length is at most the least, over the rows
-    passed at distance h_i, of h_i + t_i - u_i. Where it is not, the rows in the way are written to ``blocking`` and the
-    search is given up. distance (n,) is inf between searches. counts[2]: rows passed. Returns the numbers of rows still
-    free and of rows in the way. Source: Jonker and Volgenant 1987, here on lists.
+    A path is accepted only if no column outside the lists could be closer: its length must be at most the minimum, over
+    visited rows at distance h_i, of h_i + t_i - u_i. Otherwise the rows that violate this are written to ``blocking``
+    and the search stops. distance (n,) is inf between searches. counts[2]: visited rows. Returns the numbers of free
+    rows and of blocking rows. Source: Jonker and Volgenant 1987, here on lists.
     """
     n = len(price)
     touched = np.empty(n, np.int32)
@@ -232,7 +232,7 @@ def augment(
             work += size[i]
             for e in range(first[i], first[i] + size[i]):
                 target = columns[e]
-                # Rounding may leave a reduced cost just below 0.
+                # Rounding may make a reduced cost slightly negative.
                 there = at + max(costs[e] - price[target] - best, 0.0)
                 if there < distance[target]:
                     if there > limit:
@@ -245,7 +245,7 @@ def augment(
                     via_row[target] = i
                     via_entry[target] = e
                     if heap == len(keys):
-                        # Stale entries, of columns that came nearer since, have filled it.
+                        # The heap is full of stale entries: rebuild it from the current distances.
                         kept = 0
                         for p in range(heap):
                             if keys[p] == distance[items[p]]:
@@ -269,7 +269,7 @@ def augment(
             best = paid[i] - price[j]
         n_blocking = 0
         if j < 0 or length > limit:
-            # The row that set the limit, and all that would set one short of the next column.
+            # The row that sets the limit, and all rows whose limits are below the next distance.
             wanted = min(beyond, length if j >= 0 else np.inf)
             blocking[0] = nearest
             n_blocking = 1

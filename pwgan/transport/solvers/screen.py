@@ -1,4 +1,4 @@
-"""The screen of a large problem: 16 bits for each of the n^2 costs, from which the lists of candidates are renewed."""
+"""The screen of a large problem: 16-bit lower bounds of all n^2 costs, from which lists of candidates are built."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tqdm import tqdm
 from pwgan.options import CostName
 from pwgan.transport.solvers import encoding
 
-# Rows that one call of a kernel encodes or scans.
+# Rows per kernel call, in encoding and scanning.
 ROWS_AT_ONCE = 256
-# Fewer rows than this are not worth another thread.
+# Minimum rows per thread.
 SMALLEST_BATCH = 32
 UNIT = 2.0**-24
 
@@ -22,20 +22,20 @@ UNIT = 2.0**-24
 class Screen:
     """Lower bounds of all n^2 costs at 16 bits each: low_i + step_i code_ij.
 
-    Moving both sets by one vector and scaling them by a power of two changes no comparison. Let p_i, q_j be the points
-    so treated and rounded to float32, e_i = |x_i - p_i| and f = max_j |y_j - q_j| computed in float64; then
+    Translating both sets by a vector and scaling them by a power of two changes no comparison. Let p_i, q_j be the
+    transformed points rounded to float32, e_i = |x_i - p_i| and f = max_j |y_j - q_j| computed in float64; then
     |x_i - y_j| >= |p_i - q_j| - e_i - f. With u = 2^-24 and gamma_d = d u / (1 - d u):
 
     Products: |p - q|^2 = P + Q - 2 p.q. A dot product of d terms, added in any order, errs by at most
     gamma_d (P + Q) / 2, doubled by the 2; the two additions by less than 4 u (P + Q). So with r = gamma_d + 8 u,
-    P (1 - r) + Q (1 - r) - 2 p.q <= |p - q|^2. (|p|, |q| <= 1: products that underflow are paid for by 2^-60 in e_i.)
-    Direct differences: their sum of squares errs by gamma_{d+2} relative, paid for by the factor below.
-    Root, factor, subtraction and square round six times at most: the factor 1 - (d + 16) u or 1 - 16 u pays for these
-    and for the rounding of the float64 cost.
+    P (1 - r) + Q (1 - r) - 2 p.q <= |p - q|^2. (|p|, |q| <= 1: products that underflow are covered by 2^-60 in e_i.)
+    Differences: their sum of squares has relative error gamma_{d+2}, covered by the factor below.
+    Root, factor, subtraction and square round at most six times: the factor 1 - (d + 16) u or 1 - 16 u covers these
+    and the rounding of the float64 cost.
     """
 
     few_axes = 8
-    # Few waiting rows are scanned within the auction, without a way back to Python.
+    # Up to this many waiting rows are scanned inside the auction kernel, without returning to Python.
     inline = SMALLEST_BATCH
 
     def __init__(self, x: np.ndarray, y: np.ndarray, square: bool, pool: ThreadPoolExecutor, bar: tqdm) -> None:
@@ -70,32 +70,32 @@ class Screen:
         else:
             columns = torch.from_numpy(q).T
             gamma = d * UNIT / (1 - d * UNIT)
-            kept = (1 - gamma - 8 * UNIT) * (1 - UNIT)
-            pp, qq = ((_squares(points) * kept).astype(np.float32) for points in (p, q))
+            shrink = (1 - gamma - 8 * UNIT) * (1 - UNIT)
+            pp, qq = ((_squares(points) * shrink).astype(np.float32) for points in (p, q))
         bar.reset(n)
         bar.set_description("costs")
         for _ in pool.map(fill, range(0, n, rows)):
             pass
-        # Back to the scale of the points: powers of two, exact.
+        # Undo the scaling, exactly, since it is a power of two.
         back = np.float32(2.0 ** (2 * exponent if square else exponent))
         self.low *= back
         self.step *= back
 
     def refine(self, price: np.ndarray, width: float) -> None:
-        """Store the bounds anew in float64, relative to the keys at the prices reached, in steps of ``width``.
+        """Recompute the bounds in float64, relative to the keys at the current prices, in steps of ``width``.
 
-        Late in a hard problem the keys of hundreds of columns lie closer together than the first steps.
+        Late in a hard problem, the keys of hundreds of columns differ by less than the initial steps.
         """
         n, d = self.x.shape
         self.reference[:] = price
-        nothing = np.empty((0, 0))
+        empty = np.empty((0, 0))
         if self.direct:
             by_axis = np.ascontiguousarray(self.y.T)
-            x, pp, qq = self.x, nothing[0:0].reshape(0), nothing.reshape(0)
+            x, pp, qq = self.x, empty[0:0].reshape(0), empty.reshape(0)
             rows = max(1, min(ROWS_AT_ONCE, 4_000_000 // n))
         else:
-            x = nothing
-            by_axis = nothing
+            x = empty
+            by_axis = empty
             rows = max(1, min(ROWS_AT_ONCE, 2_000_000 // n))
             y = self.y - self.centre
             columns = torch.from_numpy(y).T
@@ -103,7 +103,7 @@ class Screen:
 
         def fill(start: int) -> None:
             stop = min(start + rows, n)
-            products = nothing
+            products = empty
             if not self.direct:
                 part = self.x[start:stop] - self.centre
                 pp[start:stop] = np.square(part).sum(1)
@@ -119,7 +119,7 @@ class Screen:
 
 
 class DeviceScreen:
-    """The screen of a GPU: it scans rows in batches and hands back their lists."""
+    """The screen on a GPU: scans rows in batches and returns their lists."""
 
     inline = 0
 
@@ -127,7 +127,7 @@ class DeviceScreen:
         from pwgan.transport.solvers.gpu_screen import GpuScreen
 
         self.scanner, self.device = GpuScreen(x, y, cost), x.device
-        # What the compiled auction would scan with, did it ever scan inline.
+        # Placeholders for the arguments of the inline scan, which is never used here.
         self.x = self.y = np.empty((0, x.shape[1]), np.float32)
         self.square = cost == "sqeuclidean"
         self.codes, self.low, self.step = np.empty((0, 0), np.uint16), np.empty(0), np.empty(0, np.float32)
@@ -135,10 +135,10 @@ class DeviceScreen:
 
     def scan(self, rows: np.ndarray, price: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return columns, exact costs (rows, k) and the bound on all others (rows,)."""
-        found = self.scanner.scan(
+        lists = self.scanner.scan(
             torch.from_numpy(rows).long().to(self.device), torch.from_numpy(price).to(self.device), k
         )
-        columns, costs, bound = (answer.cpu().numpy() for answer in found)
+        columns, costs, bound = (array.cpu().numpy() for array in lists)
         return columns, costs, bound
 
 
@@ -153,14 +153,14 @@ def blocks(points: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _rounded(points: np.ndarray, centre: np.ndarray, exponent: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the centred, scaled points in float32 and how far each was moved by rounding, rounded up."""
+    """Return the centred, scaled points in float32 and the distance each was moved by rounding, rounded up."""
     near, moved = np.empty(points.shape, np.float32), np.empty(len(points))
     start = 0
     for part in blocks(points):
         exact = np.ldexp(part - centre, -exponent)
         stop = start + len(part)
         near[start:stop] = exact
-        # Centring rounds too, in float64.
+        # Add the rounding of the centring in float64.
         size = np.abs(part).max(1) + np.abs(centre).max()
         moved[start:stop] = np.sqrt(np.square(exact - near[start:stop]).sum(1)) * (1 + 1e-9)
         moved[start:stop] += np.ldexp(size * np.sqrt(points.shape[1]), -exponent) * 2.0**-52

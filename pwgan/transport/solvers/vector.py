@@ -1,4 +1,4 @@
-"""Minima over arrays in compiled loops, which LLVM vectorises only where NaN is ruled out."""
+"""Minima over arrays in compiled loops, which LLVM vectorises only if NaN is excluded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 
 @intrinsic
 def lower(context: Any, a: Any, b: Any) -> Any:
-    """Lower of two floats of one type, NaN excluded: the flags without which LLVM vectorises no minimum of a loop."""
+    """Minimum of two floats of one type, assuming no NaN: LLVM needs these flags to vectorise minima."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         flags = ("nnan", "nsz")

@@ -180,7 +180,7 @@ def test_costs_are_left_alone_and_an_empty_batch_has_an_answer():
         (np.zeros((2, 0, 0)), 1, "m >= 1"),
         (np.zeros((2, 3, 3), np.int64), 1, "int64"),
         (np.zeros((2, 3, 3)).transpose(0, 2, 1), 1, "C-contiguous"),
-        (np.zeros((2, 3, 3)), 0, "at least 1, given 0"),
+        (np.zeros((2, 3, 3)), 0, "at least 1, got 0"),
     ],
 )
 def test_what_cannot_be_solved_is_refused(costs, threads, said):

@@ -119,12 +119,12 @@ def test_every_answer_is_optimal_and_proved_so(tmp_path):
 @pytest.mark.parametrize(
     ("costs", "message"),
     [
-        (torch.zeros(3, 3), r"must be \(B, m, m\) and not empty, given \(3, 3\)"),
-        (torch.zeros(2, 3, 4), r"given \(2, 3, 4\)"),
-        (torch.zeros(0, 3, 3), r"given \(0, 3, 3\)"),
-        (torch.zeros(1, 3, 3, dtype=torch.int64), r"float32 or float64, given torch\.int64"),
-        (torch.zeros(1).expand(1, LARGEST + 1, LARGEST + 1), "4096 rows at most, given 4097"),
-        (torch.full((1, 2, 2), -2e300, dtype=torch.float64), "within 1e300 of zero, given 2e\\+300"),
+        (torch.zeros(3, 3), r"must be \(B, m, m\) and not empty, got \(3, 3\)"),
+        (torch.zeros(2, 3, 4), r"got \(2, 3, 4\)"),
+        (torch.zeros(0, 3, 3), r"got \(0, 3, 3\)"),
+        (torch.zeros(1, 3, 3, dtype=torch.int64), r"float32 or float64, got torch\.int64"),
+        (torch.zeros(1).expand(1, LARGEST + 1, LARGEST + 1), "4096 rows at most, got 4097"),
+        (torch.full((1, 2, 2), -2e300, dtype=torch.float64), "within 1e300 of zero, got 2e\\+300"),
         (torch.tensor([[[torch.nan]]]), "must be finite"),
     ],
 )

@@ -179,7 +179,7 @@ def test_storing_or_recomputing_and_the_size_of_a_block_change_nothing(monkeypat
 @pytest.mark.parametrize("k", [0, 31])
 def test_a_list_is_no_longer_than_there_are_columns(k):
     screen = GpuScreen(torch.rand(30, 3), torch.rand(30, 3), "euclidean")
-    with pytest.raises(ValueError, match=f"between 1 and the 30 columns there are, given {k}"):
+    with pytest.raises(ValueError, match=f"between 1 and the number of columns 30, got {k}"):
         screen.scan(torch.arange(3), torch.zeros(30).double(), k)
 
 
