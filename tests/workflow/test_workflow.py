@@ -268,7 +268,7 @@ def test_killed_training_goes_on(folder: Path, changed: Callable[..., tuple[str,
     assert not (folder / block / "run.json").exists()
     assert (folder / block / "checkpoint.pt").exists()
     snakemake(folder, *arguments)
-    assert re.search(r"going on from step [1-9]\d* of 2000", log.read_text())
+    assert re.search(r"resuming from step [1-9]\d* of 2000", log.read_text())
     assert json.loads((folder / block / "run.json").read_text())["steps"] == 2000
     assert not (folder / block / "checkpoint.pt").exists()
 
