@@ -12,7 +12,7 @@ from scipy.stats import t
 from pwgan.report.frames import CELL, ordered
 
 LEVEL = 0.95
-FEWEST = 8
+PAIRED_SEEDS = 8
 """With fewer pairs of seeds than this no test is made."""
 
 
@@ -79,7 +79,7 @@ def best(values: npt.ArrayLike, lower: bool) -> np.ndarray:
     """Tell which columns of ``values`` (seed, cell) may be called the best: that of the best mean, and those like it.
 
     A column is like the best where the two-sided paired t-test over the seeds that both have does not tell the two
-    apart, at 5 % after Holm's correction for all columns tested against the best. With fewer than ``FEWEST`` pairs
+    apart, at 5 % after Holm's correction for all columns tested against the best. With fewer than ``PAIRED_SEEDS`` pairs
     there is no test, and a column is not like the best. One without a finite mean is never the best.
     """
     table = np.asarray(values, dtype=float)
@@ -96,13 +96,13 @@ def best(values: npt.ArrayLike, lower: bool) -> np.ndarray:
 
 
 def paired_p(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
-    """Return the p-value of the two-sided paired t-test over the pairs without a NaN; NaN below ``FEWEST`` pairs.
+    """Return the p-value of the two-sided paired t-test over the pairs without a NaN; NaN below ``PAIRED_SEEDS`` pairs.
 
     With differences of mean d and standard deviation s over n pairs: t = sqrt(n) d / s, with n - 1 degrees of freedom.
     """
     differences = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     differences = differences[~np.isnan(differences)]
-    if len(differences) < FEWEST:
+    if len(differences) < PAIRED_SEEDS:
         return float("nan")
     mean, deviation = differences.mean(), differences.std(ddof=1)
     if deviation == 0:

@@ -5,7 +5,7 @@ import scipy.stats
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pwgan.report.statistics import FEWEST, best, holm, interval, intervals, paired_p, summary
+from pwgan.report.statistics import PAIRED_SEEDS, best, holm, interval, intervals, paired_p, summary
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -66,7 +66,7 @@ def test_summary_counts_infinite_seeds_apart():
     assert found[["seeds", "infinite", "diverged"]].to_numpy().tolist() == [[3, 1, 1], [2, 2, 2]]
 
 
-PAIRS = st.lists(st.tuples(st.floats(-100, 100), st.floats(-100, 100)), min_size=FEWEST, max_size=20)
+PAIRS = st.lists(st.tuples(st.floats(-100, 100), st.floats(-100, 100)), min_size=PAIRED_SEEDS, max_size=20)
 
 
 @given(PAIRS, st.integers(0, 3))
@@ -80,7 +80,7 @@ def test_paired_p_is_scipys(pairs, missing):
 
 
 def test_paired_p_of_few_or_equal_pairs():
-    ones = np.ones(FEWEST)
+    ones = np.ones(PAIRED_SEEDS)
     assert np.isnan(paired_p(ones[1:], 2 * ones[1:])) and np.isnan(paired_p([np.nan, *ones[1:]], 2 * ones))
     assert paired_p(ones, ones) == 1 and paired_p(ones, 2 * ones) == 0
 
@@ -103,26 +103,30 @@ def test_holm_rejects_as_the_step_down_procedure_does(p):
 
 def test_best_marks_what_no_test_tells_from_the_best():
     rng = np.random.default_rng(0)
-    seeds = rng.normal(size=FEWEST)  # what all cells share, so that pairs are told apart that means alone would not
-    noise = rng.normal(size=(3, FEWEST))
+    seeds = rng.normal(
+        size=PAIRED_SEEDS
+    )  # what all cells share, so that pairs are told apart that means alone would not
+    noise = rng.normal(size=(3, PAIRED_SEEDS))
     noise -= noise.mean(axis=1, keepdims=True)
-    table = np.stack([seeds, seeds + 0.3 + 0.01 * noise[0], seeds + 0.02 + 0.2 * noise[1], np.full(FEWEST, np.nan)], 1)
+    table = np.stack(
+        [seeds, seeds + 0.3 + 0.01 * noise[0], seeds + 0.02 + 0.2 * noise[1], np.full(PAIRED_SEEDS, np.nan)], 1
+    )
     assert scipy.stats.ttest_ind(table[:, 0], table[:, 1]).pvalue > 0.2
     assert best(table, lower=True).tolist() == [True, False, True, False]
     assert best(-table, lower=False).tolist() == [True, False, True, False]
     assert best(table[1:], lower=True).tolist() == [True, False, False, False]
     endless = np.vstack([table, [[np.inf, 0, 0, 0]]])
     assert not best(endless, lower=True)[0]
-    assert best(np.full((FEWEST, 2), np.nan), lower=True).tolist() == [False, False]
+    assert best(np.full((PAIRED_SEEDS, 2), np.nan), lower=True).tolist() == [False, False]
 
 
 def test_best_corrects_for_as_many_comparisons_as_there_are():
     rng = np.random.default_rng(1)
-    leader, noise = rng.normal(size=FEWEST), rng.normal(size=FEWEST)
+    leader, noise = rng.normal(size=PAIRED_SEEDS), rng.normal(size=PAIRED_SEEDS)
     noise = (noise - noise.mean()) / noise.std(ddof=1)
     # t = sqrt(8) d / s = 2.8: p = 0.0265 alone is told apart, and of twenty such columns none is.
-    other = leader + 2.8 / np.sqrt(FEWEST) + noise
-    assert paired_p(leader, other) == pytest.approx(2 * scipy.stats.t.sf(2.8, FEWEST - 1))
+    other = leader + 2.8 / np.sqrt(PAIRED_SEEDS) + noise
+    assert paired_p(leader, other) == pytest.approx(2 * scipy.stats.t.sf(2.8, PAIRED_SEEDS - 1))
     assert best(np.stack([leader, other], 1), lower=True).tolist() == [True, False]
     assert best(np.stack([leader] + [other] * 20, 1), lower=True).all()
 

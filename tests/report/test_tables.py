@@ -7,7 +7,7 @@ import scipy.stats
 
 from pwgan.report import plugins
 from pwgan.report.frames import read, with_names
-from pwgan.report.statistics import FEWEST
+from pwgan.report.statistics import PAIRED_SEEDS
 from pwgan.report.tables import bias_table, markdown, page, write_tables
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -76,7 +76,7 @@ def test_main_table_by_hand():
     ]
     assert rows_of(text, "digits")[0][2:4] == ["Fréchet distance ↓", "training (s per seed) ↓"]
     assert rows_of(text, "digits")[2][2] == "**8 ± 13**"
-    assert f"fewer than {FEWEST} seeds: only the best is bold on ring8, digits." in table.caption
+    assert f"fewer than {PAIRED_SEEDS} seeds: only the best is bold on ring8, digits." in table.caption
 
 
 def test_main_table_marks_the_best_and_what_no_paired_test_tells_from_it():
@@ -214,7 +214,7 @@ STUDIES = {
     "usual": {"sizes": (16,), "seeds": 2},
     "one seed": {"seeds": 1},
     "twenty methods": {"methods": tuple(f"method{i}" for i in range(20)), "datasets": ("ring8",), "seeds": 2},
-    "no features": {"datasets": ("ring8", "grid25"), "seeds": FEWEST},
+    "no features": {"datasets": ("ring8", "grid25"), "seeds": PAIRED_SEEDS},
     "a diverged cell": {"datasets": ("ring8", "digits"), "seeds": 2, "diverged": {("ring8", "gan", 16): 2}},
     "all diverged": {
         "datasets": ("ring8",),

@@ -15,7 +15,7 @@ from pwgan.report.panels import entries, facets, marks, pairs, seeds_of, sizes_o
 from pwgan.report.statistics import LEVEL
 from pwgan.report.style import Look, empty, head, legend, shown, themed
 
-FEWEST = 4
+FEWEST_CELLS = 4
 """Cells are needed for an interval of their rank correlation, whose standard error divides by their number less 3."""
 
 
@@ -38,7 +38,7 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return math.nan, math.nan, math.nan
     r = float(spearmanr(x, y).statistic)
-    if len(x) < FEWEST or 1 - abs(r) < 1e-12:
+    if len(x) < FEWEST_CELLS or 1 - abs(r) < 1e-12:
         return r, math.nan, math.nan
     reach = norm.ppf((1 + LEVEL) / 2) * math.sqrt((1 + r**2 / 2) / (len(x) - 3))
     return r, math.tanh(math.atanh(r) - reach), math.tanh(math.atanh(r) + reach)

@@ -9,7 +9,7 @@ from pwgan.report.frames import CELL, ordered, with_fates
 from pwgan.report.panels import cells, facets, means, seeds_of, sizes_of
 from pwgan.report.style import LEVEL, empty, head, legend, log_limits, looks, shown, themed
 
-NEIGHBOURS = {
+QUANTITIES = {
     "nn_ratio": "distance to training\nover held-out's (ratio)",
     "copies": "near copies (share)",
     "data_copying": "data-copying test\n$Z_U$ (score)",
@@ -18,7 +18,7 @@ NEIGHBOURS = {
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Pick the measures of nearest neighbours of every seed; ``space``: samples, or features of a name."""
-    table = measures[measures["name"].isin(list(NEIGHBOURS))]
+    table = measures[measures["name"].isin(list(QUANTITIES))]
     table = table.assign(quantity=table["name"], space=table["extractor"].astype(object).fillna("samples"))
     return ordered(with_fates(table, runs)[[*CELL, "seed", "space", "quantity", "count", "value", "status"]])
 
@@ -33,7 +33,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     height = 0.65 + 0.17 * (len(names) + 1) if axis == "x" else 1.9
     rows = frame.assign(row=frame["dataset"] + ", " + frame["space"])
     figure, axes, panels = facets(
-        rows, "row", "quantity", height, col_order=list(NEIGHBOURS), sharex=False, sharey=axis == "x"
+        rows, "row", "quantity", height, col_order=list(QUANTITIES), sharex=False, sharey=axis == "x"
     )
     for ax, part in panels:
         quantity = part["quantity"].iloc[0]
@@ -48,7 +48,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         else:
             top = 1.15 * max(level.max(), 0.02)
             ax.set(**{f"{axis}lim": (-0.03 * top, top)})  # marks at 0 are whole
-        ax.set(**{f"{axis}label": NEIGHBOURS[quantity]})
+        ax.set(**{f"{axis}label": QUANTITIES[quantity]})
         if axis == "y":
             ax.set_xlabel("training m (samples)")
         if quantity == "nn_ratio":

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pwgan.measures.names import EXTRACTORS, MeasureName
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_names
-from pwgan.report.statistics import FEWEST, best, summary, with_diverged
+from pwgan.report.statistics import PAIRED_SEEDS, best, summary, with_diverged
 from pwgan.report.tables._cells import ABSENT, INTERVALS, entry, headed, span, with_parts
 from pwgan.report.tables._pages import Table
 from pwgan.report.tables.cost import data as cost_table
@@ -100,14 +100,14 @@ def readable(frame: pd.DataFrame) -> Table:
         arrows = {column.heading: f"{column.heading} {'↓' if column.lower else '↑'}" for column in columns}
         blocks[str(dataset)] = headed(pd.DataFrame(lines), arrows)
         bold[str(dataset)] = pd.DataFrame(marks)
-        if part.loc[part["best"].notna() & (part["name"] != SECONDS), "seeds"].max() < FEWEST:
+        if part.loc[part["best"].notna() & (part["name"] != SECONDS), "seeds"].max() < PAIRED_SEEDS:
             few.append(str(dataset))
     return Table("What each method reaches", _caption(few), blocks, bold)
 
 
 def _caption(few: list[str]) -> str:
     """Say how to read the table; ``few`` are the data sets on which no test can speak."""
-    speechless = f" No test can speak with fewer than {FEWEST} seeds: only the best is bold on {', '.join(few)}."
+    speechless = f" No test can speak with fewer than {PAIRED_SEEDS} seeds: only the best is bold on {', '.join(few)}."
     untested = speechless if few else ""
     return (
         f"{INTERVALS} Bold: the best of a data set (an arrow says which end is better) and those that a two-sided "

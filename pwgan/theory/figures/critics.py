@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.statistics import intervals
 from pwgan.report.style import COLOURS, band, grid, head, legend, log_limits, themed
+from pwgan.theory.figures._looks import TRUTH
 
-TRUTH: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1.2}
 SOLVERS = {
     ("ewd", "estimate"): ("EWD", {"color": "black", "marker": "o", "linestyle": "-"}),
     ("wgan", "estimate"): ("WGAN", {"color": COLOURS[1], "marker": "s", "linestyle": "-"}),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.style import COLOURS, MARKERS, grid, head, legend, themed
+from pwgan.theory.figures._looks import TRUTH
 
-TRUTH: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1.2}
 SLOPES = {"lipschitz_x": "within x", "lipschitz_y": "within y", "lipschitz": "between x and y"}
 
 

@@ -6,11 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.style import COLOURS, grid, head, themed
-
-SIDES = {
-    "real": {"color": COLOURS[0], "marker": "o", "linestyle": ""},
-    "generated": {"color": COLOURS[1], "marker": "s", "linestyle": ""},
-}
+from pwgan.theory.figures._looks import SIDES
 
 
 @themed

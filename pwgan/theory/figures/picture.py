@@ -8,11 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.style import COLOURS, grid, head, legend, themed
+from pwgan.theory.figures._looks import SIDES
 
-SIDES = {
-    "real": {"color": COLOURS[0], "marker": "o", "linestyle": ""},
-    "generated": {"color": COLOURS[1], "marker": "s", "linestyle": ""},
-}
 SHARED: dict[str, Any] = {"color": "0.55", "linestyle": "-", "linewidth": 1.4}
 DIFFERING: dict[str, Any] = {"color": COLOURS[3], "linestyle": "--", "linewidth": 1.8}
 

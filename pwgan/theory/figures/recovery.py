@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.style import MARKERS, band, grid, head, legend, log_limits, themed
-
-TRUTH: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1.2}
+from pwgan.theory.figures._looks import TRUTH
 
 
 @themed
