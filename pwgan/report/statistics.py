@@ -79,7 +79,7 @@ def best(values: npt.ArrayLike, lower: bool) -> np.ndarray:
     """Tell which columns of ``values`` (seed, cell) may be called the best: that of the best mean, and those like it.
 
     A column is like the best where the two-sided paired t-test over the seeds that both have does not tell the two
-    apart, at 5 % after Holm's correction for all columns tested against the best. With fewer than ``PAIRED_SEEDS`` pairs
+    apart, at 5 % after Holm's correction for all columns tested against the best. Below ``PAIRED_SEEDS`` pairs
     there is no test, and a column is not like the best. One without a finite mean is never the best.
     """
     table = np.asarray(values, dtype=float)
