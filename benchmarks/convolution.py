@@ -3,7 +3,7 @@
     python benchmarks/convolution.py
 
 Milliseconds of forward and backward on one thread, medians of interleaved rounds, for the layers of a DCGAN of 4 seeds
-on 8 and 28 pixels. The thresholds of pwgan/networks/seeds.py follow from this table.
+on 8 and 28 pixels. The thresholds of pwgan/networks/layers/seeds.py follow from this table.
 """
 
 from __future__ import annotations

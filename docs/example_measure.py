@@ -2,7 +2,7 @@
 
 That line is ``"energy": measure_energy,`` with its import above. The group then runs for every block and for the real
 samples in a generator's place, its cost is recorded under its name, and its values are rows of measures.parquet and of
-every table of measures. A name of a measure states its count; ``named`` writes both.
+tables/main.csv; a table to read lists the measures that it shows. The name of a measure states its count: ``named``.
 """
 
 from __future__ import annotations

@@ -9,16 +9,13 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from pwgan.batches import SamplerName, samplers
 from pwgan.data import DataSet, datasets
+from pwgan.limits import FEWEST
 from pwgan.methods import Method, methods
 from pwgan.networks import AnyNetwork
 from pwgan.options import Options, one_of, validated
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 Extractor = Literal["classifier", "inception", "none"]
-NEIGHBOURS = 3
-"""k of the k-nearest-neighbour balls of precision and recall."""
-FEWEST = NEIGHBOURS + 1
-"""Minimum number of samples to measure: each needs NEIGHBOURS neighbours. Also the first rung of the bias ladder."""
 
 
 class Measures(Options):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pwgan.data.files import channels_first, image_files, upright
+from pwgan.data.files import channels_first, expanded, image_files, upright
 from pwgan.errors import Refused
 from pwgan.options import CostName, one_of
 
@@ -172,12 +172,12 @@ def read_pair(a: str, b: str, first: int | None = None, *, progress: bool = Fals
 
 def _locate(spec: str) -> tuple[Path, str | None]:
     """Split FILE.npz:NAME into path and name; raises FileNotFoundError if the path does not exist."""
-    path = Path(spec).expanduser()
+    path = expanded(Path(spec))
     if path.exists():
         return path, None
     named = re.fullmatch(rf"(.+(?:{'|'.join(map(re.escape, ARRAYS))})):(.+)", spec, re.IGNORECASE | re.DOTALL)
     name = named[2] if named else None
-    path = Path(named[1]).expanduser() if named else path
+    path = expanded(Path(named[1])) if named else path
     if path.is_file():
         return path, name
     missing, folder = path, path.parent

@@ -68,9 +68,19 @@ def _named(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names if _of_package(alias.name))
     elif isinstance(node, ast.ImportFrom) and node.module and _of_package(node.module):
+        exported = _exported(node.module)
         for alias in node.names:
             member = f"{node.module}.{alias.name}"
-            yield member if _path(member) else node.module
+            yield member if _path(member) else exported.get(alias.name, node.module)
+
+
+@cache
+def _exported(package: str) -> dict[str, str]:
+    """Return which module a package takes its lazily exported names from, as its imports for type checkers say."""
+    tree = ast.parse(_file(package).read_text(encoding="utf-8"))
+    lazy = any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module] if lazy else []
+    return {alias.name: str(node.module) for node in nodes for alias in node.names if _of_package(str(node.module))}
 
 
 def _of_package(name: str) -> bool:

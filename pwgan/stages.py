@@ -9,9 +9,15 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pwgan.errors import Refused
 from pwgan.runtime import claimed_device
 from pwgan.study import read_block, read_data_cell, read_reference, read_study, read_training
+
+if TYPE_CHECKING:
+    from pwgan.data.store import StoredData
 
 
 def blocks(options: Namespace) -> None:
@@ -46,41 +52,52 @@ def classifier(options: Namespace) -> None:
 
 def train(options: Namespace) -> None:
     """Train one block of seeds."""
-    from pwgan.data.store import read_data
     from pwgan.training.run import train as train_block
 
+    training = read_training(options.block)
+    stored = _stored(options.data, training.dataset)
     with claimed_device(options.device) as device:
-        train_block(read_training(options.block), read_data(options.data), options.output, device)
+        train_block(training, stored, options.output, device)
 
 
 def measure(options: Namespace) -> None:
     """Measure one trained block."""
-    from pwgan.data.store import read_data
     from pwgan.measures.measuring import measure_block
 
-    block, stored = read_block(options.block), read_data(options.data)
+    block = read_block(options.block)
+    stored = _stored(options.data, block.training.dataset)
     with claimed_device(options.device) as device:
         measure_block(block, stored, options.output, options.classifier, device)
 
 
 def signal(options: Namespace) -> None:
     """Train critics against a block's fixed generators and measure the gradients they provide."""
-    from pwgan.data.store import read_data
     from pwgan.measures.signal import measure_signal
 
     block, critics = read_training(options.block), [read_training(text) for text in options.critics]
+    stored = _stored(options.data, block.dataset)
     with claimed_device(options.device) as device:
-        measure_signal(options.output, block, critics, read_data(options.data), device)
+        measure_signal(options.output, block, critics, stored, device)
 
 
 def reference(options: Namespace) -> None:
     """Measure real training samples."""
-    from pwgan.data.store import read_data
     from pwgan.measures.measuring import measure_reference
 
-    job, stored = read_reference(options.reference), read_data(options.data)
+    job = read_reference(options.reference)
+    stored = _stored(options.data, job.dataset)
     with claimed_device(options.device) as device:
         measure_reference(job, stored, options.output, options.classifier, device)
+
+
+def _stored(path: Path, dataset: str) -> StoredData:
+    """Read a stored data set; raises ``Refused`` if it is not the one that the job is about."""
+    from pwgan.data.store import read_data
+
+    stored = read_data(path)
+    if stored.name != dataset:
+        raise Refused(f"{path} holds the data set {stored.name!r}; this job needs {dataset!r}")
+    return stored
 
 
 def aggregate(options: Namespace) -> None:

@@ -13,10 +13,11 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
-from pwgan.cells import FEWEST, Block, DataCell, Extractor, Measures, Name, Reference, Training
+from pwgan.cells import Block, DataCell, Extractor, Measures, Name, Reference, Training
 from pwgan.data import DataSet, datasets
 from pwgan.errors import Refused
-from pwgan.methods import Method, methods
+from pwgan.limits import FEWEST
+from pwgan.methods import AdversarialMethod, Method, methods
 from pwgan.networks import AnyNetwork, Network, networks
 from pwgan.options import REFERENCE, Options, explain, one_of, validated
 
@@ -95,6 +96,13 @@ class Study(Options):
         for name in self.datasets:
             if not any(self._trained(method, name) for method in self.methods):
                 raise ValueError(f"no method of this study is trained on {name}")
+        for block in self.blocks.values() if self.signal else ():
+            t = block.training
+            if t.method in self.signal and not self.critics(t):
+                raise ValueError(
+                    f"signal: {t.method}: no method with a critic, under its own name, is trained on {t.dataset} with "
+                    f"m = {t.batch_size}"
+                )
         return self
 
     def _check_place(self, name: str) -> None:
@@ -210,6 +218,17 @@ class Study(Options):
             features=self.extractor(name),
         )
 
+    def critics(self, training: Training) -> list[Training]:
+        """Return the trainings, beside one, of all methods with a critic that go by their own names."""
+        place = training.dataset, training.batch_size, training.first_seed
+        return [
+            other
+            for other in (block.training for block in self.blocks.values())
+            if (other.dataset, other.batch_size, other.first_seed) == place
+            and other.method == other.algorithm
+            and issubclass(methods()[other.algorithm], AdversarialMethod)
+        ]
+
     @cached_property
     def data_cells(self) -> dict[str, DataCell]:
         """The data sets by the name that the study gives them."""
@@ -257,8 +276,8 @@ def parse_study(content: Mapping[str, Any]) -> Study:
 def read_study(path: str | Path) -> Study:
     """Read a study from a YAML file; raises ``Refused`` with the file and every error."""
     try:
-        return parse_study(yaml.safe_load(Path(path).read_text()))
-    except (Refused, yaml.YAMLError) as error:
+        return parse_study(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+    except (Refused, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Refused(f"{path}: {' '.join(str(error).split())}") from error
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pwgan import provenance
+from pwgan.batches import samplers
 from pwgan.provenance import EXEMPT, ROOT, closure
 
 STAGES = {
@@ -45,6 +46,40 @@ def test_imports_inside_functions_are_followed():
     assert {"pwgan/transport/solvers/exact.py", "pwgan/transport/solvers/dense.py", "pwgan/data/store.py"} <= set(files)
 
 
+def test_lazily_exported_names_are_followed_to_their_module(tmp_path, monkeypatch):
+    package = tmp_path / "pwgan"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "door").mkdir()
+    (package / "door/__init__.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pwgan.door.room import solve\n"
+        "def __getattr__(name): ...\n"
+    )
+    (package / "door/room.py").write_text("")
+    (package / "user.py").write_text("from pwgan.door import solve\n")
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    clear()
+    try:
+        assert closure("pwgan.user") == ["pwgan/door/__init__.py", "pwgan/door/room.py", "pwgan/user.py"]
+    finally:
+        clear()
+
+
+def clear():
+    for function in (provenance.closure, provenance._imports, provenance._exported):
+        function.cache_clear()
+
+
+def test_what_registries_find_is_named_beside_them():
+    """The bias of every sampler is part of the theory, and sampling by name is part of training and measuring."""
+    modules = [cls.__module__ for cls in samplers().values()]
+    files = closure("pwgan.theory.tables", *modules)
+    assert {f"pwgan/batches/{name}.py" for name in ("random", "stratified", "stratify", "dpp", "kdpp")} <= set(files)
+    for stage in ("pwgan.training.run", "pwgan.measures.measuring", "pwgan.theory.tables"):
+        assert "pwgan/batches/drawing.py" in closure(stage)
+    assert "pwgan/limits.py" in closure("pwgan.measures.measuring")
+
+
 def test_what_only_a_type_checker_imports_is_not(tmp_path, monkeypatch):
     package = tmp_path / "pwgan"
     package.mkdir()
@@ -56,13 +91,11 @@ def test_what_only_a_type_checker_imports_is_not(tmp_path, monkeypatch):
         "def f():\n    from pwgan import d\n"
     )
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
-    provenance.closure.cache_clear()
-    provenance._imports.cache_clear()
+    clear()
     try:
         assert closure("pwgan.a") == ["pwgan/a.py", "pwgan/c.py", "pwgan/d.py"]
     finally:
-        provenance.closure.cache_clear()
-        provenance._imports.cache_clear()
+        clear()
 
 
 def test_a_method_is_in_the_closure_of_its_own_cells_alone():

@@ -223,3 +223,19 @@ def test_planning_imports_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_signal_needs_a_critic_that_goes_by_its_own_name(tiny):
+    with pytest.raises(ValueError, match=r"signal: pwgan: no method with a critic.*ring8 with m = 8"):
+        parse_study(tiny(methods={"pwgan": {}, "mine": {"method": "gan"}}, signal=["pwgan"]))
+    study = parse_study(tiny(methods={"pwgan": {}, "gan": {}}, signal=["pwgan"]))
+    (block,) = (block for block in study.blocks.values() if block.training.method == "pwgan")
+    assert [critic.method for critic in study.critics(block.training)] == ["gan"]
+
+
+def test_keys_of_figures_are_checked(tiny):
+    with pytest.raises(ValueError, match=r"method of this study in highlight.*'pwgn'.*'pwgan'"):
+        parse_study(tiny(highlight=["pwgn"]))
+    with pytest.raises(ValueError, match="figure_formats.*png"):
+        parse_study(tiny(figure_formats=["pdf"]))
+    assert parse_study(tiny(figure_formats=["png", "pdf"], highlight=["pwgan"])).highlight == ["pwgan"]

@@ -76,5 +76,5 @@ class DataSet(Options):
         return []
 
     def load(self) -> Split:
-        """Generate or read the data; raises FileNotFoundError, ValueError or RuntimeError with a remedy."""
+        """Generate or read the data; raises FileNotFoundError or ``Refused`` with a remedy."""
         raise NotImplementedError

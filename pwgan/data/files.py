@@ -66,6 +66,14 @@ def channels_first(image: Image.Image, channels: int) -> np.ndarray:
     return np.asarray(image).reshape(image.height, image.width, channels).transpose(2, 0, 1)
 
 
+def expanded(path: Path) -> Path:
+    """Replace a leading ``~`` by the home folder; raises ``Refused`` for a user that does not exist."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise Refused(f"{path}: {error}") from error
+
+
 def image_files(root: Path) -> list[Path]:
     """List the images of a folder and its subfolders sorted by name; raises FileNotFoundError if there are none."""
     if not root.is_dir():
@@ -102,7 +110,7 @@ class Folder(DataSet):
     def files(self) -> list[Path]:
         """Return the image files sorted by name; raises FileNotFoundError if there are none."""
         try:
-            return image_files(self.path.expanduser())
+            return image_files(expanded(self.path))
         except FileNotFoundError as error:
             raise FileNotFoundError(f"data set 'folder': {error}") from None
 
@@ -117,7 +125,7 @@ class Folder(DataSet):
         return (self.channels, self.size, self.size)
 
     def sources(self) -> list[Path]:
-        return [self.path.expanduser()]
+        return [expanded(self.path)]
 
     def load(self) -> Split:
         files = self.files()
@@ -161,7 +169,7 @@ class Array(DataSet):
         return self._mapped().shape[1:]
 
     def sources(self) -> list[Path]:
-        return [path.expanduser() for path in (self.path, self.labels) if path is not None]
+        return [expanded(path) for path in (self.path, self.labels) if path is not None]
 
     def load(self) -> Split:
         rows = self._mapped()
@@ -213,7 +221,7 @@ class Array(DataSet):
 
 
 def _map_npy(path: Path) -> np.ndarray:
-    path = path.expanduser()
+    path = expanded(path)
     if not path.is_file():
         raise FileNotFoundError(f"data set 'array': there is no file {path}")
     try:

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pwgan.data.base import DataSet, Split
-from pwgan.data.files import read_images
+from pwgan.data.files import expanded, read_images
 from pwgan.errors import Refused
 from pwgan.runtime import seed_of
 
@@ -103,7 +103,7 @@ class _TorchVision(DataSet):
         )
 
     def _root(self) -> Path:
-        root = self.root.expanduser() if self.root else cache_folder()
+        root = expanded(self.root) if self.root else cache_folder()
         if self.root and not root.is_dir():
             raise FileNotFoundError(f"data set {self.name!r}: root {root} is not a folder")
         return root

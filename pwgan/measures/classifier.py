@@ -136,6 +136,8 @@ def write_classifier(path: Path, data: StoredData, device: torch.device) -> None
     """Train the classifier of a stored data set and write it; raises ``Refused`` if it has no labels."""
     if data.train_labels is None or data.heldout_labels is None:
         raise Refused(f"{data.name} has no labels to train a classifier on")
+    if len(data.train) < 10:
+        raise Refused(f"{data.name} has {len(data.train)} training images; a classifier needs at least 10")
     train, labels = torch.from_numpy(data.train), torch.from_numpy(data.train_labels)
     heldout, heldout_labels = torch.from_numpy(data.heldout), torch.from_numpy(data.heldout_labels)
     model, report = train_classifier(train, labels, heldout, heldout_labels, device=device)

@@ -42,7 +42,7 @@ def extractor(
         network = load_inception(weights, device)
         return lambda images: inception_features(network, images, batch_size)
     if model is None:
-        raise ValueError("features: classifier needs labelled images to train on; use inception or none instead")
+        raise Refused("features: classifier needs the trained classifier of the data set; give --classifier FILE")
     model = model.to(device)
     return lambda images: classifier_features(model, images, batch_size)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pwgan.cells import FEWEST, NEIGHBOURS
+from pwgan.limits import FEWEST, NEIGHBOURS
 from pwgan.measures.features import fidelity
 from pwgan.measures.names import named
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pwgan.batches import random_order
+from pwgan.batches.base import random_order
 from pwgan.data.store import StoredData
 from pwgan.measures.interpolation import path_distances, path_measures, places
 from pwgan.measures.memorization import memorization_measures, precision_recall

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from pwgan.batches import samplers
-from pwgan.cells import FEWEST, Block, Extractor, Measures, Reference
+from pwgan.cells import Block, Extractor, Measures, Reference
 from pwgan.data.store import StoredData
+from pwgan.limits import FEWEST
 from pwgan.measures.bias import pool_bias
 from pwgan.measures.classifier import Classifier, load_classifier
 from pwgan.measures.features import extractor

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from pwgan.cells import NEIGHBOURS
+from pwgan.limits import NEIGHBOURS
 from pwgan.transport.cost import cost
 
 QUANTILE = 0.01  # fraction of held-out samples that count as near copies, by definition

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pwgan.batches import random_order
+from pwgan.batches.base import random_order
 from pwgan.data.store import StoredData
 from pwgan.measures.bias import MatchedGradients, no_cosines
 from pwgan.measures.generalisation import heldout_halves

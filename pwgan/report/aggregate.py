@@ -12,6 +12,7 @@ import pandas as pd
 from safetensors import safe_open
 
 from pwgan.data.store import StoredData, read_data
+from pwgan.errors import Refused
 from pwgan.report.frames import COLUMNS
 from pwgan.runtime import atomic_write
 
@@ -26,8 +27,10 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
     ``data`` are stored data sets and classifiers, ``signals`` the signal.parquet of blocks that have
     one. The frame ``runs`` names the folder of each block relative to ``out``.
     """
-    folders = list(folders)
+    folders, out = list(folders), Path(out)
     blocks = [folder for folder in folders if (folder / "run.json").exists()]
+    if not blocks:
+        raise Refused(f"none of {', '.join(map(str, folders))} holds a trained block (run.json)")
     frames = {
         name: [pd.read_parquet(folder / f"{name}.parquet") for folder in folders]
         for name in ("measures", "bias", "interpolation")
@@ -50,7 +53,7 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
                 "steps": training["steps"],
                 "history_points": training["evaluation_points"],
                 "dual": run["dual"],
-                "folder": folder.relative_to(out).as_posix(),
+                "folder": folder.resolve().relative_to(out.resolve()).as_posix(),
             }
             for seed in run["seeds"]
         ]

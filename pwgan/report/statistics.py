@@ -11,7 +11,7 @@ from scipy.stats import t
 
 from pwgan.report.frames import CELL, ordered
 
-LEVEL = 0.95
+CONFIDENCE = 0.95
 PAIRED_SEEDS = 8
 """With fewer pairs of seeds than this no test is made."""
 
@@ -24,7 +24,7 @@ class Interval(NamedTuple):
     seeds: int
 
 
-def interval(values: npt.ArrayLike, level: float = LEVEL) -> Interval:
+def interval(values: npt.ArrayLike, level: float = CONFIDENCE) -> Interval:
     """Return the mean of the values that are not NaN with its Student interval, 95 % if not told otherwise.
 
     The half width is t_{(1 + level)/2, n-1} s / sqrt(n), with s the sample standard deviation; it is NaN for n = 1, and
@@ -91,7 +91,7 @@ def best(values: npt.ArrayLike, lower: bool) -> np.ndarray:
     leader = table[:, marked.argmax()]
     p = np.array([np.nan if one else paired_p(leader, column) for column, one in zip(table.T, marked, strict=True)])
     tested = np.isfinite(finite) & ~np.isnan(p)
-    marked[tested] = holm(p[tested]) > 1 - LEVEL
+    marked[tested] = holm(p[tested]) > 1 - CONFIDENCE
     return marked
 
 
@@ -123,7 +123,7 @@ def holm(p: npt.ArrayLike) -> np.ndarray:
     return adjusted
 
 
-def _half_width(deviation: npt.ArrayLike, count: npt.ArrayLike, level: float = LEVEL) -> np.ndarray:
+def _half_width(deviation: npt.ArrayLike, count: npt.ArrayLike, level: float = CONFIDENCE) -> np.ndarray:
     count = np.asarray(count)
     degrees = np.maximum(count - 1, 1)
     width = t.ppf((1 + level) / 2, degrees) * np.asarray(deviation, float) / np.sqrt(np.maximum(count, 1))

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from pwgan.batches import build_sampler, choose
+from pwgan.batches.drawing import build_sampler, choose
 from pwgan.cells import Training
 from pwgan.data.store import StoredData, to_float
 from pwgan.methods import AdversarialMethod, Batch, Nets, TiedMethod

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from pwgan.cells import Training
@@ -113,9 +113,12 @@ def write_ranking(path: Path, cell: Training, state: State) -> None:
 
 def load_generator(path: Path, cell: Training, device: torch.device) -> torch.nn.Module:
     """Load the generators of a block in eval mode; raises ``Refused`` if the file is not of this cell."""
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except SafetensorError as error:
+        raise Refused(f"{path} is truncated or not a safetensors file ({error}); train the block again") from error
     about = json.loads(metadata.get(FORMAT, "{}"))
     shape = about.pop("shape", None)
     if about != _identity(cell):

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 
-from pwgan.batches import batches, samplers
+from pwgan.batches import samplers
+from pwgan.batches.drawing import batches
 from pwgan.transport.minibatch import MinibatchTransport, bias_report, minibatch_wasserstein
 
 Report = dict[str, torch.Tensor]

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from pwgan.batches import batches, build_sampler, choose, random_order, samplers
+from pwgan.batches import samplers
+from pwgan.batches.base import random_order
+from pwgan.batches.drawing import batches, build_sampler, choose
 from pwgan.batches.kdpp import kernel
 from pwgan.batches.random import RandomSampler
 from pwgan.batches.stratify import stratify

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pwgan.batches import batches
+from pwgan.batches.drawing import batches
 from pwgan.batches.stratify import bounds, stratify
 from pwgan.data.mixtures import Grid25, Ring8
 from pwgan.transport.minibatch import minibatch_wasserstein

@@ -7,8 +7,9 @@ import torch
 
 from pwgan.data import Split
 from pwgan.data.store import read_data, write_data
-from pwgan.measures.measuring import Block, generated
+from pwgan.measures.measuring import Measuring
 from pwgan.measures.memorization import nearest_distances
+from pwgan.measures.subjects import Generated
 from pwgan.methods import methods
 from pwgan.networks.dcgan import DCGAN
 from pwgan.study import parse_study
@@ -165,10 +166,10 @@ def test_measures_are_those_of_a_cpu(tiny, ring8, tmp_path):
     values, bias = {}, {}
     for device in (CPU, CUDA):
         generator = load_generator(tmp_path / "generator.safetensors", training, device)
-        subject = generated(generator, training.seed_range, 3, torch.ones(2, dtype=torch.bool))
-        block = Block(subject, data, cell.measures, cell.features, None, device)
-        block.run()
-        values[device.type], bias[device.type] = pd.DataFrame(block.values), pd.DataFrame(block.bias_rows)
+        subject = Generated(data, generator, training.seed_range, 3, torch.ones(2, dtype=torch.bool))
+        measuring = Measuring(subject, data, cell.measures, cell.features, None, device)
+        measuring.run()
+        values[device.type], bias[device.type] = pd.DataFrame(measuring.values), pd.DataFrame(measuring.bias_rows)
     pd.testing.assert_frame_equal(values["cpu"], values["cuda"], rtol=1e-3)
     pd.testing.assert_frame_equal(bias["cpu"], bias["cuda"], rtol=1e-3, atol=1e-5)
     latents = latent_samples(training.seed_range, "shown", 1000, 3)

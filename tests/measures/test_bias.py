@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from pwgan.batches import batches, random_order
+from pwgan.batches.base import random_order
+from pwgan.batches.drawing import batches
 from pwgan.measures.bias import MatchedGradients, no_cosines, pool_bias
 from pwgan.networks.layers.seeds import initialise
 from pwgan.networks.mlp import MLP

@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from pwgan.batches import random_order
+from pwgan.batches.base import random_order
 from pwgan.cells import Measures
 from pwgan.data import Split
 from pwgan.data.store import read_data, write_data

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from pwgan.batches import build_sampler, choose, samplers
+from pwgan.batches import samplers
+from pwgan.batches.drawing import build_sampler, choose
 from pwgan.methods import AdversarialMethod, methods
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer

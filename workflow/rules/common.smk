@@ -5,8 +5,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from pwgan.batches import samplers
 from pwgan.errors import Refused
-from pwgan.methods import AdversarialMethod
 from pwgan.provenance import closure
 from pwgan.report import FRAMES, plugins
 from pwgan.report.captions import question
@@ -73,6 +73,13 @@ def signal_code(wildcards):
     )
 
 
+def inception_weights(wildcards):
+    """The user's file of Inception weights, for a data set that is measured with it."""
+    weights = STUDY.measures.inception_weights
+    uses_it = STUDY.extractor(wildcards.dataset) == "inception"
+    return [str(weights)] if weights and uses_it else []
+
+
 def data_code(wildcards):
     return code("pwgan.data.store", *STUDY.data_cells[wildcards.dataset].modules())
 
@@ -95,19 +102,7 @@ def measuring(wildcards):
 
 
 def critics_of(wildcards):
-    """Trainings of the methods with a critic that go by their own name, on the same data, m and seeds as a block."""
-    place = {
-        name: getattr(block(wildcards).training, name)
-        for name in ["dataset", "batch_size", "first_seed"]
-    }
-    trainings = [other.training for other in STUDY.blocks.values()]
-    return [
-        other
-        for other in trainings
-        if other.method == other.algorithm
-        and isinstance(other.build_method(), AdversarialMethod)
-        and all(getattr(other, name) == value for name, value in place.items())
-    ]
+    return STUDY.critics(block(wildcards).training)
 
 
 def critics(wildcards):
@@ -157,3 +152,5 @@ SIGNALS = [
 FIGURES = plugins.figure_names(STUDY.datasets)
 TABLES = plugins.names("tables")
 THEORY_FIGURES = plugins.names("theory")
+# The bias of every sampler is tabulated; the table finds them by name.
+SAMPLER_MODULES = [cls.__module__ for cls in samplers().values()]

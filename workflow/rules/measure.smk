@@ -22,6 +22,7 @@ rule measure:
         generator="<block>/generator.safetensors",
         data=rules.data.output,
         classifier=classifier,
+        weights=inception_weights,
         code=measuring_code,
     output:
         "<block>/measures.parquet",
@@ -54,6 +55,7 @@ rule reference:
     input:
         data=rules.data.output,
         classifier=classifier,
+        weights=inception_weights,
         code=reference_code,
     output:
         "<results>/{dataset}/data/measures.parquet",

@@ -70,7 +70,7 @@ rule figures:
             format=[name for name in STUDY.figure_formats if name != "png"],
         ),
         **{
-            name.replace("-", "_"): reported(
+            name.replace("-", "__"): reported(
                 "figures",
                 f"{name}.png",
                 f"figures/{name.partition('-')[0]}",

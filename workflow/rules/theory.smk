@@ -1,4 +1,4 @@
-# What the article says without training a generator; asks nothing of the study but its name and device.
+# What the article says without training a generator; asks nothing of the study but its name, device and threads.
 #
 # input:  none
 # output: results/{study}/theory/*.csv                         closed forms, exact matching, bias, known distances
@@ -9,7 +9,7 @@
 rule theory:
     """Tabulate the article's theory: closed forms, exact matching, the bias of mini-batches, known distances."""
     input:
-        code=code("pwgan.theory.tables"),
+        code=code("pwgan.theory.tables", *SAMPLER_MODULES),
     output:
         expand("<results>/theory/{name}.csv", name=THEORY),
     log:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pwgan.report.claims.evidence import NotMeasured, Results
 from pwgan.report.claims.rules import Claim
-from pwgan.report.statistics import LEVEL, interval
+from pwgan.report.statistics import CONFIDENCE, interval
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
 
@@ -79,7 +79,7 @@ def _effect(claim: Claim, name: str, values: npt.ArrayLike, parts: int) -> Effec
     given = np.atleast_1d(np.asarray(values, float))
     exact = np.ndim(values) == 0
     diverged = int(np.isnan(given).sum())
-    mean, half, seeds = interval(given, 1 - (1 - LEVEL) / parts)
+    mean, half, seeds = interval(given, 1 - (1 - CONFIDENCE) / parts)
     low, high = (mean, mean) if exact else (mean - half, mean + half)
     if claim.log:
         mean, low, high = np.exp(mean), np.exp(low), np.exp(high)

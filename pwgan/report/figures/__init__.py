@@ -17,6 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.data.store import read_data
+from pwgan.errors import Refused
 from pwgan.options import one_of
 from pwgan.report import plugins
 from pwgan.report.frames import CELL, COLUMNS, REFERENCE, read, typed
@@ -59,6 +60,8 @@ def write_figures(
             errors.append(error)
     if len(errors) == 1:
         raise errors[0]
+    if errors and all(isinstance(error, Refused | OSError) for error in errors):
+        raise Refused(f"{len(errors)} figures cannot be drawn: {'; '.join(dict.fromkeys(map(str, errors)))}")
     if errors:
         raise ExceptionGroup(f"{len(errors)} figures cannot be drawn", errors)
 
@@ -84,8 +87,9 @@ def _write(module: ModuleType, path: Path, given: Mapping[str, Any], named: list
 
 
 def load(path: str | Path) -> pd.DataFrame:
-    """Read the CSV of a figure; pixels stay text, though many look like numbers, and a method may be called ``nan``."""
-    frame = pd.read_csv(path, dtype={"pixels": str}, keep_default_na=False, na_values=[""])
+    """Read the CSV of a figure; names and pixels stay text, even a method called ``nan``, ``inf`` or ``True``."""
+    text = dict.fromkeys(("pixels", "dataset", "method", "critic", "generator", "sampler", "measure"), str)
+    frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
     return typed(frame) if "batch_size" in frame else frame
 
 

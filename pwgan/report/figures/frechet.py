@@ -12,7 +12,7 @@ from scipy.stats import norm, spearmanr
 from pwgan.measures.names import FRECHET
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
 from pwgan.report.panels import entries, facets, marks, pairs, seeds_of, sizes_of
-from pwgan.report.statistics import LEVEL
+from pwgan.report.statistics import CONFIDENCE
 from pwgan.report.style import Look, empty, head, legend, shown, themed
 
 FEWEST_CELLS = 4
@@ -40,7 +40,7 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]
     r = float(spearmanr(x, y).statistic)
     if len(x) < FEWEST_CELLS or 1 - abs(r) < 1e-12:
         return r, math.nan, math.nan
-    reach = norm.ppf((1 + LEVEL) / 2) * math.sqrt((1 + r**2 / 2) / (len(x) - 3))
+    reach = norm.ppf((1 + CONFIDENCE) / 2) * math.sqrt((1 + r**2 / 2) / (len(x) - 3))
     return r, math.tanh(math.atanh(r) - reach), math.tanh(math.atanh(r) + reach)
 
 

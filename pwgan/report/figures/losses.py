@@ -49,7 +49,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     """Draw the losses of critic and generator over training, methods by data sets, one line style for each m."""
     if frame.empty:
         return empty("No loss was recorded during training.")
-    names, frame = shown(frame, highlight), spread(frame)
+    names = shown(frame, highlight)
+    frame = spread(frame[frame["method"].isin(names)])
     sizes = sizes_of(frame)
     figure, axes, panels = facets(frame, "method", "dataset", 1.35, row_order=names, sharex="col", sharey=False)
     dash = dict(zip(sizes, cycle(SIZES), strict=False))
@@ -64,7 +65,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
             ax.set_ylim(low - air, high + air)
         else:
             ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
-    titles(axes, frame[frame["method"].isin(names)], names, "loss", "training step")
+    titles(axes, frame, names, "loss", "training step")
     head(
         figure,
         "Do the losses of generator and critic settle?",

@@ -9,7 +9,7 @@ from pwgan.report.tables import interpolation, main, neighbours, stability
 from pwgan.report.tables._cells import headed, picked
 from pwgan.report.tables._pages import Table
 
-SEED = [*CELL, "seed"]
+KEYS = [*CELL, "seed"]
 DIGITS = 6
 
 
@@ -22,11 +22,11 @@ def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     chosen = picked(main.with_excess(measures), names)
     columns = list(chosen["measure"].unique())
     # The reference has no mini-batch size, and pandas drops what is missing from an index.
-    wide = chosen.assign(batch_size=chosen["batch_size"].fillna(0)).pivot(index=SEED, columns="measure", values="value")
+    wide = chosen.assign(batch_size=chosen["batch_size"].fillna(0)).pivot(index=KEYS, columns="measure", values="value")
     wide = wide[columns].map(lambda value: float(f"{value:.{DIGITS}g}")).reset_index()
     wide = wide.assign(batch_size=wide["batch_size"].where(wide["batch_size"] > 0))
-    known = pd.concat([runs[[*SEED, "status"]], wide.loc[wide["method"] == REFERENCE, SEED]], ignore_index=True)
-    return ordered(known.merge(wide, on=SEED, how="left"))[[*SEED, "status", *columns]]
+    known = pd.concat([runs[[*KEYS, "status"]], wide.loc[wide["method"] == REFERENCE, KEYS]], ignore_index=True)
+    return ordered(known.merge(wide, on=KEYS, how="left"))[[*KEYS, "status", *columns]]
 
 
 def readable(frame: pd.DataFrame) -> Table:
@@ -43,5 +43,5 @@ def readable(frame: pd.DataFrame) -> Table:
         line = {"dataset": dataset, "rows": len(part), "methods": trained["method"].nunique()}
         line |= {"m": ", ".join(str(size) for size in sorted(trained["batch_size"].unique()))}
         line |= {"seeds": trained["seed"].nunique(), "diverged": (trained["status"] == "diverged").sum()}
-        lines.append(line | {"measures": part.drop(columns=[*SEED, "status"]).notna().any().sum()})
+        lines.append(line | {"measures": part.drop(columns=[*KEYS, "status"]).notna().any().sum()})
     return Table("Values of every seed", caption, {"All data sets": headed(pd.DataFrame(lines), {})})

@@ -15,7 +15,7 @@ from pwgan.report.panels import lines, means, seeds_of
 from pwgan.report.pictures import SEED, describe, frame_points, missing, sample_rows, show_images, window
 from pwgan.report.style import LEVEL, WIDTH, Look, head, legend, log_limits, looks, shown, themed
 
-PATHS = 2
+PATHS_DRAWN = 2
 """Paths of images that are shown."""
 BLENDS: Look = {"color": "black", "linestyle": "-", "marker": "."}
 
@@ -71,7 +71,7 @@ def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
         if part.empty or missing(part):
             ax.text(0.5, 0.5, "diverged", transform=ax.transAxes, ha="center", va="center")
         elif images:
-            show_images(ax, part[part["path"] < PATHS], part["t"].nunique())
+            show_images(ax, part[part["path"] < PATHS_DRAWN], part["t"].nunique())
         else:
             _trace(ax, part, law)
     ax = figure.add_subplot(sheet[-1, :])
