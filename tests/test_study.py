@@ -236,6 +236,6 @@ def test_signal_needs_a_critic_that_goes_by_its_own_name(tiny):
 def test_keys_of_figures_are_checked(tiny):
     with pytest.raises(ValueError, match=r"method of this study in highlight.*'pwgn'.*'pwgan'"):
         parse_study(tiny(highlight=["pwgn"]))
-    with pytest.raises(ValueError, match="figure_formats.*png"):
+    with pytest.raises(ValueError, match=r"figure_formats.*png"):
         parse_study(tiny(figure_formats=["pdf"]))
     assert parse_study(tiny(figure_formats=["png", "pdf"], highlight=["pwgan"])).highlight == ["pwgan"]
