@@ -171,7 +171,7 @@ def test_names():
     assert extractor("none") is None
     with pytest.raises(ValueError, match=r"Did you mean 'inception'\?"):
         extractor("incepton")
-    with pytest.raises(ValueError, match="labelled"):
+    with pytest.raises(ValueError, match="--classifier FILE"):
         extractor("classifier")
 
 
