@@ -55,7 +55,7 @@ def test_a_killed_run_ends_in_the_bits_of_one_left_alone(tiny, tmp_path, process
     left_alone = start(processes, cell, data, tmp_path / "whole")
     left_alone.join(60)
     chance, folder, killed, seen = random.Random(method), tmp_path / "killed", 0, 0
-    for _ in range(4):
+    for _ in range(3):
         job = start(processes, cell, data, folder)
         # The second checkpoint of this process: the one that it found has been continued by then.
         for _ in range(2):
