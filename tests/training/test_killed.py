@@ -30,6 +30,12 @@ def start(processes, cell, data, folder):
     return process
 
 
+def finish(process):
+    """Wait for a job to end by itself, however loaded the machine is; a job that hangs fails the test."""
+    process.join(600)
+    assert process.exitcode == 0
+
+
 def wait_for(process, checkpoint, seen):
     """Wait until the checkpoint is another than the one seen, or the process is done; return the new one's time."""
     while process.is_alive():
@@ -53,7 +59,7 @@ def test_a_killed_run_ends_in_the_bits_of_one_left_alone(tiny, tmp_path, process
     assert main(["data", f"{path}:{dataset}", "--output", str(data)]) == 0
 
     left_alone = start(processes, cell, data, tmp_path / "whole")
-    left_alone.join(60)
+    finish(left_alone)
     chance, folder, killed, seen = random.Random(method), tmp_path / "killed", 0, 0
     for _ in range(3):
         job = start(processes, cell, data, folder)
@@ -66,7 +72,7 @@ def test_a_killed_run_ends_in_the_bits_of_one_left_alone(tiny, tmp_path, process
         killed += job.exitcode == -signal.SIGKILL and not (folder / "run.json").exists()
     assert killed >= 2, "too fast to be killed: give it more steps"
     last = start(processes, cell, data, folder)
-    last.join(60)
+    finish(last)
     for name in RESULTS:
         assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     assert not (folder / "checkpoint.pt").exists()
