@@ -79,8 +79,8 @@ def best(values: npt.ArrayLike, lower: bool) -> np.ndarray:
     """Return which columns of ``values`` (seed, cell) are best or not significantly different from the best.
 
     Each other column is compared with the best by a two-sided paired t-test over their common seeds, at 5 % after
-    Holm's correction for all tested columns. With fewer than ``PAIRED_SEEDS`` pairs no test is made, and the column is not
-    among the best. Columns without a finite mean are never best.
+    Holm's correction for all tested columns. With fewer than ``PAIRED_SEEDS`` pairs no test is made, and the column
+    does not count as best. Columns without a finite mean are never best.
     """
     table = np.asarray(values, dtype=float)
     means = np.array([interval(column).mean for column in table.T])

@@ -28,8 +28,8 @@ class Claim:
 
     ``statistic``: description of the statistic; ``evidence`` computes it. ``low``, ``high``: region in which the claim
     holds. ``log``: values are logarithms of ratios; region and effects are given as ratios. ``figure``: relevant
-    figure, as a file of the study without suffix. ``once``: the claim is that something can happen, not that it always does.
-    ``amended``: how the rule was changed after results had been seen, and why.
+    figure, as a file of the study without suffix. ``once``: the claim is that something can happen, not that it
+    always does. ``amended``: how the rule was changed after results had been seen, and why.
     """
 
     key: str
