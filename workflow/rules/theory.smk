@@ -1,9 +1,9 @@
 # The article's theory, without trained generators; uses only the name, device and threads of the study.
 #
 # input:  none
-# output: results/{study}/theory/*.csv                         closed forms, exact matching, bias, pairs with known distance
-#         results/{study}/theory/critics.csv                           critics trained on the pairs of recovery.csv
-#         results/{study}/theory/*.png                                 a figure of each table
+# output: results/{study}/theory/*.csv        closed forms, exact matching, bias, pairs with known distance
+#         results/{study}/theory/critics.csv  critics trained on the pairs of recovery.csv
+#         results/{study}/theory/*.png        a figure of each table
 
 
 rule theory:

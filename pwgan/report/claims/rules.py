@@ -91,7 +91,7 @@ CLAIMS = (
     Claim(
         "B2",
         "The optimal discriminator is D* = p_r / (p_r + p_g).",
-        "mean |D - D*| of a trained discriminator, under the mean of both laws",
+        "mean |D - D*| of a trained discriminator, under the mean of both distributions",
         evidence.discriminator_error,
         -INF,
         0.03,
@@ -139,7 +139,7 @@ CLAIMS = (
     Claim(
         "C2",
         "Training the critic further harms a GAN.",
-        "final EWD of gan with 25 critic steps less that with 1, in floors",
+        "final EWD of gan with 25 critic steps minus that with 1, in units of the floor",
         evidence.difference("gan_k25", "gan"),
         0.0,
         INF,
@@ -149,7 +149,7 @@ CLAIMS = (
     Claim(
         "C2b",
         "Training the critic further does not harm a WGAN.",
-        "final EWD of wgan with 25 critic steps less that with 1, in floors",
+        "final EWD of wgan with 25 critic steps minus that with 1, in units of the floor",
         evidence.difference("wgan_k25", "wgan_k1"),
         -INF,
         0.2,
@@ -207,7 +207,7 @@ CLAIMS = (
     Claim(
         "D4",
         "The bias of mini-batch matching is the sum of cost differences: |B_M| = D_M.",
-        "B_M / D_M for two draws of one law, random batches, m <= n/16",
+        "B_M / D_M for two draws of one distribution, random batches, m <= n/16",
         evidence.bias_over_deviation,
         0.95,
         1.05,
@@ -234,7 +234,7 @@ CLAIMS = (
     Claim(
         "D6b",
         "Batches that follow the distribution make MBWD as good as EWD: B_M -> 0.",
-        "B_M / EWD with stratified batches of 64, two draws of one law",
+        "B_M / EWD with stratified batches of 64, two draws of one distribution",
         evidence.stratified_bias,
         -INF,
         0.1,
@@ -243,7 +243,7 @@ CLAIMS = (
     Claim(
         "D6c",
         "With batches that follow the distribution, differing partners coincide: U_M -> 0.",
-        "U_M / EWD with stratified batches of 64, two draws of one law",
+        "U_M / EWD with stratified batches of 64, two draws of one distribution",
         evidence.stratified_bound,
         -INF,
         0.1,
@@ -272,7 +272,7 @@ CLAIMS = (
     Claim(
         "D9a",
         "Random mini-batches keep primal training from converging.",
-        "final EWD of pwgan with random less that with stratified batches, in floors",
+        "final EWD of pwgan with random minus that with stratified batches, in units of the floor",
         evidence.difference("pwgan", "pwgan_stratified"),
         0.0,
         INF,
@@ -282,7 +282,7 @@ CLAIMS = (
     Claim(
         "D9b",
         "DPP batches are a remedy.",
-        "final EWD of pwgan with DPP less that with random batches, in floors",
+        "final EWD of pwgan with DPP minus that with random batches, in units of the floor",
         evidence.difference("pwgan_dpp", "pwgan"),
         -INF,
         0.0,
@@ -292,7 +292,7 @@ CLAIMS = (
     Claim(
         "D9c",
         "Random mini-batches harm the dual too.",
-        "final EWD of wgan and wgan_gp with random less that with stratified batches, in floors",
+        "final EWD of wgan and wgan_gp with random minus that with stratified batches, in units of the floor",
         evidence.dual_difference,
         0.0,
         INF,
@@ -302,7 +302,7 @@ CLAIMS = (
     Claim(
         "D9d",
         "The critic forgets earlier mini-batches.",
-        "AUC on earlier mini-batches and snapshots, of the critic of that time less that of the final critic",
+        "AUC on earlier mini-batches and snapshots, of the critic of that time minus that of the final critic",
         evidence.ranking_lost,
         0.05,
         INF,
@@ -313,7 +313,7 @@ CLAIMS = (
     Claim(
         "E1",
         "WGAN in practice is not much better than GAN.",
-        "final EWD of wgan less that of gan, in floors",
+        "final EWD of wgan minus that of gan, in units of the floor",
         evidence.difference("wgan", "gan"),
         -0.2,
         INF,

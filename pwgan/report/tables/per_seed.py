@@ -1,4 +1,4 @@
-"""The values of every seed, for analyses of your own."""
+"""The values of every seed, for further analysis."""
 
 from __future__ import annotations
 
