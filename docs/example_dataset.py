@@ -1,7 +1,7 @@
-"""How to add a data set: put a file like this one into pwgan/data/, then name it in a study: ``two_moons``.
+"""Example of a data set. Copy this file to pwgan/data/ and add ``two_moons`` to ``datasets`` of a study.
 
-A data set is a class with a ``name``. Its fields are the options that a study may give, checked before anything runs.
-All methods but ``load`` are called while a study is planned, so libraries are imported inside ``load``.
+A data set is a class with a ``name``. Its fields are the options that a study can set; they are validated before any
+job starts. All methods except ``load`` are called while the workflow is planned, so libraries are imported in ``load``.
 """
 
 from typing import ClassVar
@@ -33,7 +33,7 @@ class TwoMoons(DataSet):
     def load(self) -> Split:
         from sklearn.datasets import make_moons
 
-        # One fixed seed for each part: the same data in every study, and held-out points that training never sees.
+        # Fixed seeds, so that every study uses the same data; different seeds, so that the two sets are independent.
         train, _ = make_moons(self.samples, noise=self.noise, random_state=0)
         heldout, _ = make_moons(self.heldout, noise=self.noise, random_state=1)
         return Split(train=train.astype(np.float32), heldout=heldout.astype(np.float32))

@@ -1,9 +1,9 @@
-"""How to add a figure: a file like this one in pwgan/report/figures/ and a caption in workflow/report/figures/.
+"""Example of a figure. Copy this file to pwgan/report/figures/ and its caption to workflow/report/figures/.
 
-The stem of the file is the name of the figure. ``data`` names in its parameters the frames of the study that it needs
-(pwgan/report/__init__.py lists them) and returns what is drawn, which is written as CSV; ``draw`` draws that CSV. A
-caption is a file of the same stem (docs/example_figure.rst), whose first line says under which question the report
-shows the figure. Nothing else needs to know of it: the workflow lists the folder.
+The stem of the file is the name of the figure. The parameters of ``data`` are the frames of the study that it needs
+(listed in pwgan/report/__init__.py); it returns the plotted values, which are written as CSV, and ``draw`` plots that
+CSV. The caption has the same stem (docs/example_figure.rst); its first line is the question under which the report
+shows the figure. The workflow finds the figure by listing the folder, so no registration is needed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def data(measures: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw one point for each seed, methods side by side, a panel for each data set; EWDs differ in scale by panel."""
+    """Draw one point per seed, methods side by side, one panel with its own scale per data set."""
     shown = frame[frame["method"].isin(highlight)]
     grid = sns.catplot(shown, x="method", y="value", col="dataset", hue="batch_size", sharey=False, height=2.5)
     grid.set_axis_labels("method", "EWD")

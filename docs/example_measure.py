@@ -1,8 +1,8 @@
-"""How to add a measure: put a file like this one into pwgan/measures/ and one line into GROUPS of measuring.py.
+"""Example of a measure. Copy this file to pwgan/measures/ and add one line to GROUPS in measuring.py.
 
-That line is ``"energy": measure_energy,`` with its import above. The group then runs for every block and for the real
-samples in a generator's place, its cost is recorded under its name, and its values are rows of measures.parquet and of
-tables/main.csv; a table to read lists the measures that it shows. The name of a measure states its count: ``named``.
+The line is ``"energy": measure_energy,`` (and an import). The group then runs for every block and for real samples, its
+cost is recorded under its name, and its values are rows of measures.parquet and tables/main.csv. To show it in another
+table, add it to NAMES of that table. ``named`` adds the sample count to the name of a measure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def measure_energy(measuring: Measuring) -> None:
-    """Record ``energy@n``: the energy distance of n samples of each seed to the first n held-out ones."""
+    """Record ``energy@n``: the energy distance between n samples of each seed and the first n held-out samples."""
     count = min(measuring.measures.ewd_points, len(measuring.data.heldout), len(measuring.data.train))
     heldout = points(measuring.data.heldout_tensor(torch.arange(count)), 0).double()
     measuring.per_seed(
@@ -29,8 +29,9 @@ def measure_energy(measuring: Measuring) -> None:
 
 
 def energy_distance(x: torch.Tensor, y: torch.Tensor) -> float:
-    """Energy distance of two sets of points: 2 E||X - Y|| - E||X - X'|| - E||Y - Y'||, at least 0.
+    """Energy distance between two sets of points: 2 E||X - Y|| - E||X - X'|| - E||Y - Y'||, at least 0.
 
-    x, y: (n, d) and (m, d), means over all pairs. Source: Szekely and Rizzo, "Energy statistics", 2013, equation 2.
+    x: (n, d), y: (m, d); expectations are means over all pairs. Source: Szekely and Rizzo, "Energy statistics", 2013,
+    equation 2.
     """
     return float(2 * cost(x, y).mean() - cost(x, x).mean() - cost(y, y).mean())

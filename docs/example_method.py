@@ -1,12 +1,12 @@
-"""How to add a training method: put a file like this one into pwgan/methods/, then name it in a study: ``lsgan: {}``.
+"""Example of a training method. Copy this file to pwgan/methods/ and add ``lsgan: {}`` to ``methods`` of a study.
 
-A method is a class with a ``name``. Its fields are the options that a study may give, checked before anything runs. Its
-losses have one entry for each seed, (S,), since all seeds train at once. This file is complete: optimisers, schedule,
-checkpoints, measures and figures are the suite's.
+A method is a class with a ``name``. Its fields are the options that a study can set; they are validated before any job
+starts. Losses have one entry per seed, shape (S,), because all seeds are trained together. Nothing else is needed:
+optimisers, schedule, checkpoints, measures and figures are provided by pwgan.
 
-A method without a critic derives from ``Method`` and has no ``critic_loss``; one trained on fixed pairs of a sample and
-a latent derives from ``TiedMethod`` and says in ``tie`` which belong together. pwgan/methods/base.py shows what else
-can be overridden: ``critic_norm``, ``after_critic_step``, ``optimiser``, and the defaults of the options inherited.
+Methods without a critic derive from ``Method`` and have no ``critic_loss``. Methods trained on fixed pairs of samples
+and latents derive from ``TiedMethod`` and define the pairs in ``tie``. See pwgan/methods/base.py for what else can be
+overridden: ``critic_norm``, ``after_critic_step``, ``optimiser``, and the defaults of inherited options.
 """
 
 from typing import ClassVar
@@ -27,9 +27,9 @@ class LeastSquaresGAN(AdversarialMethod):
 
     name: ClassVar[str] = "lsgan"
 
-    a: float = Field(0.0, description="what the critic should say of generated samples")
-    b: float = Field(1.0, description="what the critic should say of real samples")
-    c: float = Field(1.0, description="what the generator wants the critic to say of generated samples")
+    a: float = Field(0.0, description="target of the critic for generated samples")
+    b: float = Field(1.0, description="target of the critic for real samples")
+    c: float = Field(1.0, description="target of the generator for the critic on generated samples")
 
     def critic_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """(1/2) E (D(x) - b)^2 + (1/2) E (D(G(z)) - a)^2, (S,)."""

@@ -1,4 +1,4 @@
-"""Tables, figures and verdicts: pure functions of the tidy frames of a study, and what writes them into files."""
+"""Tables, figures and verdicts, computed from the tidy frames of a study, and functions that write them to files."""
 
 FRAMES = (
     "measures",
@@ -12,4 +12,4 @@ FRAMES = (
     "signal",
     "datasets",
 )
-"""The frames that a study is joined into, each a parquet file."""
+"""Names of the tidy frames of a study, each stored as a parquet file."""

@@ -1,4 +1,4 @@
-"""From the files of all cells to the tidy frames of a study."""
+"""Join the files of all cells into the tidy frames of a study."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pwgan.errors import Refused
 from pwgan.report.frames import COLUMNS
 from pwgan.runtime import atomic_write
 
-CLASSIFIER = "-classifier"  # what the file of a data set's classifier has behind the data set's name
+CLASSIFIER = "-classifier"  # suffix of a classifier's file, after the name of its data set
 Rows = list[dict[str, Any]]
 
 
 def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Iterable[Path], out: Path) -> None:
     """Write every frame of ``frames.COLUMNS`` as parquet into ``out``.
 
-    ``folders`` are those of blocks and of references; one without run.json is that of a reference, the real samples.
-    ``data`` are stored data sets and classifiers, ``signals`` the signal.parquet of blocks that have
-    one. The frame ``runs`` names the folder of each block relative to ``out``.
+    ``folders`` are the folders of blocks and references; a folder without run.json is a reference (real samples).
+    ``data`` are stored data sets and classifiers, ``signals`` the files signal.parquet of the blocks that have one. The
+    frame ``runs`` has the folder of each block relative to ``out``.
     """
     folders, out = list(folders), Path(out)
     blocks = [folder for folder in folders if (folder / "run.json").exists()]
     if not blocks:
-        raise Refused(f"none of {', '.join(map(str, folders))} holds a trained block (run.json)")
+        raise Refused(f"no trained block (run.json) in {', '.join(map(str, folders))}")
     frames = {
         name: [pd.read_parquet(folder / f"{name}.parquet") for folder in folders]
         for name in ("measures", "bias", "interpolation")
@@ -74,14 +74,14 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
     joined = {name: _joined(parts) for name, parts in frames.items()}
     for name, frame in (joined | {name: pd.DataFrame(content) for name, content in rows.items()}).items():
         typed = frame.astype({"batch_size": "Int64"} | ({"diverged_at": "Int64"} if "diverged_at" in frame else {}))
-        with atomic_write(out / f"{name}.parquet") as aside:
-            typed.to_parquet(aside, index=False)
-    with atomic_write(out / "datasets.parquet") as aside:
-        _datasets(list(data)).to_parquet(aside, index=False)
+        with atomic_write(out / f"{name}.parquet") as temporary:
+            typed.to_parquet(temporary, index=False)
+    with atomic_write(out / "datasets.parquet") as temporary:
+        _datasets(list(data)).to_parquet(temporary, index=False)
 
 
 def _datasets(files: list[Path]) -> pd.DataFrame:
-    """Describe each data set, with what its classifier reached on the held-out samples."""
+    """Describe each data set, with the held-out accuracy of its classifier."""
     rows = []
     for path in files:
         if path.stem.endswith(CLASSIFIER):
@@ -105,7 +105,7 @@ def _datasets(files: list[Path]) -> pd.DataFrame:
 
 
 def _report(classifier: Path) -> dict[str, float]:
-    """Read what training a classifier came to, without its weights."""
+    """Read the training report of a classifier, without its weights."""
     with safe_open(classifier, framework="numpy") as file:
         return json.loads(file.metadata()["report"])
 
@@ -118,13 +118,13 @@ def _modes(stored: StoredData) -> int | None:
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Join frames, with the one type of batch_size that holds the references' missing values."""
+    """Concatenate frames, with a nullable integer ``batch_size`` (missing for references)."""
     filled = [part for part in parts if len(part)] or parts[:1]
     return pd.concat([part.astype({"batch_size": "Int64"}) for part in filled], ignore_index=True)
 
 
 def _named(folder: Path, table: str) -> pd.DataFrame:
-    """Read a table that training left, with the columns that name the cell."""
+    """Read a table written by training and add the columns that identify the cell."""
     frame = pd.read_parquet(folder / f"{table}.parquet")
     return frame.assign(**_cell(folder))[[*_cell(folder), *frame.columns]]
 

@@ -1,4 +1,4 @@
-"""Captions of figures and tables: each says on its first line, a comment, which question of the report it answers."""
+"""Captions of figures and tables; the first line of each, a comment, names the question that it answers."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ QUESTIONS = (
     "What does the theory say?",
     "What of the article holds?",
 )
-"""The sections of the report, in their order."""
+"""The sections of the report, in order."""
 MARK = ".. question: "
 
 
 def question(path: str | Path) -> str:
-    """Return the question that a caption answers, with its number: a report sorts its sections by their names.
+    """Return the question that a caption answers, numbered, because reports sort their sections by name.
 
-    Raises ``Refused`` if there is no such file, or its first line does not name one of ``QUESTIONS``.
+    Raises ``Refused`` if the file does not exist, or if its first line does not name one of ``QUESTIONS``.
     """
-    place = Path(path)
-    if not place.is_file():
-        raise Refused(f"{place} is missing: every figure and table has a caption")
-    first = place.read_text(encoding="utf-8").partition("\n")[0].rstrip()
+    file = Path(path)
+    if not file.is_file():
+        raise Refused(f"{file} is missing: every figure and table needs a caption")
+    first = file.read_text(encoding="utf-8").partition("\n")[0].rstrip()
     asked = first.removeprefix(MARK)
     if asked == first or asked not in QUESTIONS:
-        raise Refused(f"{place} begins with {first!r}, not with {MARK!r} and one of: {', '.join(QUESTIONS)}")
+        raise Refused(f"{file} begins with {first!r}, not with {MARK!r} and one of: {', '.join(QUESTIONS)}")
     return f"{1 + QUESTIONS.index(asked)}. {asked}"

@@ -1,4 +1,4 @@
-"""The tidy frames that a study leaves behind: reading, ordering, and what belongs to a cell."""
+"""The tidy frames of a study: reading, sorting, and selecting cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CELL = ["dataset", "method", "batch_size"]
 
 BIAS = ["ewd", "mbwd", "bias", "deviation", "bound", "differing", "cosine_batch", "cosine_mean"]
 BIAS_PARTS = ["matching_bias", "sampling_bias"]
-"""The bias of batches that do not part the pool, taken apart; for those that do, the first is all of it."""
+"""The two parts of the bias for samplers that do not partition the pool; otherwise, all of it is matching bias."""
 
 COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
@@ -29,13 +29,13 @@ COLUMNS = {
     "signal": [*CELL, "generator", "critic", "seed", "step", "critic_loss", "parameter_gradient", "sample_gradient"],
     "datasets": ["dataset", "source", "sample", "training", "heldout", "modes"],
 }
-"""The frames of a study, and the columns that each must have."""
+"""The frames of a study and their required columns."""
 
 
 def read(results_dir: str | Path, name: str) -> pd.DataFrame:
     """Read ``{name}.parquet`` of a study; raises ``Refused`` if a column is missing.
 
-    ``measures`` gains the columns ``name``, ``extractor`` and ``count``, the parts of each measure's name.
+    For ``measures``, the parts of each measure's name are added as columns ``name``, ``extractor`` and ``count``.
     """
     path = Path(results_dir) / f"{name}.parquet"
     frame = pd.read_parquet(path)
@@ -48,7 +48,7 @@ def read(results_dir: str | Path, name: str) -> pd.DataFrame:
 
 
 def with_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add the parts of each name in column ``measure``: ``name``, ``extractor`` (missing where none) and ``count``."""
+    """Add the parts of each measure's name as columns: ``name``, ``extractor`` (may be missing) and ``count``."""
     parts = {text: MeasureName.parse(text) for text in frame["measure"].unique()}
     return frame.assign(
         name=frame["measure"].map({text: part.measure for text, part in parts.items()}),
@@ -58,32 +58,32 @@ def with_names(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def shared_sizes(runs: pd.DataFrame) -> dict[str, int]:
-    """Return, by data set, the largest mini-batch size with which all its methods were trained, where there is one."""
+    """Return the largest mini-batch size that all methods of a data set were trained with, where there is one."""
     sizes = {
-        str(dataset): set.intersection(*own.groupby("method")["batch_size"].agg(set))
-        for dataset, own in runs.groupby("dataset", sort=False)
+        str(dataset): set.intersection(*rows.groupby("method")["batch_size"].agg(set))
+        for dataset, rows in runs.groupby("dataset", sort=False)
     }
     return {dataset: max(shared) for dataset, shared in sizes.items() if shared}
 
 
 def at_shared(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Keep the cells of the mini-batch sizes at which the methods of ``runs`` can be compared, and the references."""
+    """Keep the cells at the mini-batch size shared by all methods of ``runs`` in a data set, and the references."""
     wanted = frame["dataset"].map(shared_sizes(runs))
     return frame[(frame["batch_size"] == wanted) | (frame["method"] == REFERENCE)]
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give ``batch_size`` the one type that holds whole numbers and the missing value of the reference."""
+    """Convert ``batch_size`` to a nullable integer (it is missing for the reference)."""
     return frame.assign(batch_size=frame["batch_size"].astype("Int64"))
 
 
 def methods(frame: pd.DataFrame) -> list[str]:
-    """Return the names of all methods in order, without the reference."""
+    """Return the sorted names of all methods, without the reference."""
     return sorted(set(frame["method"]) - {REFERENCE})
 
 
 def ordered(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort stably: data sets as they appear, the reference before the methods, methods by name, then by m."""
+    """Sort stably by data set (in order of appearance), method (reference first, then by name) and m."""
     datasets = {name: rank for rank, name in enumerate(frame["dataset"].unique())}
     names = {name: rank for rank, name in enumerate([REFERENCE, *methods(frame)])}
     keys = (frame["batch_size"].fillna(0), frame["method"].map(names), frame["dataset"].map(datasets))
@@ -91,9 +91,9 @@ def ordered(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_fates(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Add the ``status`` of each seed; one that diverged before it left a row gets a row of missing values.
+    """Add the ``status`` of each seed, and a row of missing values for each diverged seed without a row.
 
-    Of data sets that the frame lacks nothing is added. The reference has no status.
+    No rows are added for data sets that are not in the frame. The reference has no status.
     """
     key = [*CELL, "seed"]
     fates = runs.loc[runs["dataset"].isin(frame["dataset"]), [*key, "status"]]

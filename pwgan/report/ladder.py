@@ -1,4 +1,4 @@
-"""Curves over the mini-batch size m that a distance is evaluated with, on log axes."""
+"""Curves against the evaluation mini-batch size m, on log axes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from pwgan.report.style import Look, band, log_limits
 
-# Three of Tol's muted colours: no method has one of them.
+# Three of Tol's muted colours, not used for any method.
 QUANTITIES: dict[str, Look] = {
     "bias": {"color": "#332288", "marker": "o", "linestyle": "-"},
     "deviation": {"color": "#999933", "marker": "s", "linestyle": "--"},
@@ -20,30 +20,30 @@ QUANTITIES: dict[str, Look] = {
 QUANTITY_LABELS = {"bias": "bias $B_M$", "deviation": "deviation $D_M$", "bound": "bound $U_M$"}
 GUIDE: Look = {"color": "0.45", "linestyle": ":", "linewidth": 1.2}
 ROUNDING = 1e-6
-"""A value this much smaller than the largest of its line is zero up to rounding, and has no place on a log axis."""
+"""Values below this fraction of the maximum of their line count as zero and are not drawn on a log axis."""
 
 
 def positive(frame: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Keep the rows whose mean over seeds has a place on a log axis: above zero up to the rounding of its line."""
+    """Keep the rows whose mean over seeds is positive beyond rounding, so that they can be drawn on a log axis."""
     mean = frame.groupby([by, "eval_batch"])["value"].transform("mean")
     return frame[mean > ROUNDING * mean.groupby(frame[by]).transform("max")]
 
 
 def guide(ax: Axes, start: pd.Series, end: float, value: str = "value") -> None:
-    """Draw a line of slope -1/2 on log axes from a point to another evaluation m."""
-    reach = np.array([start["eval_batch"], end], dtype=float)
-    ax.plot(reach, start[value] * (reach / reach[0]) ** -0.5, **GUIDE)
+    """Draw a line of slope -1/2 on log axes, from a point up to another evaluation m."""
+    ends = np.array([start["eval_batch"], end], dtype=float)
+    ax.plot(ends, start[value] * (ends / ends[0]) ** -0.5, **GUIDE)
 
 
 def size_ticks(ax: Axes, sizes: Iterable[float]) -> None:
-    """Put a tick at every evaluation m of a log axis, with its number where there is room."""
+    """Put a tick at every evaluation m of a log axis, with a label if it fits."""
     ticks = sorted({int(size) for size in sizes})
     ax.set_xticks(ticks, _apart(ticks))
     ax.xaxis.minorticks_off()
 
 
 def log_lines(ax: Axes, lines: dict[str, pd.DataFrame], styles: dict[str, Look], title: str) -> None:
-    """Draw ``mean`` over evaluation m on log axes, and a guide of slope -1/2 through the first point of the first."""
+    """Draw ``mean`` against evaluation m on log axes, with a guide of slope -1/2 from the start of the first line."""
     drawn = {name: line[line["mean"] > ROUNDING * line["mean"].max()] for name, line in lines.items()}
     drawn = {name: line.sort_values("eval_batch") for name, line in drawn.items() if len(line)}
     floor = log_limits(ax, pd.concat([pd.Series(dtype=float), *(line["mean"] for line in drawn.values())]))
@@ -58,11 +58,11 @@ def log_lines(ax: Axes, lines: dict[str, pd.DataFrame], styles: dict[str, Look],
 
 
 def _apart(sizes: list[int]) -> list[str]:
-    """Return the labels of ticks on a log axis, empty where one would touch the label before it."""
+    """Return the tick labels of a log axis; labels that would touch the previous one are empty."""
     labels, last, label = [], -math.inf, ""
     for size in sizes:
         place = math.log(size / sizes[0]) / max(math.log(sizes[-1] / sizes[0]), 1e-9)
-        # Half of each label's width and a gap, in parts of a panel that is one of three.
+        # Half the width of both labels plus a gap, as a fraction of the width of one of three panels.
         fits = place - last > 0.03 + 0.0175 * (len(label) + len(str(size)))
         labels.append(str(size) if fits else "")
         last, label = (place, str(size)) if fits else (last, label)

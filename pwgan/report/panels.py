@@ -1,4 +1,4 @@
-"""Panels by data set and method, and what is drawn in them: means over seeds, other methods in grey, lost cells."""
+"""Grids of panels, and elements drawn in them: means over seeds, other methods in grey, diverged cells."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pwgan.report.statistics import interval, student
 from pwgan.report.style import CONTEXT, LEVEL, WIDTH, Look, log_limits, look, looks
 
 MARGIN = 1.2
-"""Inches for title and legend."""
+"""Height of title and legend in inches."""
 OTHERS = "others"
-"""Where methods are the axis: the place of all that are not named."""
+"""Tick label of all methods that are not named, on an axis of methods."""
 
 
 class _Sheet(sns.FacetGrid):
-    """A grid whose layout is the figure's own, and not adjusted at every step."""
+    """A grid that leaves the layout to the figure instead of adjusting it at every step."""
 
     def tight_layout(self, *args: Any, **kwargs: Any) -> _Sheet:
         return self
@@ -33,10 +33,10 @@ class _Sheet(sns.FacetGrid):
 def facets(
     frame: pd.DataFrame, row: str | None = None, col: str | None = None, height: float = 2.0, **options: Any
 ) -> tuple[Figure, np.ndarray, list[tuple[Axes, pd.DataFrame]]]:
-    """Return a figure of panels by the values of two columns, its axes, and each panel that has rows with its rows.
+    """Return a figure with a panel for each pair of values of two columns, its axes, and the panels with their rows.
 
-    The figure is as wide as a page, or wider for more than three columns; panels without rows are blank. ``options``
-    are those of ``seaborn.FacetGrid``.
+    The figure is as wide as a page, or wider for more than three columns. Panels without rows are left blank and are
+    not in the list. ``options`` are passed to ``seaborn.FacetGrid``.
     """
     names = options.get("col_order", [] if col is None else frame[col].dropna().unique())
     columns = max(min(len(names), options.get("col_wrap", len(names))), 1)
@@ -44,7 +44,7 @@ def facets(
         options["col_wrap"] = columns
     width = max(WIDTH / columns, 2.4)
     sheet = _Sheet(frame, row=row, col=col, height=height, aspect=width / height, dropna=False, **options)
-    plt.close(sheet.figure)  # out of pyplot's hands, which would keep it
+    plt.close(sheet.figure)  # remove it from pyplot, which would keep it in memory
     sheet.figure.set_layout_engine("constrained")
     sheet.figure.set_figheight(sheet.figure.get_figheight() + MARGIN)
     panels = []
@@ -61,12 +61,12 @@ def facets(
 
 
 def means(frame: pd.DataFrame, *keys: str, value: str = "value") -> pd.DataFrame:
-    """Average over seeds within each method and ``keys``."""
+    """Average over seeds within each group of method and ``keys``."""
     return frame.groupby(["method", *keys], dropna=False, sort=False)[value].mean().reset_index()
 
 
 def lines(ax: Axes, frame: pd.DataFrame, x: str, styles: dict[str, Look], by: str = "method", **options: Any) -> None:
-    """Draw mean and 95 % interval of ``value`` over seeds against ``x``, a line for each name of ``styles``."""
+    """Draw mean and 95 % interval of ``value`` over seeds against ``x``, one line per name in ``styles``."""
     for name, style in styles.items():
         part = frame[frame[by] == name].dropna(subset=["value"])
         if len(part):
@@ -74,24 +74,24 @@ def lines(ax: Axes, frame: pd.DataFrame, x: str, styles: dict[str, Look], by: st
 
 
 def context(ax: Axes, frame: pd.DataFrame, x: str, named: Iterable[str]) -> None:
-    """Draw the means of all methods that are not named, as thin grey lines."""
+    """Draw the means of all methods that are not named as thin grey lines."""
     rest = means(frame[~frame["method"].isin([*named, REFERENCE])], x).dropna()
     if len(rest):
         sns.lineplot(rest, x=x, y="value", units="method", estimator=None, ax=ax, **CONTEXT)
 
 
 def level(ax: Axes, part: pd.DataFrame, axis: str = "y") -> None:
-    """Draw what real samples reach as a dashed line, where the frame has it."""
+    """Draw the mean over real samples as a dashed line, if the frame contains real samples."""
     floor = part.loc[part["method"] == REFERENCE, "value"].mean()
     if not math.isnan(floor):
         (ax.axhline if axis == "y" else ax.axvline)(floor, **LEVEL)
 
 
 def cells(ax: Axes, part: pd.DataFrame, names: list[str], sizes: list[int], axis: str) -> None:
-    """Draw mean and interval of ``value`` of each named cell, the means of all others in grey, and the real samples.
+    """Draw mean and interval of ``value`` of each named cell, the means of other cells in grey, and real samples.
 
-    ``axis``: that of the values. The other holds methods, where the study has one mini-batch size, or the sizes, where
-    methods stand side by side. A cross on the edge: all seeds of that cell diverged.
+    ``axis`` is the axis of the values. The other axis shows methods if the study has one mini-batch size, otherwise the
+    sizes, with methods side by side. A cross at the edge means that all seeds of the cell diverged.
     """
     other, single = {"x": "y", "y": "x"}[axis], len(sizes) == 1
     rest = part[~part["method"].isin([*names, REFERENCE])]
@@ -103,20 +103,20 @@ def cells(ax: Axes, part: pd.DataFrame, names: list[str], sizes: list[int], axis
         ax.plot(*_turned(axis, line["at"], line["value"]), **CONTEXT, marker=".", markersize=4)
     level(ax, part, axis)
     for rank, (name, style) in enumerate(looks(names).items()):
-        own = part[part["method"] == name]
+        rows = part[part["method"] == name]
         shift = 0.0 if single else 0.5 * ((rank + 0.5) / len(names) - 0.5)
-        own = own.assign(at=[place[name if single else str(size)] + shift for size in own["batch_size"]])
-        known = own.dropna(subset=["value"])
+        rows = rows.assign(at=[place[name if single else str(size)] + shift for size in rows["batch_size"]])
+        known = rows.dropna(subset=["value"])
         if len(known):
-            # Rows of one place are aggregated along the other axis.
+            # Rows at the same position are aggregated along the other axis.
             sides = {other: "at", axis: "value"}
             bars = {"err_style": "bars", "err_kws": {"elinewidth": 1.0}, "markersize": 6}
             sns.lineplot(known, **sides, orient=other, errorbar=student, ax=ax, **bars, **style)
-        lost = own.groupby("at")["value"].count().eq(0)
+        lost = rows.groupby("at")["value"].count().eq(0)
         crosses = lost.index[lost].to_numpy()
         edge = ax.get_xaxis_transform() if axis == "y" else ax.get_yaxis_transform()
         cross: Look = {"linestyle": "", "marker": "x", "color": style["color"], "clip_on": False}
-        # An empty line outside the clip would have no extent, and the figure no layout.
+        # An unclipped line without points has no extent, which breaks the layout of the figure.
         if len(crosses):
             ax.plot(*_turned(axis, crosses, np.zeros(len(crosses))), transform=edge, **cross)
     ax.set(**{f"{other}ticks": range(len(ticks)), f"{other}ticklabels": ticks, f"{other}lim": (-0.5, len(ticks) - 0.5)})
@@ -130,21 +130,21 @@ def _turned(axis: str, place: Any, value: Any) -> tuple[Any, Any]:
 
 
 def pairs(ax: Axes, part: pd.DataFrame, x: str, y: str, names: list[str], sizes: list[int]) -> None:
-    """Draw a point for each cell, log-log: means of two columns with their intervals; larger points for larger m.
+    """Draw one point per cell, log-log: means of two columns with their intervals, larger points for larger m.
 
-    Real samples are a star, methods that are not named grey circles.
+    Real samples are drawn as a star, and methods that are not named as grey circles.
     """
     drawn = part.groupby(CELL, dropna=False, sort=False)[[x, y]].mean().dropna().reset_index()
     for method, size, left, up in drawn[["method", "batch_size", x, y]].itertuples(index=False):
-        own = part[(part["method"] == method) & part["batch_size"].eq(size).fillna(method == REFERENCE)]
+        rows = part[(part["method"] == method) & part["batch_size"].eq(size).fillna(method == REFERENCE)]
         style: Look = {**look(method), "linestyle": "", "zorder": 3}
         if method == REFERENCE:
             style |= {"marker": "*", "markersize": 9}
         else:
             style["markersize"] = 4.5 + 1.5 * sizes.index(size)
         if method in names or method == REFERENCE:
-            reach: Look = {f"{side}err": _reach(own[key]) for side, key in (("x", x), ("y", y))}
-            ax.errorbar(left, up, elinewidth=0.7, **reach, **style)
+            errors: Look = {f"{side}err": _half_width(rows[key]) for side, key in (("x", x), ("y", y))}
+            ax.errorbar(left, up, elinewidth=0.7, **errors, **style)
         else:
             ax.plot(left, up, **{**style, **CONTEXT, "marker": "o"})
     log_limits(ax, drawn[x], "x", air=1.2)
@@ -152,27 +152,27 @@ def pairs(ax: Axes, part: pd.DataFrame, x: str, y: str, names: list[str], sizes:
     ax.minorticks_off()
 
 
-def _reach(values: pd.Series) -> float | None:
-    """Return the half width of the interval over seeds; None where all seeds have the same value or there is one."""
+def _half_width(values: pd.Series) -> float | None:
+    """Return the half width of the interval over seeds; None for a single seed or if all values are equal."""
     half = interval(values).half_width
     return half if half > 0 else None
 
 
 def marks(sizes: list[int]) -> str:
-    """Say what the size of a mark means, or with what m all were trained."""
-    one = f"All are trained with m = {sizes[0]}." if sizes else ""
-    return one if len(sizes) < 2 else f"Larger marks: larger training m ({', '.join(str(size) for size in sizes)})."
+    """Return a note on the size of markers, or on the m of all methods if there is only one."""
+    one = f"All methods were trained with m = {sizes[0]}." if sizes else ""
+    return one if len(sizes) < 2 else f"Larger markers: larger training m ({', '.join(str(size) for size in sizes)})."
 
 
 def sizes_of(frame: pd.DataFrame) -> list[int]:
-    """Return the mini-batch sizes that generators were trained with."""
+    """Return the sorted mini-batch sizes that generators were trained with."""
     return sorted(int(size) for size in frame["batch_size"].dropna().unique())
 
 
 def spread(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep of each data set at most three m, with ``rank`` 0, 1, 2: the smallest, that of most methods, the largest.
+    """Keep at most three m per data set, with ``rank`` 0, 1, 2: the smallest, the most common, and the largest.
 
-    Of several that have most methods, the largest.
+    The most common m is the one with the most methods; ties go to the larger m.
     """
     cells = frame.loc[frame["method"] != REFERENCE, CELL].drop_duplicates()
     ranks = []
@@ -186,7 +186,7 @@ def spread(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def told(trained: Iterable[int], diverged: int) -> str:
-    """Say how many seeds the cells have, and how many of all runs diverged."""
+    """Format the number of seeds per cell and the number of diverged runs."""
     counts = sorted(trained)
     if not counts:
         return "no trained cell"
@@ -196,7 +196,7 @@ def told(trained: Iterable[int], diverged: int) -> str:
 
 
 def seeds_of(frame: pd.DataFrame) -> str:
-    """Say how many seeds the cells of a frame have and how many diverged: by ``status``, or by its own two columns."""
+    """Format seeds and diverged runs of a frame, from column ``status`` or columns ``trained`` and ``diverged``."""
     trained = frame[frame["method"] != REFERENCE]
     if "status" in frame:
         runs = trained.drop_duplicates([*CELL, "seed"])
@@ -206,9 +206,9 @@ def seeds_of(frame: pd.DataFrame) -> str:
 
 
 def titles(axes: np.ndarray, frame: pd.DataFrame, names: Iterable[str], unit: str, xlabel: str) -> None:
-    """Name the rows (methods) of a grid on its left, the columns (data sets) above with their m and seeds, and x below.
+    """Label a grid: methods on the left, data sets with m and seeds above the columns, and the x axis below.
 
-    A title that the uppermost panel has already comes last.
+    An existing title of a top panel is kept as the last line.
     """
     for ax, name in zip(axes[:, 0], names, strict=True):
         ax.set_ylabel(f"{name}\n{unit}")
@@ -219,7 +219,7 @@ def titles(axes: np.ndarray, frame: pd.DataFrame, names: Iterable[str], unit: st
 
 
 def entries(frame: pd.DataFrame, names: Iterable[str], **changes: Any) -> dict[str, Look]:
-    """Return the methods' entries of a legend, with ``changes`` to their looks: those named, and one for all others."""
+    """Return legend entries of the named methods and one for all others, with ``changes`` applied to their looks."""
     rest = set(frame["method"]) - {*names, REFERENCE}
     grey: dict[str, Look] = {"other methods": {"color": CONTEXT["color"], "marker": "o"}} if rest else {}
     return {name: {**style, **changes} for name, style in (looks(names) | grey).items()}

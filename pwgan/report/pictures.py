@@ -1,4 +1,4 @@
-"""Samples as rows of a CSV and as pictures: points in the window of the real ones, images as sheets."""
+"""Samples as rows of a CSV and as pictures: scatter plots of points and grids of images."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pwgan.data.base import Split
 from pwgan.report.style import Look
 
 SEED = 0
-"""The seed whose samples are shown; none is picked."""
+"""The seed whose samples are shown (always the first; no seed is selected)."""
 BINS = 50
 MODES: Look = {"linestyle": "", "marker": "+", "color": "0.3", "markersize": 5, "markeredgewidth": 0.6}
-EDGE = ((0, 1), (0, 1), (0, 0))  # a white pixel below and beside each image of a sheet
+EDGE = ((0, 1), (0, 1), (0, 0))  # one white pixel below and to the right of each image of a grid
 
 Window = tuple[float, float, float, float]
 
 
 def sample_rows(values: np.ndarray) -> pd.DataFrame:
-    """Write samples (n, *sample) as rows.
+    """Convert samples (n, *sample) to rows of a frame.
 
-    Points (n, d) have x and y, their first two coordinates, or x alone where d = 1. Images (n, channels, size, size)
-    have channels, size and pixels: bytes 0..255 in hexadecimal, in the order channel, row, column; floats in [-1, 1]
-    become the nearest of these. What is not finite becomes a missing value.
+    Points (n, d) have columns x and y, the first two coordinates, or only x if d = 1. Images (n, channels, size, size)
+    have columns channels, size and pixels: bytes 0..255 in hexadecimal, in the order channel, row, column. Floats in
+    [-1, 1] are rounded to the nearest byte. Samples with non-finite values become missing values.
     """
     index = np.arange(len(values))
     if values.ndim == 2:
@@ -39,17 +39,17 @@ def sample_rows(values: np.ndarray) -> pd.DataFrame:
 
 
 def missing(rows: pd.DataFrame) -> bool:
-    """Tell whether rows hold no sample, as of a seed that diverged."""
+    """Return whether the rows contain no sample, as for a diverged seed."""
     return bool(rows["pixels" if "pixels" in rows else "x"].isna().all())
 
 
 def tile(pixels: str, channels: int, size: int) -> np.ndarray:
-    """Read one image as (size, size, channels) from the hexadecimal bytes of its row."""
+    """Decode one image (size, size, channels) from the hexadecimal bytes of its row."""
     return np.frombuffer(bytes.fromhex(pixels), dtype=np.uint8).reshape(channels, size, size).transpose(1, 2, 0)
 
 
 def show_images(ax: Axes, rows: pd.DataFrame, columns: int) -> None:
-    """Show images as a white-ruled sheet, ``columns`` in each line."""
+    """Show images as a grid with white lines and ``columns`` images per row."""
     channels, size = int(rows["channels"].iloc[0]), int(rows["size"].iloc[0])
     blank = np.full((size, size, channels), 255, dtype=np.uint8)
     tiles = [blank if pd.isna(pixels) else tile(pixels, channels, size) for pixels in rows["pixels"]]
@@ -61,9 +61,10 @@ def show_images(ax: Axes, rows: pd.DataFrame, columns: int) -> None:
 
 
 def window(law: Split) -> Window:
-    """Return what is shown of the plane, or of the line: the extent of the law, or held-out samples and a tenth of air.
+    """Return the axis limits (left, right, bottom, top) of a panel of points.
 
-    Left, right, bottom, top; a line has the bottom and top 0 and 1.
+    They are the extent of the distribution if known, else the range of the held-out samples with a margin of a tenth.
+    One-dimensional data have bottom 0 and top 1.
     """
     if law.extent is not None:
         return law.extent
@@ -76,7 +77,7 @@ def window(law: Split) -> Window:
 
 
 def describe(law: Split) -> str:
-    """Say what a panel of points shows."""
+    """Return a note on the contents of a panel of points."""
     left, right, bottom, top = (f"{edge:.3g}" for edge in window(law))
     count = law.heldout.shape[1]
     if count == 1:
@@ -88,7 +89,7 @@ def describe(law: Split) -> str:
 
 
 def frame_points(ax: Axes, law: Split) -> None:
-    """Set the window of a panel of points, with true density and modes; as wide as high where units are unlike."""
+    """Set the limits of a panel of points and draw true density and modes; square if the aspect ratio is extreme."""
     left, right, bottom, top = edges = window(law)
     if law.density is not None and law.extent is not None:
         ax.imshow(
@@ -102,7 +103,7 @@ def frame_points(ax: Axes, law: Split) -> None:
 
 
 def show_points(ax: Axes, rows: pd.DataFrame, law: Split, colour: str) -> None:
-    """Scatter points over the law, and say what share of them lies outside the window; on a line, their density."""
+    """Scatter points over the density, or draw a histogram if d = 1, and state the share outside the window."""
     left, right, bottom, top = window(law)
     inside = rows["x"].between(left, right)
     if "y" in rows:

@@ -1,7 +1,7 @@
-"""Figures and tables as plug-ins: a file in a folder, whose stem is its name, and one caption.
+"""Figures and tables as plug-ins: one module per figure or table, named by the stem of its file, and one caption.
 
-Planning lists the folders and imports nothing. A module declares by the parameters of its function ``data`` which
-frames of the study it needs (``report.FRAMES``).
+Planning only lists the folders and does not import the modules. The parameters of a module's function ``data`` are the
+frames of the study that it needs (``report.FRAMES``).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ FOLDERS: dict[Kind, str] = {
 
 
 def names(kind: Kind) -> list[str]:
-    """Return the stems of all modules of a kind, sorted: ``figures/each`` are drawn once for each data set."""
+    """Return the sorted stems of all modules of a kind; ``figures/each`` are drawn once per data set."""
     return sorted(path.stem for path in (PACKAGE / FOLDERS[kind]).glob("*.py") if not path.stem.startswith("_"))
 
 
 def modules(*kinds: Kind) -> list[str]:
-    """Return the full names of all modules of some kinds."""
+    """Return the full names of all modules of the given kinds."""
     return [_module(kind, name) for kind in kinds for name in names(kind)]
 
 
 def figure_names(datasets: Iterable[str]) -> list[str]:
-    """Return the file stem of every figure of a study: one of each kind, or one for each data set."""
+    """Return the file stems of all figures of a study."""
     return [*names("figures"), *(f"{name}-{dataset}" for name in names("figures/each") for dataset in datasets)]
 
 
@@ -48,10 +48,10 @@ def _module(kind: Kind, name: str) -> str:
 
 
 def call(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
-    """Call a function with those of the given values that its parameters name.
+    """Call a function with the given values that match its parameters by name.
 
-    A value may be a function of no arguments, which is called only if it is asked for. Raises ``KeyError`` for a
-    parameter that nothing is given for.
+    A value may be a function without arguments, which is called only if the value is needed. Raises ``KeyError`` for a
+    parameter without a value.
     """
-    chosen = {name: given[name] for name in inspect.signature(function).parameters}
-    return function(**{name: value() if callable(value) else value for name, value in chosen.items()})
+    arguments = {name: given[name] for name in inspect.signature(function).parameters}
+    return function(**{name: value() if callable(value) else value for name, value in arguments.items()})

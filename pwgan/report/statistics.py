@@ -1,4 +1,4 @@
-"""Means and intervals over seeds, and which of several cells may be called the best."""
+"""Means and intervals over seeds, and tests of which cells are best."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pwgan.report.frames import CELL, ordered
 
 CONFIDENCE = 0.95
 PAIRED_SEEDS = 8
-"""With fewer pairs of seeds than this no test is made."""
+"""Minimum number of seed pairs for a paired test."""
 
 
 class Interval(NamedTuple):
-    """A mean, the half width of its 95 % interval, and how many seeds are behind both."""
+    """A mean, the half width of its interval, and the number of seeds."""
 
     mean: float
     half_width: float
@@ -25,28 +25,28 @@ class Interval(NamedTuple):
 
 
 def interval(values: npt.ArrayLike, level: float = CONFIDENCE) -> Interval:
-    """Return the mean of the values that are not NaN with its Student interval, 95 % if not told otherwise.
+    """Return the mean of the values that are not NaN and its Student interval, by default at 95 %.
 
-    The half width is t_{(1 + level)/2, n-1} s / sqrt(n), with s the sample standard deviation; it is NaN for n = 1, and
-    the mean too for n = 0. An infinite value is no missing one: it makes the mean infinite and the half width NaN.
+    The half width is t_{(1 + level)/2, n-1} s / sqrt(n), with s the sample standard deviation. For n = 1 the half width
+    is NaN, for n = 0 the mean as well. Infinite values are not missing: the mean is infinite and the half width NaN.
     """
-    given = np.asarray(values, dtype=float).ravel()
-    given = given[~np.isnan(given)]
-    if not len(given):
+    sample = np.asarray(values, dtype=float).ravel()
+    sample = sample[~np.isnan(sample)]
+    if not len(sample):
         return Interval(np.nan, np.nan, 0)
     with np.errstate(invalid="ignore"):
-        deviation = given.std(ddof=1) if len(given) > 1 else np.nan
-        return Interval(float(given.mean()), float(_half_width(deviation, len(given), level)), len(given))
+        deviation = sample.std(ddof=1) if len(sample) > 1 else np.nan
+        return Interval(float(sample.mean()), float(_half_width(deviation, len(sample), level)), len(sample))
 
 
 def student(values: npt.ArrayLike) -> tuple[float, float]:
-    """Return the ends of the 95 % Student interval of the mean: what seaborn asks of an ``errorbar``."""
+    """Return the ends of the 95 % Student interval of the mean, for the argument ``errorbar`` of seaborn."""
     mean, half_width, _ = interval(values)
     return mean - half_width, mean + half_width
 
 
 def intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Summarise ``value`` over seeds within each group of ``keys``: mean, half_width, seeds (those not NaN)."""
+    """Summarise ``value`` over seeds within each group of ``keys``: mean, half_width and seeds (number not NaN)."""
     groups = frame.groupby(keys, dropna=False, sort=False)["value"]
     with np.errstate(invalid="ignore"):
         out = groups.agg(mean="mean", half_width="std", seeds="count").reset_index()
@@ -56,31 +56,31 @@ def intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 def summary(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise every measure of every cell over its seeds.
 
-    Returns dataset, method, batch_size, measure, mean, half_width, seeds (those with a value), infinite (those of them
-    whose value is infinite) and diverged (those that ``runs`` says diverged: counted, and not in the mean). Mean and
-    half width are those of the finite values; the mean is infinite where no value is finite.
+    Returns dataset, method, batch_size, measure, mean, half_width, seeds (number with a value), infinite (number with
+    an infinite value) and diverged (number diverged according to ``runs``). Mean and half width are those of the finite
+    values; the mean is infinite if all values are infinite.
     """
     keys = [*CELL, "measure"]
-    endless = np.isinf(measures["value"])
-    out = intervals(measures.assign(value=measures["value"].mask(endless)), keys)
-    infinite = measures.assign(value=endless).groupby(keys, dropna=False, sort=False)["value"].sum().to_numpy(int)
+    is_infinite = np.isinf(measures["value"])
+    out = intervals(measures.assign(value=measures["value"].mask(is_infinite)), keys)
+    infinite = measures.assign(value=is_infinite).groupby(keys, dropna=False, sort=False)["value"].sum().to_numpy(int)
     mean = out["mean"].mask((out["seeds"] == 0) & (infinite > 0), np.inf)
     return ordered(with_diverged(out.assign(mean=mean, seeds=out["seeds"] + infinite, infinite=infinite), runs))
 
 
 def with_diverged(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Add the column ``diverged``: how many seeds of the row's cell diverged."""
+    """Add the column ``diverged``: number of diverged seeds of the cell."""
     counts = runs.assign(diverged=(runs["status"] == "diverged").astype(int)).groupby(CELL, as_index=False, sort=False)
     joined = frame.merge(counts["diverged"].sum(), on=CELL, how="left")
     return joined.assign(diverged=joined["diverged"].fillna(0).astype(int))
 
 
 def best(values: npt.ArrayLike, lower: bool) -> np.ndarray:
-    """Tell which columns of ``values`` (seed, cell) may be called the best: that of the best mean, and those like it.
+    """Return which columns of ``values`` (seed, cell) are best or not significantly different from the best.
 
-    A column is like the best where the two-sided paired t-test over the seeds that both have does not tell the two
-    apart, at 5 % after Holm's correction for all columns tested against the best. Below ``PAIRED_SEEDS`` pairs
-    there is no test, and a column is not like the best. One without a finite mean is never the best.
+    Each other column is compared with the best by a two-sided paired t-test over their common seeds, at 5 % after
+    Holm's correction for all tested columns. With fewer than ``PAIRED_SEEDS`` pairs no test is made, and the column
+    does not count as best. Columns without a finite mean are never best.
     """
     table = np.asarray(values, dtype=float)
     means = np.array([interval(column).mean for column in table.T])
@@ -96,9 +96,10 @@ def best(values: npt.ArrayLike, lower: bool) -> np.ndarray:
 
 
 def paired_p(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
-    """Return the p-value of the two-sided paired t-test over the pairs without a NaN; NaN below ``PAIRED_SEEDS`` pairs.
+    """Return the p-value of a two-sided paired t-test over the pairs without NaN.
 
-    With differences of mean d and standard deviation s over n pairs: t = sqrt(n) d / s, with n - 1 degrees of freedom.
+    With mean d and standard deviation s of the differences of n pairs, t = sqrt(n) d / s has n - 1 degrees of freedom.
+    With fewer than ``PAIRED_SEEDS`` pairs the result is NaN.
     """
     differences = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     differences = differences[~np.isnan(differences)]
@@ -111,14 +112,16 @@ def paired_p(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
 
 
 def holm(p: npt.ArrayLike) -> np.ndarray:
-    """Return Holm's adjusted p-values: the i-th smallest of k times k + 1 - i, at least those before it, at most 1.
+    """Return Holm's adjusted p-values.
+
+    The i-th smallest of k p-values is multiplied by k + 1 - i; the results are made non-decreasing and at most 1.
 
     Source: Holm 1979, A simple sequentially rejective multiple test procedure.
     """
-    given = np.asarray(p, dtype=float)
-    order = np.argsort(given, kind="stable")
-    steps = given[order] * np.arange(len(given), 0, -1)
-    adjusted = np.empty(len(given))
+    values = np.asarray(p, dtype=float)
+    order = np.argsort(values, kind="stable")
+    steps = values[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty(len(values))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return adjusted
 

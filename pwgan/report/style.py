@@ -1,4 +1,4 @@
-"""How figures look: the theme, one look for each method in every study, and the parts that panels share."""
+"""Style of figures: the theme, a fixed look for each method, and elements shared by all figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from pwgan.report.frames import REFERENCE
 
 WIDTH = 8.0
-"""Inches; with DPI it makes pages of 1200 pixels, which a README shows at three quarters of that."""
+"""Width in inches: 1200 pixels at ``DPI``, shown in the README at three quarters of that size."""
 DPI = 150
 Look = dict[str, Any]
 
@@ -28,7 +28,7 @@ RC: Any = sns.axes_style("whitegrid") | {
     **sns.plotting_context("paper"),
     "figure.dpi": DPI,
     "savefig.dpi": DPI,
-    "font.sans-serif": ["DejaVu Sans"],  # matplotlib brings it: text takes the same room everywhere
+    "font.sans-serif": ["DejaVu Sans"],  # included in matplotlib, so that text has the same size everywhere
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 9,
@@ -42,9 +42,9 @@ RC: Any = sns.axes_style("whitegrid") | {
     "svg.hashsalt": "pwgan",
 }
 themed = matplotlib.rc_context(RC)
-"""Decorates every function that draws or saves: nothing depends on, or changes, the reader's own settings."""
+"""Decorator of functions that draw or save figures; neither uses nor changes the user's matplotlib settings."""
 
-# Okabe and Ito's palette without black (the reference's) and yellow (too pale on white).
+# Okabe and Ito's palette without black (used for the reference) and yellow (too pale on white).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 FAMILIES: dict[str, tuple[str, str]] = {
@@ -57,13 +57,13 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "pwgan": ("#009E73", "^"),
     "pwgan_full": ("#6B8E23", "<"),
 }
-"""Colour and marker of each method and of its variants, which are named after it: ``wgan_gp_stratified``."""
+"""Colour and marker of each method and its variants, whose names start with it, as ``wgan_gp_stratified``."""
 SHADES = (-0.5, -0.3, 0.3, 0.5)
-"""Of variants: towards black (negative) or white."""
+"""Shades of variants: towards black (negative) or white (positive)."""
 DASHES = ((0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (2.5, 1)), (0, (5, 1, 1, 1, 1, 1)))
 SALT = b"1255"
-"""One under which the variants of this repository's studies differ in shade or marker."""
-# Of the mini-batch samplers, in colours that no method has.
+"""Chosen so that the variants in the studies of this repository differ in shade or marker."""
+# Looks of the mini-batch samplers, in colours not used for any method.
 SAMPLERS: dict[str, Look] = {
     "random": {"color": "#444444", "marker": "o", "linestyle": "-"},
     "stratified": {"color": "#117733", "marker": "s", "linestyle": "--"},
@@ -71,18 +71,18 @@ SAMPLERS: dict[str, Look] = {
 }
 REFERENCE_LOOK: Look = {"color": "black", "linestyle": "--", "marker": "."}
 LEVEL: Look = {"color": "black", "linestyle": "--", "linewidth": 1.1}
-"""The level that real samples reach."""
+"""Look of the line at the value for real samples."""
 CONTEXT: Look = {"color": "0.8", "linewidth": 0.8, "zorder": 1}
-"""Methods that a figure does not name."""
+"""Look of methods that a figure does not name."""
 MOST = 6
-"""Methods that can be told apart in one panel."""
+"""Maximum number of methods drawn in colour."""
 
 
 def look(method: str) -> Look:
     """Return the colour, marker and line style of a method, the same in every figure and study.
 
-    A variant has the colour of the longest family name that it begins with, in a shade, with a marker and a dash that
-    follow from the rest of its name; the hue of a method of no family follows from its name.
+    A variant has the colour of its family, the longest family name that its name starts with; shade, marker and dash
+    are derived from a hash of the rest of its name. For a method without a family, so is the hue.
     """
     if method == REFERENCE:
         return dict(REFERENCE_LOOK)
@@ -91,7 +91,7 @@ def look(method: str) -> Look:
         colour, marker = FAMILIES[method]
         return {"color": colour, "marker": marker, "linestyle": "-"}
     rest = method.removeprefix(f"{family}_")
-    # Not hash(): that differs between processes.
+    # The built-in hash() differs between processes.
     shade, dash, form, hue = hashlib.blake2b(rest.encode(), digest_size=4, salt=SALT).digest()
     lightness = SHADES[shade % len(SHADES)]
     if family is None:
@@ -103,30 +103,30 @@ def look(method: str) -> Look:
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
-    """Return the look of each method, in the order of their names as given."""
+    """Return the look of each method, in the given order."""
     return {name: look(name) for name in dict.fromkeys(methods)}
 
 
 def shown(frame: pd.DataFrame, highlight: Iterable[str]) -> list[str]:
-    """Return the methods to draw in colour: those of ``highlight`` that the frame has, else the first six it has."""
+    """Return the methods to draw in colour: those in ``highlight``, or by default the first six of the frame."""
     names = [name for name in frame["method"].unique() if name != REFERENCE]
     return ([name for name in highlight if name in names] or names)[:MOST]
 
 
 def grid(rows: int, columns: int, height: float, **shared: Any) -> tuple[Figure, np.ndarray]:
-    """Return a figure and its panels (rows, columns), each ``height`` inches tall; many columns make it wider."""
+    """Return a figure and its panels (rows, columns), each ``height`` inches tall; wider if there are many columns."""
     figure = Figure(figsize=(max(WIDTH, 2.5 * columns), height * rows + 0.9), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
 def head(figure: Figure, title: str, note: str = "") -> None:
-    """Write above a figure the question that it answers, and below that how to read it; both wrapped to its width."""
+    """Add a title and a note on how to read the figure, both wrapped to its width."""
     room = int(figure.get_figwidth() / 0.08)
     figure.suptitle("\n".join(line for text in (title, note) for line in _wrapped(text, room)))
 
 
 def _wrapped(text: str, room: int) -> list[str]:
-    """Fold a text into as few lines as fit, all of about one length."""
+    """Wrap a text to the minimum number of lines, of about equal length."""
     lines = textwrap.wrap(text, room)
     while len(shorter := textwrap.wrap(text, room := room - 1)) == len(lines) and room > 20:
         lines = shorter
@@ -134,10 +134,10 @@ def _wrapped(text: str, room: int) -> list[str]:
 
 
 def legend(figure: Figure, entries: dict[str, Look], columns: int = 6) -> None:
-    """Put one legend for all panels below them, with no more columns than fit."""
+    """Add one legend for all panels below them, with at most as many columns as fit."""
     handles = [Line2D([], [], label=label, **look) for label, look in entries.items()]
     if handles:
-        # Inches that a column takes: line and gaps, and so many letters.
+        # Width of a column in inches: line and gaps, plus the letters of the longest label.
         fit = int(figure.get_figwidth() / (0.65 + 0.075 * max(len(label) for label in entries)))
         rows = -(-len(handles) // max(1, min(columns, fit)))
         ncols = -(-len(handles) // rows)
@@ -145,21 +145,21 @@ def legend(figure: Figure, entries: dict[str, Look], columns: int = 6) -> None:
 
 
 def band(ax: Axes, x: pd.Series, part: pd.DataFrame, look: Look, floor: float | None = None) -> None:
-    """Draw ``mean`` as a line and its interval as a band; on a log axis, ``floor`` is where the band ends."""
+    """Draw ``mean`` as a line and its interval as a band, clipped at ``floor`` on a log axis."""
     ax.plot(x, part["mean"], **look)
     low, high = part["mean"] - part["half_width"], part["mean"] + part["half_width"]
-    # A single seed has no interval, and an interval that reaches zero has no lower end on a log axis.
+    # A single seed has no interval; an interval that includes zero has no lower end on a log axis.
     low, high = low.fillna(part["mean"]), high.fillna(part["mean"])
     ax.fill_between(x, low if floor is None else low.clip(lower=floor), high, color=look["color"], alpha=0.18, lw=0)
 
 
 def log_limits(ax: Axes, values: pd.Series, axis: str = "y", air: float = 1.6) -> float:
-    """Set a log axis that holds every positive value with some air, a factor; return its lower end."""
-    seen = values[np.isfinite(values) & (values > 0)]
-    low, high = (seen.min() / air, seen.max() * air) if len(seen) else (0.1, 1.0)
+    """Set a log axis to the range of the positive values, extended by the factor ``air``; return its lower limit."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    low, high = (positive.min() / air, positive.max() * air) if len(positive) else (0.1, 1.0)
     ax.set(**{f"{axis}scale": "log", f"{axis}lim": (low, high)})
     if high / low < 300:
-        # Powers of ten alone would leave such an axis with one or two numbers.
+        # With powers of ten only, such an axis would have one or two tick labels.
         ruler = ax.yaxis if axis == "y" else ax.xaxis
         ruler.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low > 10 else (1, 1.5, 2, 3, 5, 7)))
         ruler.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -168,7 +168,7 @@ def log_limits(ax: Axes, values: pd.Series, axis: str = "y", air: float = 1.6) -
 
 
 def empty(message: str) -> Figure:
-    """Return a figure that says why there is nothing to draw."""
+    """Return a figure with a message instead of panels."""
     figure = Figure(figsize=(WIDTH, 1.2))
     figure.text(0.5, 0.5, message, ha="center", va="center")
     return figure

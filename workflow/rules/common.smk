@@ -1,4 +1,4 @@
-# Helpers of the rules, and no rules: the study, the paths of its files, and what each stage depends on.
+# Helper functions for the rules: the study, the paths of its files, and the dependencies of each stage.
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ except (Refused, OSError) as error:
 
 RESULTS = f"results/{STUDY.study}"
 DEVICE = resolve_device(STUDY.device)
-# Relative, as all paths are: a study whose folder is moved, or seen under another name, stays up to date.
+# Paths are relative, so that a study stays up to date when its folder is moved or renamed.
 BASE = Path(os.path.relpath(workflow.basedir))
 
 
@@ -41,7 +41,7 @@ wildcard_constraints:
 
 
 def code(*modules):
-    """Files of the package that a stage runs: a change in them, and in no others, makes it run again."""
+    """Files of the package that a stage uses; only changes to these files make the stage run again."""
     return [str(BASE / file) for file in closure(*modules)]
 
 
@@ -74,7 +74,7 @@ def signal_code(wildcards):
 
 
 def inception_weights(wildcards):
-    """The user's file of Inception weights, for a data set that is measured with it."""
+    """The user's file of Inception weights, for data sets measured with Inception features."""
     weights = STUDY.measures.inception_weights
     uses_it = STUDY.extractor(wildcards.dataset) == "inception"
     return [str(weights)] if weights and uses_it else []
@@ -85,7 +85,7 @@ def data_code(wildcards):
 
 
 def data_sources(wildcards):
-    """The user's own files that a data set is read from."""
+    """The user's files that a data set is read from."""
     return [str(path) for path in STUDY.data_set(wildcards.dataset).sources()]
 
 
@@ -114,7 +114,7 @@ def reference(wildcards):
 
 
 def classifier(wildcards):
-    """The trained classifier of a labelled data set; nothing for others."""
+    """The trained classifier of a labelled data set; an empty list for other data sets."""
     if not STUDY.data_set(wildcards.dataset).labelled:
         return []
     return f"{RESULTS}/data/{wildcards.dataset}-classifier.safetensors"
@@ -152,5 +152,5 @@ SIGNALS = [
 FIGURES = plugins.figure_names(STUDY.datasets)
 TABLES = plugins.names("tables")
 THEORY_FIGURES = plugins.names("theory")
-# The bias of every sampler is tabulated; the table finds them by name.
+# The bias is tabulated for every sampler; samplers are looked up by name.
 SAMPLER_MODULES = [cls.__module__ for cls in samplers().values()]

@@ -3,7 +3,7 @@
 # input:  the study
 # output: results/{study}/data/{dataset}.safetensors             training and held-out samples, modes, true density
 #         results/{study}/data/{dataset}-classifier.safetensors  for labelled images, with its accuracy
-# steps:  load or draw, split, store; train the classifier by its fixed rule
+# steps:  load or draw, split, store; train the classifier with fixed settings
 
 
 rule data:
@@ -26,7 +26,7 @@ rule data:
 
 
 rule classifier:
-    """Train the classifier of a labelled data set by its fixed rule."""
+    """Train the classifier of a labelled data set with fixed settings."""
     input:
         data=rules.data.output,
         code=code("pwgan.measures.classifier"),

@@ -1,13 +1,13 @@
-# Measures: of each trained block, and of real training samples in its place, which gives the floor of every measure.
+# Measures of each trained block, and of real training samples (the floor of every measure).
 #
 # input:  the stored data set, its classifier if it has labels, the trained generators
-# output: measures.parquet  one row for each seed and measure
-#         bias.parquet      EWD, MBWD, bias, bounds and gradient cosines over a ladder of evaluation m
-#         mode_steps.parquet  samples at each mode at each evaluation of the training
+# output: measures.parquet  one row per seed and measure
+#         bias.parquet      EWD, MBWD, bias, bounds and gradient cosines for several evaluation m
+#         mode_steps.parquet  number of samples at each mode at each evaluation of training
 #         interpolation.parquet, interpolation.npy
 #                           distance to the training set along paths between latents, and the samples of a few paths
 #         measures.json     seconds and memory of each group of measures
-#         signal.parquet    the generator's gradient while critics are trained to their optimum (where the study asks)
+#         signal.parquet    the generator's gradient while critics are trained to their optimum (if in the study)
 
 
 rule measure:
@@ -51,7 +51,7 @@ rule measure:
 
 
 rule reference:
-    """Measure real training samples as if they were generated: the floor of each measure."""
+    """Measure real training samples in place of generated samples: the floor of each measure."""
     input:
         data=rules.data.output,
         classifier=classifier,
@@ -83,7 +83,7 @@ rule reference:
 
 
 rule signal:
-    """Train critics on a block's fixed generators; record the gradient they give (methods in `signal:` of the study)."""
+    """Train critics against a block's fixed generators and record the gradients (methods in `signal:` of the study)."""
     input:
         run="<block>/run.json",
         generator="<block>/generator.safetensors",

@@ -1,10 +1,10 @@
-# From the results of all cells to tables and figures.
+# Tables, figures and verdicts from the results of all cells.
 #
 # input:  the files of every trained and measured block, and of the references
 # output: results/{study}/*.parquet             tidy frames of the whole study
 #         results/{study}/tables/*.{csv,md,html}
-#         results/{study}/figures/*.{csv,png}   each figure beside the numbers that it draws
-#         results/{study}/claims/*              verdicts and the page of them
+#         results/{study}/figures/*.{csv,png}   each figure and the values that it shows
+#         results/{study}/claims/*              verdicts and the page of claims
 
 
 rule aggregate:
@@ -55,7 +55,7 @@ rule aggregate:
 
 
 rule figures:
-    """Draw every figure of the study, each beside the CSV that it is drawn from."""
+    """Draw every figure of the study and write the CSV that it is drawn from."""
     input:
         AGGREGATES,
         samples=expand("{folder}/samples.npy", folder=FOLDERS),
@@ -119,7 +119,7 @@ rule tables:
 
 
 rule claims:
-    """Judge every claim of the article by its rule, and write the page of verdicts."""
+    """Judge every claim of the article by its rule and write the page of claims."""
     input:
         AGGREGATES,
         rules.figures.output,

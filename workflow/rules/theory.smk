@@ -1,13 +1,13 @@
-# What the article says without training a generator; asks nothing of the study but its name, device and threads.
+# The article's theory, without trained generators; uses only the name, device and threads of the study.
 #
 # input:  none
-# output: results/{study}/theory/*.csv                         closed forms, exact matching, bias, known distances
-#         results/{study}/theory/critics.csv                           critics trained on the pairs of recovery.csv
-#         results/{study}/theory/*.png                                 each table drawn beside it
+# output: results/{study}/theory/*.csv        closed forms, exact matching, bias, pairs with known distance
+#         results/{study}/theory/critics.csv  critics trained on the pairs of recovery.csv
+#         results/{study}/theory/*.png        a figure of each table
 
 
 rule theory:
-    """Tabulate the article's theory: closed forms, exact matching, the bias of mini-batches, known distances."""
+    """Tabulate the article's theory: closed forms, exact matching, bias of mini-batches, pairs with known distance."""
     input:
         code=code("pwgan.theory.tables", *SAMPLER_MODULES),
     output:
@@ -18,7 +18,7 @@ rule theory:
         "<benchmarks>/theory.tsv"
     conda:
         "../../envs/pwgan.yaml"
-    # Draws of one size are matched side by side.
+    # Draws of the same size are matched in parallel.
     threads: 2
     params:
         folder=subpath(output[0], parent=True),
@@ -27,7 +27,7 @@ rule theory:
 
 
 rule critics:
-    """Train critics on pairs of known distance and compare them with exact matching."""
+    """Train critics on pairs with known distance and compare them with exact matching."""
     input:
         code=code("pwgan.theory.critics"),
     output:

@@ -3,7 +3,7 @@
 # input:  the stored data set
 # output: run.json             resolved hyper-parameters, versions, device, status of each seed, seconds, peak memory
 #         history.parquet      losses, EWD, and the critic's dual and slope over training
-#         ranking.parquet      how the critic of each evaluation ranks what earlier ones were to tell apart
+#         ranking.parquet      AUC of the critic of each evaluation on the samples of earlier evaluations
 #         snapshots.safetensors  samples of the same latents at each evaluation
 #         generator.safetensors, samples.npy
 # steps:  resume from the block's checkpoint if an interrupted job left one (undeclared, so it survives), else start

@@ -1,9 +1,9 @@
-"""The statistics that the claims rest on, computed from the frames of a study.
+"""The statistics used to judge the claims, computed from the frames of a study.
 
-Each returns its parts by name: an array with one value for each seed (NaN where it diverged), or one number where the
-check is arithmetic and has no seeds. Trained cells are those of one mini-batch size, the largest with which every
-method of a data set was trained; a method goes by the name that the study gives it. What a study lacks raises
-``NotMeasured``.
+Each function returns its parts by name: an array with one value per seed (NaN for diverged seeds), or a single number
+for a check that has no seeds. Trained cells are those of one mini-batch size, the largest with which every method of a
+data set was trained; methods are identified by their names in the study. ``NotMeasured`` is raised if the study lacks
+the required results.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from pwgan.options import REFERENCE
 from pwgan.report import frames
 
 LEAST = 0.01
-"""The least that a distance above the floor counts for, as a share of the floor: less is the luck of a draw."""
+"""Lower limit for a distance above the floor, as a share of the floor; smaller values are sampling noise."""
 VANISHED = 1e-6
-"""The least that a gradient counts for, as a share of what it was."""
+"""Lower limit for a gradient norm, as a share of its early value."""
 EARLY = 16
-"""Steps after which a critic is no longer what its weights were drawn as: a rung of the signal's ladder."""
+"""Critic steps after which the early gradient is taken; one of the steps recorded in ``signal``."""
 Parts = dict[str, npt.ArrayLike]
 Statistic = Callable[["Results"], Parts]
 
 
 class NotMeasured(Exception):
-    """What a claim rests on is not among the results."""
+    """The results needed for a claim are missing."""
 
 
 class Results:
-    """The folder of a study's results; frames are read when first asked for."""
+    """The results of a study; frames are read on first use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,7 +44,7 @@ class Results:
         self.theory = cache(self._theory)
 
     def _frame(self, name: str) -> pd.DataFrame:
-        """Return one of the study's tidy frames, the cells of one mini-batch size and the references."""
+        """Return a tidy frame of the study with the cells at the shared mini-batch size and the references."""
         if not (self.folder / f"{name}.parquet").exists():
             raise NotMeasured(f"no {name}.parquet")
         return frames.at_shared(frames.read(self.folder, name), self.runs())
@@ -61,29 +61,29 @@ class Results:
         return pd.read_csv(path)
 
     def datasets(self, method: str) -> list[str]:
-        """Return the data sets on which a method was trained with an m that all methods share, in order."""
+        """Return the data sets on which a method was trained with the m shared by all methods, in order."""
         if method not in set(self.runs()["method"]):
             raise NotMeasured(f"no method {method!r} in this study")
-        found = self.frame("runs")
-        names = list(dict.fromkeys(found.loc[found["method"] == method, "dataset"]))
+        runs = self.frame("runs")
+        names = list(dict.fromkeys(runs.loc[runs["method"] == method, "dataset"]))
         if not names:
             raise NotMeasured(f"no mini-batch size that {method!r} shares with all others of its data sets")
         return names
 
     def shared(self, method: str, other: str) -> list[str]:
         """Return the data sets that both methods were trained on, in order."""
-        own, others = self.datasets(method), self.datasets(other)
-        return [dataset for dataset in own if dataset in others]
+        first, second = self.datasets(method), self.datasets(other)
+        return [dataset for dataset in first if dataset in second]
 
     def measure(self, dataset: str, method: str, name: str) -> pd.Series:
-        """Return a measure that uses no feature extractor by seed, whatever its count."""
+        """Return a measure without feature extractor by seed, for any sample count."""
         frame = self.frame("measures")
         wanted = (frame["name"] == name) & frame["extractor"].isna()
         rows = frame[wanted & (frame["dataset"] == dataset) & (frame["method"] == method)]
         return rows.set_index("seed")["value"].sort_index()
 
     def floor(self, dataset: str, name: str) -> float:
-        """Return the mean of a measure over the references: real samples in the generator's place."""
+        """Return the floor of a measure: its mean over the references (real samples)."""
         return float(self.measure(dataset, REFERENCE, name).mean())
 
 
@@ -96,7 +96,7 @@ def captured(*methods: str) -> Statistic:
             for dataset in results.datasets(method):
                 modes = results.measure(dataset, method, "modes")
                 if len(modes):
-                    # Real samples hold every mode.
+                    # Real samples cover every mode.
                     parts[f"{method}, {dataset}"] = modes / results.floor(dataset, "modes")
         return _some(parts, f"mode coverage of {' and '.join(methods)}")
 
@@ -104,26 +104,26 @@ def captured(*methods: str) -> Statistic:
 
 
 def difference(method: str, other: str) -> Statistic:
-    """Final EWD of a method less another's, paired by seed, in units of the floor."""
+    """Final EWD of a method minus that of another, paired by seed, in units of the floor."""
 
     def statistic(results: Results) -> Parts:
         parts: Parts = {}
         for dataset in results.shared(method, other):
-            own, others = (results.measure(dataset, name, "ewd") for name in (method, other))
-            parts[f"{method}, {dataset}"] = (own - others) / results.floor(dataset, "ewd")
+            first, second = (results.measure(dataset, name, "ewd") for name in (method, other))
+            parts[f"{method}, {dataset}"] = (first - second) / results.floor(dataset, "ewd")
         return _some(parts, f"data set with {method} and {other}")
 
     return statistic
 
 
 def dual_difference(results: Results) -> Parts:
-    """The same for the dual methods, random less stratified batches."""
+    """Final EWD of the dual methods with random minus stratified batches, in units of the floor."""
     pairs = ("wgan", "wgan_stratified"), ("wgan_gp", "wgan_gp_stratified")
     return {part: value for pair in pairs for part, value in difference(*pair)(results).items()}
 
 
 def descent(method: str) -> Statistic:
-    """Logarithm of how far the held-out EWD is above its floor at the last evaluation over the first."""
+    """Logarithm of the held-out EWD above the floor, last evaluation over first."""
 
     def statistic(results: Results) -> Parts:
         parts: Parts = {}
@@ -131,12 +131,12 @@ def descent(method: str) -> Statistic:
         fates = results.frame("runs")
         for dataset in results.datasets(method):
             floor = results.floor(dataset, "ewd-history")
-            own = history[(history["dataset"] == dataset) & (history["method"] == method)]
-            ends = own.sort_values("step").groupby("seed")["ewd"].agg(["first", "last"])
+            curves = history[(history["dataset"] == dataset) & (history["method"] == method)]
+            ends = curves.sort_values("step").groupby("seed")["ewd"].agg(["first", "last"])
             runs = fates[(fates["dataset"] == dataset) & (fates["method"] == method)].set_index("seed")
-            # At the floor and below, by the luck of a draw, nothing is left to descend.
-            left = (ends["last"] - floor).clip(lower=LEAST * floor) / (ends["first"] - floor)
-            parts[dataset] = left.map(np.log).reindex(runs.index).where(runs["status"] != "diverged")
+            # By sampling noise the last EWD may be at or below the floor, where the logarithm is undefined.
+            ratio = (ends["last"] - floor).clip(lower=LEAST * floor) / (ends["first"] - floor)
+            parts[dataset] = ratio.map(np.log).reindex(runs.index).where(runs["status"] != "diverged")
         return parts
 
     return statistic
@@ -162,7 +162,7 @@ def gradients_apart(results: Results) -> Parts:
 
 
 def lines_error(results: Results) -> Parts:
-    """How far what samples tell of parallel lines is from the closed forms, away from theta = 0."""
+    """Largest error of divergences estimated from samples of parallel lines, away from theta = 0."""
     w, js, tv = (_lines(results, "value", "empirical", name).drop(0.0) for name in ("w1", "js", "tv"))
     return {
         "W": (w - np.abs(w.index.to_numpy(float))).abs().max(),
@@ -172,7 +172,7 @@ def lines_error(results: Results) -> Parts:
 
 
 def jump(results: Results) -> Parts:
-    """Of parallel lines from theta = 0 to the next: W per theta, and log 2 over the jump of JS."""
+    """Change from theta = 0 to the next theta for parallel lines: W per theta, and log 2 over the jump of JS."""
     w, js = (_lines(results, "value", "closed", name).loc[0.0:].iloc[:2] for name in ("w1", "js"))
     return {"W": float(w.diff().iloc[1]) / float(w.index[1]), "JS": np.log(2) / float(js.diff().iloc[1])}
 
@@ -183,13 +183,13 @@ def discriminator_error(results: Results) -> Parts:
 
 
 def game_value_error(results: Results) -> Parts:
-    """How far the trained discriminators' value is from the game's."""
+    """Error of the value of the trained discriminators."""
     checks = results.theory("game-checks")
     return {"two Gaussians": (checks["value"] - checks["optimum"]).abs()}
 
 
 def duality(results: Results) -> Parts:
-    """Relative duality gaps, and how much more than 1 the Lipschitz constants of the potentials are."""
+    """Largest relative duality gap, and the excess over 1 of the Lipschitz constants of the potentials."""
     table = results.theory("duality")
     return {
         "gap": (table["gap"].abs() / table["primal"]).max(),
@@ -198,13 +198,13 @@ def duality(results: Results) -> Parts:
 
 
 def permutation_is_optimal(results: Results) -> Parts:
-    """By how much a plan beats the best permutation, relative to its cost."""
+    """Largest difference in cost between the best permutation and the best plan, relative to the plan."""
     table = results.theory("plans")
     return {"random pairs": ((table["permutation"] - table["plan"]).abs() / table["plan"]).max()}
 
 
 def gpu_matching(results: Results) -> Parts:
-    """Training seconds of pwgan over those of gan, all blocks together, on GPUs."""
+    """Logarithm of the training seconds of pwgan over those of gan, summed over all blocks, on GPUs."""
     costs = results.frame("costs")
     trained = costs[(costs["stage"] == "train") & (costs["device"] != "cpu")]
     seconds = trained.groupby(["dataset", "method"], sort=False)["seconds"].sum().unstack("method")
@@ -216,30 +216,30 @@ def gpu_matching(results: Results) -> Parts:
 
 
 def picture_differs(results: Results) -> Parts:
-    """Share of the points of the picture whose partner differs."""
+    """Share of the points in the picture whose partner differs."""
     return {"8 points": float(results.theory("picture")["differs"].mean())}
 
 
 def _ratios(table: pd.DataFrame, column: str, other: str) -> Parts:
-    """Return one column over another by data set and draw, the mean over the rungs of m."""
+    """Return the ratio of two columns by data set and draw, averaged over m."""
     return {
-        str(dataset): (own[column] / own[other]).groupby(own["seed"]).mean()
-        for dataset, own in table.groupby("dataset", sort=False)
+        str(dataset): (rows[column] / rows[other]).groupby(rows["seed"]).mean()
+        for dataset, rows in table.groupby("dataset", sort=False)
     }
 
 
 def bias_over_deviation(results: Results) -> Parts:
-    """B_M over D_M, random batches, two draws of one law, on the rungs m <= n/16."""
+    """B_M over D_M for random batches and two draws of one distribution, for m <= n/16."""
     table = results.theory("bias").query("sampler == 'random' and eval_batch <= n / 16")
     return _ratios(table, "bias", "deviation")
 
 
 def _beyond_bound(results: Results, column: str) -> Parts:
-    """Largest relative excess of a column over U_M, of all batches, samplers and generators."""
+    """Largest relative excess of a column over U_M, over all partitions, samplers and generators."""
     columns = [column, "bound"]
     trained = frames.read(results.folder, "bias") if (results.folder / "bias.parquet").exists() else pd.DataFrame()
-    found = [frame[columns] for frame in (results.theory("bias"), trained) if len(frame)]
-    every = pd.concat(found).dropna().query("bound > 0")
+    tables = [frame[columns] for frame in (results.theory("bias"), trained) if len(frame)]
+    every = pd.concat(tables).dropna().query("bound > 0")
     return {"all": ((every[column] - every["bound"]) / every["bound"]).max()}
 
 
@@ -269,44 +269,44 @@ def stratified_bound(results: Results) -> Parts:
 
 
 def _gradient_decay(results: Results, *critics: str) -> Parts:
-    """Logarithm of an untrained generator's gradient norm, critic trained to the end over critic after 16 steps."""
+    """Logarithm of an untrained generator's gradient norm under the final critic over that after 16 critic steps."""
     signal = results.frame("signal")
     signal = signal[(signal["method"] == "gan") & (signal["generator"] == "initial") & signal["critic"].isin(critics)]
     parts: Parts = {}
-    for (dataset, critic), own in signal.groupby(["dataset", "critic"], sort=False):
-        norms = own.pivot(index="seed", columns="step", values="parameter_gradient")
-        # What has vanished altogether has vanished, and is no reason to say nothing.
+    for (dataset, critic), rows in signal.groupby(["dataset", "critic"], sort=False):
+        norms = rows.pivot(index="seed", columns="step", values="parameter_gradient")
+        # The lower limit keeps the logarithm of a gradient of exactly 0 finite.
         last, early = norms[norms.columns.max()].clip(lower=VANISHED * norms[EARLY]), norms[EARLY]
         parts[f"{critic}, {dataset}"] = (last / early).map(np.log)
     return _some(parts, f"gradients under the critic of {' or '.join(critics)}")
 
 
 def gan_gradient_decay(results: Results) -> Parts:
-    """The decay of a GAN's gradient."""
+    """Decay of a GAN's gradient."""
     return _gradient_decay(results, "gan")
 
 
 def wgan_gradient_decay(results: Results) -> Parts:
-    """The decay of a WGAN's gradient."""
+    """Decay of a WGAN's gradient."""
     return _gradient_decay(results, "wgan", "wgan_gp")
 
 
 def ranking_lost(results: Results) -> Parts:
-    """By how much the final critic's AUC on earlier batches is below that of the critic of that time, by seed."""
+    """AUC on earlier mini-batches of the critic of that time minus that of the final critic, by seed."""
     ranking = results.frame("ranking")
     parts: Parts = {}
     for method in ("gan", "wgan", "wgan_gp"):
-        for dataset, own in ranking[ranking["method"] == method].groupby("dataset", sort=False):
-            last = own["step"].max()
-            # At step 0 no critic has seen a batch, and at the last both critics are one.
-            own = own[(own["earlier_step"] > 0) & (own["earlier_step"] < last)]
-            then = own[own["step"] == own["earlier_step"]].groupby("seed")["auc"].mean()
-            parts[f"{method}, {dataset}"] = then - own[own["step"] == last].groupby("seed")["auc"].mean()
+        for dataset, rows in ranking[ranking["method"] == method].groupby("dataset", sort=False):
+            last = rows["step"].max()
+            # At step 0 the critic has not been trained, and at the last step both critics are the same.
+            rows = rows[(rows["earlier_step"] > 0) & (rows["earlier_step"] < last)]
+            then = rows[rows["step"] == rows["earlier_step"]].groupby("seed")["auc"].mean()
+            parts[f"{method}, {dataset}"] = then - rows[rows["step"] == last].groupby("seed")["auc"].mean()
     return _some(parts, "critics of gan, wgan or wgan_gp")
 
 
 def nearness(results: Results) -> Parts:
-    """Logarithm of nearest-neighbour distances to the training set over those of held-out samples."""
+    """Logarithm of the nearest-neighbour distance to the training set over that of held-out samples."""
     return {
         dataset: results.measure(dataset, "pwgan_full", "nn_ratio").map(np.log)
         for dataset in results.datasets("pwgan_full")
@@ -314,7 +314,7 @@ def nearness(results: Results) -> Parts:
 
 
 def interpolation_distance(results: Results) -> Parts:
-    """Logarithm of the distance to the training set amid latent paths over that of held-out samples."""
+    """Logarithm of the distance to the training set along latent paths over that of held-out samples."""
     methods = ("pwgan", "pwgan_full", "wgan_gp")
     parts = {
         f"{method}, {dataset}": np.log(results.measure(dataset, method, "interpolation_ratio"))
@@ -329,14 +329,14 @@ def exact_frechet(results: Results) -> Parts:
     measures = results.frame("measures")
     frechet = measures[measures["name"].isin(FRECHET)]
     parts: Parts = {}
-    for (dataset, name), own in frechet.groupby(["dataset", "measure"], sort=False):
-        exact, other = (own[own["method"] == method].set_index("seed")["value"] for method in ("pwgan_full", "pwgan"))
+    for (dataset, name), rows in frechet.groupby(["dataset", "measure"], sort=False):
+        exact, other = (rows[rows["method"] == method].set_index("seed")["value"] for method in ("pwgan_full", "pwgan"))
         if len(exact) and len(other):
             parts[f"{dataset}, {name}"] = np.log(exact / other)
     return _some(parts, "Frechet distance of pwgan_full and pwgan")
 
 
-def _some(parts: Parts, what: str) -> Parts:
+def _some(parts: Parts, description: str) -> Parts:
     if not parts:
-        raise NotMeasured(f"no {what}")
+        raise NotMeasured(f"no {description}")
     return parts

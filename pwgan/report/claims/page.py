@@ -1,4 +1,4 @@
-"""The claims of the article as a page to read: question, figure, answer."""
+"""The claims of the article as a page: statement, rule, verdict and figure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pwgan.report.tables import ABSENT
 from pwgan.runtime import atomic_write
 
 Part = tuple[str, str | Path]
-"""What a part of the page is, and its text or the file of its figure."""
+"""The kind of a part of the page, and its text or the path of its figure."""
 GROUPS = {
     "A": "Divergences between distributions",
     "B": "The GAN",
@@ -28,19 +28,19 @@ GROUPS = {
     "E": "What the article concludes",
 }
 ABOUT = (
-    "Each statement of the article, the rule that judges it (fixed before the run) and what this study says. A claim "
-    "is supported where the interval of its statistic lies within the region of the rule in every part (data set, "
-    "method), contradicted where it lies wholly outside in one of them, and inconclusive otherwise. Intervals are "
-    "Student's over seeds, at 95 % for all parts of a claim together. The part shown first is the one that decides. A "
-    "floor is the EWD of real samples in the generator's place. Rules that were changed after a first run say so."
+    "Each statement of the article with its rule (fixed before the run) and the verdict of this study. A claim is "
+    "supported if the interval of its statistic lies within the region of the rule for every part (data set, method), "
+    "contradicted if it lies entirely outside the region for one of them, and inconclusive otherwise. Intervals are "
+    "Student intervals over seeds, at 95 % for all parts of a claim together (Bonferroni). The part shown first is the "
+    "one that decides the verdict. The floor is the EWD of real samples. Rules amended after a first run are marked."
 )
 
 
 def write_claims(results_dir: str | Path, out: str | Path) -> None:
     """Judge every claim on a study's results.
 
-    Writes claims.csv with a row for each claim, claims-parts.csv with every part, claims-table.md, and the page to
-    read, claims.md and claims.html, which shows the figures of ``results_dir`` that are there.
+    Writes claims.csv with one row per claim, claims-parts.csv with one row per part, claims-table.md, and the page as
+    claims.md and claims.html, with those figures that exist in ``results_dir``.
     """
     folder, out = Path(results_dir), Path(out)
     results = Results(folder)
@@ -55,13 +55,13 @@ def write_claims(results_dir: str | Path, out: str | Path) -> None:
         "claims.html": as_html(page(judged, folder)),
     }
     for name, text in texts.items():
-        with atomic_write(out / name) as aside:
-            aside.write_text(text, encoding="utf-8")
+        with atomic_write(out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _row(judgement: Judgement) -> dict[str, object]:
     claim, part = judgement.claim, judgement.deciding
-    said = {
+    row = {
         "claim": claim.key,
         "statement": claim.statement,
         "statistic": claim.statistic,
@@ -70,25 +70,25 @@ def _row(judgement: Judgement) -> dict[str, object]:
         "amended": claim.amended,
     }
     if part is None:
-        return {**said, "part": judgement.missing, "figure": claim.figure}
-    found = {key: getattr(part, key) for key in ("part", "effect", "low", "high", "seeds", "diverged")}
-    return {**said, **found, "parts": len(judgement.parts), "figure": claim.figure}
+        return {**row, "part": judgement.missing, "figure": claim.figure}
+    numbers = {key: getattr(part, key) for key in ("part", "effect", "low", "high", "seeds", "diverged")}
+    return {**row, **numbers, "parts": len(judgement.parts), "figure": claim.figure}
 
 
 def answer(judgement: Judgement) -> str:
-    """Say in one line what was found: verdict, effect with its interval, seeds, and the part that decides."""
+    """Summarise a judgement in one line: verdict, and effect, interval and seeds of the deciding part."""
     part = judgement.deciding
     if part is None:
         return f"{judgement.verdict} ({judgement.missing})"
-    told = f"{judgement.verdict}: {effect(part)} ({part.part}"
-    told += f", {part.seeds} seeds" if part.seeds else ""
-    told += f", {part.diverged} diverged" if part.diverged else ""
+    text = f"{judgement.verdict}: {effect(part)} ({part.part}"
+    text += f", {part.seeds} seeds" if part.seeds else ""
+    text += f", {part.diverged} diverged" if part.diverged else ""
     others = len(judgement.parts) - 1
-    return told + (f"; {others} other part{'s' * (others > 1)})" if others else ")")
+    return text + (f"; {others} other part{'s' * (others > 1)})" if others else ")")
 
 
 def effect(part: Effect) -> str:
-    """Write an effect with its interval, three significant digits each; the interval of a bare number is left out."""
+    """Format an effect and its interval with three significant digits; a part without seeds has no interval."""
     if not part.seeds:
         return f"{part.effect:.3g}"
     ends = [ABSENT if math.isnan(end) else f"{end:.3g}" for end in (part.low, part.high)]
@@ -96,7 +96,7 @@ def effect(part: Effect) -> str:
 
 
 def summary(judgements: Iterable[Judgement]) -> str:
-    """Return one row of Markdown for each claim."""
+    """Return a Markdown table with one row per claim."""
     rows = ["| | claim | rule | verdict |", "| --- | --- | --- | --- |"]
     for judgement in judgements:
         claim = judgement.claim
@@ -106,12 +106,12 @@ def summary(judgements: Iterable[Judgement]) -> str:
 
 
 def page(judgements: list[Judgement], folder: Path) -> Iterator[Part]:
-    """Yield the parts of the page in order; each figure of ``folder`` is shown where it is first needed."""
+    """Yield the parts of the page in order; each figure in ``folder`` is shown where it is first referred to."""
     yield "title", "The article's claims"
     yield "text", ABOUT
     counts = Counter(judgement.verdict for judgement in judgements)
-    told = [f"{counts[verdict]} {verdict}" for verdict in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)]
-    yield "text", f"Of {len(judgements)} claims, {told[0]}, {told[1]} and {told[2]}."
+    totals = [f"{counts[verdict]} {verdict}" for verdict in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)]
+    yield "text", f"Of {len(judgements)} claims, {totals[0]}, {totals[1]} and {totals[2]}."
     shown: set[Path] = set()
     for letter, title in GROUPS.items():
         yield "heading", f"{letter}. {title}"
@@ -120,7 +120,7 @@ def page(judgements: list[Judgement], folder: Path) -> Iterator[Part]:
             yield "claim", f"{claim.key}. {claim.statement}"
             yield "text", f"Rule. {_sentence(claim.statistic)}: {claim.rule}."
             if claim.amended:
-                yield "text", f"Amended after a first run had been seen. {claim.amended}"
+                yield "text", f"Amended after a first run. {claim.amended}"
             yield "answer", f"{_sentence(answer(judgement))}."
             if len(judgement.parts) > 1:
                 yield "text", "; ".join(f"{part.part}: {effect(part)}, {part.verdict}" for part in judgement.parts)
@@ -133,29 +133,31 @@ def page(judgements: list[Judgement], folder: Path) -> Iterator[Part]:
 
 
 def as_markdown(parts: Iterable[Part], out: Path) -> str:
-    """Write a page as Markdown; figures are linked from the folder ``out``."""
+    """Render a page as Markdown, with links to figures relative to the folder ``out``."""
     forms = {"title": "# {}", "heading": "## {}", "claim": "**{}**", "answer": "*{}*", "text": "{}"}
     texts = [
-        f"![{what.stem}]({os.path.relpath(what, out)})" if isinstance(what, Path) else forms[kind].format(what)
-        for kind, what in parts
+        f"![{content.stem}]({os.path.relpath(content, out)})"
+        if isinstance(content, Path)
+        else forms[kind].format(content)
+        for kind, content in parts
     ]
     return "\n\n".join(texts) + "\n"
 
 
 def as_html(parts: Iterable[Part]) -> str:
-    """Write a page as HTML that needs no other file: figures are within it."""
+    """Render a page as self-contained HTML with embedded figures."""
     forms = {"title": "h1", "heading": "h2", "claim": "h3", "answer": "p class=answer", "text": "p"}
     style = (
         "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color:#222}img{max-width:100%}"
         "h2{border-bottom:1px solid #ccc}h3{margin:1.6em 0 .2em}p{margin:.3em 0}.answer{font-weight:bold}"
     )
     body = ""
-    for kind, what in parts:
-        if isinstance(what, Path):
-            data = base64.b64encode(what.read_bytes()).decode()
-            body += f'<img alt="{html.escape(what.stem)}" src="data:image/png;base64,{data}">\n'
+    for kind, content in parts:
+        if isinstance(content, Path):
+            data = base64.b64encode(content.read_bytes()).decode()
+            body += f'<img alt="{html.escape(content.stem)}" src="data:image/png;base64,{data}">\n'
         else:
-            body += f"<{forms[kind]}>{html.escape(what)}</{forms[kind].split()[0]}>\n"
+            body += f"<{forms[kind]}>{html.escape(content)}</{forms[kind].split()[0]}>\n"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>The article\'s claims</title>'
         f"<style>{style}</style></head>\n<body>\n{body}</body></html>\n"

@@ -1,8 +1,8 @@
-"""The claims of the article as data: what each says, by which statistic it is judged and where that must lie.
+"""The claims of the article as data: statement, statistic, and the region in which the claim holds.
 
-All of it stands here before a run is looked at; ``verdicts`` applies it. A rule that was changed later says so. Keys
-are those of the article's statements, with a letter behind where one says several things. Definitions and questions
-(D1, D3, D7, E3) get a numerical check.
+The rules are fixed before the results of a run are seen, and applied by ``verdicts``; later changes are documented in
+``amended``. Keys are those of the article's statements, with a letter appended if a statement makes several claims.
+Definitions and questions (D1, D3, D7, E3) are checked numerically.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from pwgan.report.claims import evidence
 from pwgan.report.claims.evidence import Parts, Results
 
 INF = np.inf
-DIFFERENCE = "A difference in floors for a ratio: the floor squeezed ratios towards 1, and above it noise decided."
+DIFFERENCE = (
+    "A difference in units of the floor instead of a ratio: the floor pushed ratios of EWDs towards 1, and ratios of "
+    "EWDs above the floor were dominated by noise."
+)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement of the article and the rule that settles it.
+    """One statement of the article and its rule.
 
-    ``statistic``: what is computed, in words; ``evidence`` computes it. ``low``, ``high``: the region in which the
-    claim holds. ``log``: the values are logarithms of ratios; region and effects are given as ratios. ``figure``: where
-    to look, a file of the study without its suffix. ``once``: the claim says that something happens, not that it always
-    does. ``amended``: how the rule was changed after results had been seen, and why.
+    ``statistic``: description of the statistic; ``evidence`` computes it. ``low``, ``high``: region in which the claim
+    holds. ``log``: values are logarithms of ratios; region and effects are given as ratios. ``figure``: relevant
+    figure, as a file of the study without suffix. ``once``: the claim is that something can happen, not that it
+    always does. ``amended``: how the rule was changed after results had been seen, and why.
     """
 
     key: str
@@ -42,7 +45,7 @@ class Claim:
 
     @property
     def rule(self) -> str:
-        """Say what the region asks of the statistic."""
+        """Describe the region in words."""
         if self.low == -np.inf:
             return f"at most {self.high:g}"
         return f"at least {self.low:g}" if self.high == np.inf else f"from {self.low:g} to {self.high:g}"
@@ -88,7 +91,7 @@ CLAIMS = (
     Claim(
         "B2",
         "The optimal discriminator is D* = p_r / (p_r + p_g).",
-        "mean |D - D*| of a trained discriminator, under the mean of both laws",
+        "mean |D - D*| of a trained discriminator, under the mean of both distributions",
         evidence.discriminator_error,
         -INF,
         0.03,
@@ -122,7 +125,7 @@ CLAIMS = (
         0.95,
         "figures/coverage",
         once=True,
-        amended="It asked for collapse on every mixture; that a GAN suffers it says that it happens.",
+        amended="The rule required collapse on every mixture; the statement only says that it happens.",
     ),
     Claim(
         "C1",
@@ -136,7 +139,7 @@ CLAIMS = (
     Claim(
         "C2",
         "Training the critic further harms a GAN.",
-        "final EWD of gan with 25 critic steps less that with 1, in floors",
+        "final EWD of gan with 25 critic steps minus that with 1, in units of the floor",
         evidence.difference("gan_k25", "gan"),
         0.0,
         INF,
@@ -146,12 +149,12 @@ CLAIMS = (
     Claim(
         "C2b",
         "Training the critic further does not harm a WGAN.",
-        "final EWD of wgan with 25 critic steps less that with 1, in floors",
+        "final EWD of wgan with 25 critic steps minus that with 1, in units of the floor",
         evidence.difference("wgan_k25", "wgan_k1"),
         -INF,
         0.2,
         "figures/schedules",
-        amended=f"{DIFFERENCE} A margin, as E1 has one: no harm at all could never have been supported.",
+        amended=f"{DIFFERENCE} A margin as in E1 was added: exactly no harm could never have been supported.",
     ),
     Claim(
         "C2c",
@@ -190,7 +193,7 @@ CLAIMS = (
         1.0,
         "figures/cost",
         log=True,
-        amended="Blocks are added up; with one block for each cell there was no interval, and so never a verdict.",
+        amended="Blocks are summed; with one block per cell there was no interval, and therefore no verdict.",
     ),
     Claim(
         "D3",
@@ -204,7 +207,7 @@ CLAIMS = (
     Claim(
         "D4",
         "The bias of mini-batch matching is the sum of cost differences: |B_M| = D_M.",
-        "B_M / D_M for two draws of one law, random batches, m <= n/16",
+        "B_M / D_M for two draws of one distribution, random batches, m <= n/16",
         evidence.bias_over_deviation,
         0.95,
         1.05,
@@ -231,7 +234,7 @@ CLAIMS = (
     Claim(
         "D6b",
         "Batches that follow the distribution make MBWD as good as EWD: B_M -> 0.",
-        "B_M / EWD with stratified batches of 64, two draws of one law",
+        "B_M / EWD with stratified batches of 64, two draws of one distribution",
         evidence.stratified_bias,
         -INF,
         0.1,
@@ -240,7 +243,7 @@ CLAIMS = (
     Claim(
         "D6c",
         "With batches that follow the distribution, differing partners coincide: U_M -> 0.",
-        "U_M / EWD with stratified batches of 64, two draws of one law",
+        "U_M / EWD with stratified batches of 64, two draws of one distribution",
         evidence.stratified_bound,
         -INF,
         0.1,
@@ -255,7 +258,7 @@ CLAIMS = (
         0.2,
         "figures/convergence",
         log=True,
-        amended="The floor is taken off: with it, real samples themselves would not have passed on digits.",
+        amended="The floor is subtracted: otherwise even real samples would not have passed on digits.",
     ),
     Claim(
         "D8",
@@ -269,7 +272,7 @@ CLAIMS = (
     Claim(
         "D9a",
         "Random mini-batches keep primal training from converging.",
-        "final EWD of pwgan with random less that with stratified batches, in floors",
+        "final EWD of pwgan with random minus that with stratified batches, in units of the floor",
         evidence.difference("pwgan", "pwgan_stratified"),
         0.0,
         INF,
@@ -279,7 +282,7 @@ CLAIMS = (
     Claim(
         "D9b",
         "DPP batches are a remedy.",
-        "final EWD of pwgan with DPP less that with random batches, in floors",
+        "final EWD of pwgan with DPP minus that with random batches, in units of the floor",
         evidence.difference("pwgan_dpp", "pwgan"),
         -INF,
         0.0,
@@ -289,7 +292,7 @@ CLAIMS = (
     Claim(
         "D9c",
         "Random mini-batches harm the dual too.",
-        "final EWD of wgan and wgan_gp with random less that with stratified batches, in floors",
+        "final EWD of wgan and wgan_gp with random minus that with stratified batches, in units of the floor",
         evidence.dual_difference,
         0.0,
         INF,
@@ -299,18 +302,18 @@ CLAIMS = (
     Claim(
         "D9d",
         "The critic forgets earlier mini-batches.",
-        "AUC on earlier mini-batches and snapshots, of the critic of that time less that of the final critic",
+        "AUC on earlier mini-batches and snapshots, of the critic of that time minus that of the final critic",
         evidence.ranking_lost,
         0.05,
         INF,
         "figures/ranking",
-        amended="The critics of gan, wgan and wgan_gp instead of all, remedies among them; a difference for the ratio, "
-        "in which a critic that never ranked anything counted as one that forgot nothing.",
+        amended="Only critics of gan, wgan and wgan_gp, because all critics include remedies; a difference instead of "
+        "a ratio, in which a critic that never separated anything counted as one that had not forgotten.",
     ),
     Claim(
         "E1",
         "WGAN in practice is not much better than GAN.",
-        "final EWD of wgan less that of gan, in floors",
+        "final EWD of wgan minus that of gan, in units of the floor",
         evidence.difference("wgan", "gan"),
         -0.2,
         INF,
@@ -346,7 +349,7 @@ CLAIMS = (
         INF,
         "figures/frechet",
         log=True,
-        amended="pwgan instead of the best of all others, which by the luck of the best was biased towards support; "
-        "and 'by itself' asks for all else equal.",
+        amended="Compared with pwgan instead of the best other method, whose selection biased the claim towards "
+        "support; 'by itself' requires that all else is equal.",
     ),
 )

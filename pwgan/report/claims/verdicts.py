@@ -1,11 +1,11 @@
-"""Verdicts: what a study's results say of each claim.
+"""Verdicts on the claims, from the results of a study.
 
-A claim rests on a statistic with one or more parts (data sets, methods), each a value per seed, or one number where the
-check is arithmetic. A part is supported where its interval lies within the region of its claim, contradicted where it
-lies wholly outside, and inconclusive otherwise. The intervals are Student's over seeds, at 95 % for all parts of a
-claim together (Bonferroni). A claim that says "always" is contradicted if one of its parts is, supported if all are;
-one that says "it happens" is supported if one of its parts is, contradicted if all are. A part in which a seed diverged
-cannot be supported.
+The statistic of a claim has one or more parts (data sets, methods); each part has one value per seed, or a single
+number for a check that has no seeds. A part is supported if its interval lies within the region of the claim,
+contradicted if it lies entirely outside, and inconclusive otherwise. Intervals are Student intervals over seeds, at
+95 % for all parts of a claim together (Bonferroni). A claim that something always holds is contradicted if one of its
+parts is, and supported if all are. A claim that something can happen is supported if one of its parts is, and
+contradicted if all are. A part with a diverged seed is never supported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusi
 
 @dataclass(frozen=True)
 class Effect:
-    """One part of a claim: mean and interval of its statistic, seeds behind it, those that diverged, the verdict."""
+    """One part of a claim: mean and interval of its statistic, number of seeds and of diverged seeds, and verdict."""
 
     part: str
     effect: float
@@ -37,7 +37,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim with its verdict, the parts that it rests on, and why there are none, if so."""
+    """A claim with its verdict and its parts; ``missing`` is the reason if there are no parts."""
 
     claim: Claim
     verdict: str
@@ -46,7 +46,7 @@ class Judgement:
 
     @property
     def deciding(self) -> Effect | None:
-        """The part that the verdict hangs on: the one farthest from support, or nearest if one is enough."""
+        """The part that decides the verdict: the one farthest from support, or nearest to it if one part is enough."""
         order = [CONTRADICTED, INCONCLUSIVE, SUPPORTED]
         choose = max if self.claim.once else min
         return choose(
@@ -55,7 +55,7 @@ class Judgement:
 
 
 def _beyond(claim: Claim, part: Effect) -> float:
-    """By how much an effect lies outside the region, or less than nothing inside."""
+    """Return the distance of an effect from the region; negative inside."""
     scale = np.log if claim.log else float
     with np.errstate(divide="ignore"):
         return float(max(scale(part.effect) - scale(claim.high), scale(claim.low) - scale(part.effect)))
@@ -76,10 +76,10 @@ def judge(claim: Claim, results: Results) -> Judgement:
 
 
 def _effect(claim: Claim, name: str, values: npt.ArrayLike, parts: int) -> Effect:
-    given = np.atleast_1d(np.asarray(values, float))
+    sample = np.atleast_1d(np.asarray(values, float))
     exact = np.ndim(values) == 0
-    diverged = int(np.isnan(given).sum())
-    mean, half, seeds = interval(given, 1 - (1 - CONFIDENCE) / parts)
+    diverged = int(np.isnan(sample).sum())
+    mean, half, seeds = interval(sample, 1 - (1 - CONFIDENCE) / parts)
     low, high = (mean, mean) if exact else (mean - half, mean + half)
     if claim.log:
         mean, low, high = np.exp(mean), np.exp(low), np.exp(high)

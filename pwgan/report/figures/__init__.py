@@ -1,6 +1,6 @@
-"""The figures of a study, one module each: ``data`` says what is drawn, ``draw`` draws it from the CSV beside it.
+"""The figures of a study, one module each: ``data`` returns the plotted values, ``draw`` plots them from the CSV.
 
-A module here is drawn once, one in ``each`` for each data set (``plugins``).
+Modules in this folder are drawn once per study, those in ``each`` once per data set (see ``plugins``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pwgan.report.frames import CELL, COLUMNS, REFERENCE, read, typed
 from pwgan.report.style import MOST, themed
 from pwgan.runtime import atomic_write
 
-# Dates would make the same figure other bytes each time.
+# Without dates, the same figure is always the same file, byte by byte.
 METADATA: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 
@@ -33,28 +33,28 @@ def write_figures(
 ) -> None:
     """Write every figure as NAME.csv and NAME.png, and in the other formats, into ``output``.
 
-    ``highlight`` names the methods that figures show in colour; without a name, all, or the first six of the study.
-    Raises ``Refused`` for a method that the study lacks. A figure that cannot be drawn leaves no file and keeps none of
-    the others from being written; its error is raised at the end.
+    ``highlight`` names the methods that figures show in colour; by default, the first six methods of the study.
+    Raises ``Refused`` for a method that is not in the study. If a figure cannot be drawn, none of its files is written,
+    all other figures are, and the error is raised at the end.
     """
     results, output = Path(results), Path(output)
     frame = cache(partial(read, results))
-    given: dict[str, Any] = {name: partial(frame, name) for name in COLUMNS}
+    frames: dict[str, Any] = {name: partial(frame, name) for name in COLUMNS}
     runs = frame("runs")
     known = list(runs["method"].unique())
     named = [one_of(name, known, "method of this study in highlight") for name in highlight] or known[:MOST]
     suffixes = dict.fromkeys(["png", *formats])
     jobs: list[tuple[plugins.Kind, str, str, dict[str, Any]]] = [
-        ("figures", name, name, given) for name in plugins.names("figures")
+        ("figures", name, name, frames) for name in plugins.names("figures")
     ]
     for dataset in runs["dataset"].unique():
         law = cache(partial(read_data, results / "data" / f"{dataset}.safetensors"))
-        place = {"dataset": dataset, "law": law, "folders": folders(results, runs, dataset)}
-        jobs += [("figures/each", name, f"{name}-{dataset}", given | place) for name in plugins.names("figures/each")]
+        values = frames | {"dataset": dataset, "law": law, "folders": folders(results, runs, dataset)}
+        jobs += [("figures/each", name, f"{name}-{dataset}", values) for name in plugins.names("figures/each")]
     errors = []
-    for kind, name, stem, frames in jobs:
+    for kind, name, stem, values in jobs:
         try:
-            _write(plugins.load(kind, name), output / stem, frames, named, suffixes)
+            _write(plugins.load(kind, name), output / stem, values, named, suffixes)
         except Exception as error:
             error.add_note(f"while drawing {stem}")
             errors.append(error)
@@ -67,27 +67,29 @@ def write_figures(
 
 
 def folders(results: Path, runs: pd.DataFrame, dataset: str) -> dict[tuple[str, int | None], Path]:
-    """Return where the samples of each (method, m) of a data set lie: its first block of seeds, and the reference."""
+    """Return the folder with the samples of each (method, m) of a data set: its first block, or the reference."""
     rows = runs[runs["dataset"] == dataset].drop_duplicates(CELL)
     cells = zip(rows["method"], rows["batch_size"], rows["folder"], strict=True)
     reference: dict[tuple[str, int | None], Path] = {(REFERENCE, None): results / dataset / REFERENCE}
     return reference | {(method, int(size)): results / folder for method, size, folder in cells}
 
 
-def _write(module: ModuleType, path: Path, given: Mapping[str, Any], named: list[str], suffixes: Iterable[str]) -> None:
-    """Write one figure, all of its files or none."""
-    frame = plugins.call(module.data, given)
+def _write(
+    module: ModuleType, path: Path, values: Mapping[str, Any], named: list[str], suffixes: Iterable[str]
+) -> None:
+    """Write all files of one figure, or none of them."""
+    frame = plugins.call(module.data, values)
     with ExitStack() as stack:
         table, *pages = (stack.enter_context(atomic_write(f"{path}.{suffix}")) for suffix in ("csv", *suffixes))
         frame.to_csv(table, index=False)
-        drawn = plugins.call(module.draw, {**given, "frame": load(table), "highlight": named})
-        plt.close(drawn)  # seaborn's grids are in pyplot's hands, which would keep them all
+        drawn = plugins.call(module.draw, {**values, "frame": load(table), "highlight": named})
+        plt.close(drawn)  # seaborn registers its grids with pyplot, which would keep them all in memory
         for page in pages:
             _render(drawn, page)
 
 
 def load(path: str | Path) -> pd.DataFrame:
-    """Read the CSV of a figure; names and pixels stay text, even a method called ``nan``, ``inf`` or ``True``."""
+    """Read the CSV of a figure, with names and pixels as text, even for a method named ``nan``, ``inf`` or ``True``."""
     text = dict.fromkeys(("pixels", "dataset", "method", "critic", "generator", "sampler", "measure"), str)
     frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
     return typed(frame) if "batch_size" in frame else frame
@@ -100,6 +102,6 @@ def _render(figure: Figure, path: Path) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure, whole or not at all, in the format that the name ends in."""
-    with atomic_write(path) as aside:
-        _render(figure, aside)
+    """Write a figure atomically, in the format given by the suffix of the path."""
+    with atomic_write(path) as temporary:
+        _render(figure, temporary)

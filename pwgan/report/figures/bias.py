@@ -1,4 +1,4 @@
-"""How biased the mini-batch Wasserstein distance is."""
+"""Bias of the mini-batch Wasserstein distance."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ BY_METHOD, BOUNDS, BY_SAMPLER = "bias by method", "real samples", "real samples,
 
 
 def data(bias: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick bias, deviation and bound of every seed of each method's largest m, at each evaluation m and sampler."""
+    """Select bias, deviation and bound of every seed at each method's largest m, by evaluation m and sampler."""
     largest = bias.groupby(["dataset", "method"])["batch_size"].transform("max")
     kept = with_fates(bias[(bias["batch_size"] == largest) | (bias["method"] == REFERENCE)], runs)
-    # Seeds of smaller m, which diverged and have no row.
+    # Drop the rows that were added for diverged seeds of smaller m.
     kept = kept[kept["eval_batch"].notna()]
     columns = [*CELL, "seed", "sampler", "partition", "eval_batch", "n", *QUANTITIES, "status"]
     return ordered(kept.sort_values("eval_batch", kind="stable")[columns])
@@ -25,7 +25,7 @@ def data(bias: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw bias against evaluation m, log-log: by method; with its bounds; and by sampler where there are several."""
+    """Draw bias against evaluation m, log-log: by method, with its bounds, and by sampler if there are several."""
     if frame.empty:
         return empty("No bias was measured in this study.")
     names, samplers = shown(frame, highlight), _samplers(frame)
@@ -45,18 +45,18 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         if len(average):
             guide(ax, average.sort_values("eval_batch", kind="stable").iloc[0], part["eval_batch"].max())
         size_ticks(ax, part["eval_batch"])
-        told = f"{part['dataset'].iloc[0]}\n{seeds_of(part)}" if by == "method" else view
+        title = f"{part['dataset'].iloc[0]}\n{seeds_of(part)}" if by == "method" else view
         ax.set(xlabel="evaluation m (samples)", ylabel="bias $B_M$ (distance)" if view != BOUNDS else "distance")
-        ax.set_title(told)
+        ax.set_title(title)
     for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
     head(
         figure,
-        "How far above the Wasserstein distance is its mean over mini-batches of size m?",
-        f"Mean and 95 % interval over seeds, of batches that are {samplers[0]} where nothing else is said, and of each "
-        "method's largest training m. What is zero up to rounding, as at m = n, has no place on a log axis.",
+        "How biased is the Wasserstein distance of mini-batches of size m?",
+        f"Mean and 95 % interval over seeds, for each method's largest training m; {samplers[0]} batches unless noted. "
+        "Values that are zero up to rounding, as at m = n, are not shown on the log axis.",
     )
     bounds = {QUANTITY_LABELS[name]: style for name, style in QUANTITIES.items()} | {"slope $m^{-1/2}$": GUIDE}
     several = ways if len(samplers) > 1 else {}
@@ -65,14 +65,14 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
 
 
 def _samplers(frame: pd.DataFrame) -> list[str]:
-    """Return the samplers, those whose batches part the pool first, known ones in a fixed order."""
-    parting = frame.groupby("sampler")["partition"].all()
+    """Return the samplers, those whose batches partition the pool first, known samplers in a fixed order."""
+    partitions = frame.groupby("sampler")["partition"].all()
     rank = {name: place for place, name in enumerate(SAMPLERS)}
-    return sorted(parting.index, key=lambda name: (not parting[name], rank.get(name, len(rank)), name))
+    return sorted(partitions.index, key=lambda name: (not partitions[name], rank.get(name, len(rank)), name))
 
 
 def _views(frame: pd.DataFrame, samplers: list[str]) -> pd.DataFrame:
-    """Return the rows of each view, with ``line`` and ``value``."""
+    """Return the rows of each view, with columns ``view``, ``line`` and ``value``."""
     first = frame[frame["sampler"] == samplers[0]]
     real = first[first["method"] == REFERENCE]
     keys = [*CELL, "seed", "eval_batch", "status"]

@@ -1,4 +1,4 @@
-"""Which share of the modes a generator reaches."""
+"""Number of modes that a generator reaches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pwgan.report.style import LEVEL, empty, head, legend, looks, shown, themed
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick the covered modes of every seed, whatever the rule and the number of samples."""
+    """Select the number of covered modes of every seed, for every way of counting and sample count."""
     table = measures[measures["name"] == "modes"]
     columns = ["dataset", "method", "batch_size", "seed", "measure", "value", "status"]
     return ordered(with_fates(table, runs)[columns])
@@ -19,7 +19,7 @@ def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw covered modes of each cell, a panel for each data set and way of counting."""
+    """Draw the number of covered modes of each cell, one panel per data set and way of counting."""
     if frame.empty:
         return empty("No data set of this study has modes that can be counted.")
     names, sizes = shown(frame, highlight), sizes_of(frame)
@@ -33,13 +33,14 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         cells(ax, part, names, sizes, axis)
         ax.set_title(f"{part['panel'].iloc[0]}\n{seeds_of(part)}")
         top = 1.08 * max(part["value"].fillna(0).max(), 1)
-        ax.set(**{f"{axis}lim": (-0.03 * top, top), f"{axis}label": "modes covered (count)"})  # marks at 0 are whole
+        # The lower limit is below 0 so that markers at 0 are not clipped.
+        ax.set(**{f"{axis}lim": (-0.03 * top, top), f"{axis}label": "modes covered (count)"})
         if axis == "y":
             ax.set_xlabel("training m (samples)")
     head(
         figure,
         "How many modes does each generator reach?",
-        "Mean and 95 % interval over seeds; a cross on the edge: all seeds diverged"
+        "Mean and 95 % interval over seeds; a cross at 0: all seeds diverged"
         + (f"; all trained with m = {sizes[0]}." if axis == "x" else "."),
     )
     legend(figure, (looks(names) if axis == "y" else {}) | {"real samples": LEVEL})

@@ -1,4 +1,4 @@
-"""What critics take the Wasserstein distance for."""
+"""Wasserstein distance as estimated by critics."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DUAL: dict[str, Look] = {
 
 
 def data(history: pd.DataFrame, measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick EWD and dual at each evaluation of the methods whose critic estimates the distance, at the m that all share.
+    """Select EWD and dual at each evaluation, for methods whose critic estimates the distance, at the m shared by all.
 
-    ``quantity``: exact EWD; dual, E f(x) - E f(y) on the samples of that EWD; dual over the largest slope of f that was
-    seen between them. Rows of method ``data`` are the floor of the EWD.
+    ``quantity`` is the exact EWD, the dual E f(x) - E f(y) on the samples of that EWD, or the dual divided by the
+    largest slope of f observed between these samples. Rows of method ``data`` are the floor of the EWD.
     """
     runs = at_shared(runs, runs)
     runs = runs[runs["dual"]]
@@ -43,10 +43,10 @@ def data(history: pd.DataFrame, measures: pd.DataFrame, runs: pd.DataFrame) -> p
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw the critic's estimates beside the exact EWD over training, methods by data sets."""
+    """Draw the critic's estimates and the exact EWD during training, methods as rows and data sets as columns."""
     names = shown(frame, highlight)
     if not names:
-        return empty("No method of this study has, at an m that all share, a critic that estimates a distance.")
+        return empty("No method of this study has a critic that estimates a distance, at an m shared by all methods.")
     curves = frame[frame["method"].isin(names)]
     figure, axes, panels = facets(curves, "method", "dataset", 1.4, row_order=names, sharex="col", sharey="col")
     for ax, part in panels:
@@ -60,16 +60,16 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         _limits(top, part, frame[(frame["dataset"] == dataset) & (frame["method"] == REFERENCE)])
     head(
         figure,
-        "Does a critic know the Wasserstein distance that it estimates?",
-        "Mean and 95 % interval over seeds. Over the largest slope that was seen, the dual bounds W from below, up to "
-        "sampling. Log axes, linear around 0 where the estimate is negative.",
+        "How well does a critic estimate the Wasserstein distance?",
+        "Mean and 95 % interval over seeds. The dual divided by the largest slope is a lower bound of W, up to "
+        "sampling error. Log axes, linear around 0 if the estimate is negative.",
     )
     legend(figure, DUAL | {"EWD of real samples": LEVEL})
     return figure
 
 
 def _limits(ax: Axes, part: pd.DataFrame, floor: pd.DataFrame) -> None:
-    """Hold all means on a log axis; where one is negative, linear below about a tenth of the lowest EWD."""
+    """Set a log axis that contains all means; if one is negative, linear below about a tenth of the lowest EWD."""
     average = means(pd.concat([part, floor]).fillna({"step": 0}), "step", "quantity")
     low, high = average["value"].min(), average["value"].max()
     if not low <= 0:

@@ -1,4 +1,4 @@
-"""Which modes a generator visits and loses along training."""
+"""Modes that a generator reaches and loses during training."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from pwgan.report.panels import facets, titles
 from pwgan.report.style import Look, empty, head, legend, shown, themed
 
 NOTHING = "0.9"
-# Without the palest: a single sample must not look like none.
+# Omit the lightest shades: a single sample must be distinguishable from none.
 SHADES = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.3, 1, 256))).with_extremes(under=NOTHING)
-TOP = 2.0  # times an equal share, beyond which shades do not change
+TOP = 2.0  # shades saturate at this multiple of an equal share
 
 
 def data(mode_steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick of each cell of the m that all share the seed whose last snapshot misses most modes that an earlier one had.
+    """Select, for each cell at the m shared by all methods, the seed that lost the most modes between snapshots.
 
-    The first of several; diverged seeds are left out. ``share``: samples of high quality at the mode at that step, over
-    the 1/K of all samples that K equal modes would have; ``best``, ``last``: modes with a sample in the best and in the
-    last snapshot; ``trained``, ``diverged``: seeds of the cell. A cell whose seeds all diverged keeps an empty row.
+    The loss is the number of modes in the best snapshot minus the number in the last; ties go to the first seed, and
+    diverged seeds are excluded. ``share``: high-quality samples at the mode at that step, relative to the 1/K of all
+    samples that each of K equal modes would have. ``best``, ``last``: number of modes with a sample in the best and in
+    the last snapshot. ``trained``, ``diverged``: number of seeds of the cell. A cell whose seeds all diverged has one
+    row without values.
     """
     mode_steps, runs = at_shared(mode_steps, runs), at_shared(runs, runs)
     runs = runs[runs["dataset"].isin(mode_steps["dataset"])]
     sound = mode_steps.merge(runs.loc[runs["status"] != "diverged", [*CELL, "seed"]])
-    met = sound.assign(met=sound["count"] > 0).groupby([*CELL, "seed", "step"], sort=False)["met"].sum().reset_index()
-    ends = met.sort_values("step").groupby([*CELL, "seed"])["met"].agg(best="max", last="last").reset_index()
+    hit = sound.assign(hit=sound["count"] > 0).groupby([*CELL, "seed", "step"], sort=False)["hit"].sum().reset_index()
+    ends = hit.sort_values("step").groupby([*CELL, "seed"])["hit"].agg(best="max", last="last").reset_index()
     order = ends.assign(loss=ends["last"] - ends["best"]).sort_values([*CELL, "loss", "seed"])
     picked = sound.merge(order.drop_duplicates(CELL).drop(columns="loss"))
     modes = picked.groupby("dataset")["mode"].transform("nunique")
@@ -46,9 +48,9 @@ def data(mode_steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw for each method, by data set, the share of samples at every mode over training, of one seed."""
+    """Draw the share of samples at each mode during training for one seed, methods as rows and data sets as columns."""
     if frame.empty:
-        return empty("No data set of this study has modes to count, at an m that all methods share.")
+        return empty("No data set of this study has modes to count, at an m shared by all methods.")
     names = shown(frame, highlight)
     frame = frame[frame["method"].isin(names)]
     figure, axes, panels = facets(frame, "method", "dataset", 1.2, row_order=names, sharex=False, sharey=False)
@@ -57,8 +59,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     titles(axes, frame, names, "mode", "training step")
     head(
         figure,
-        "Does a generator lose modes that it had?",
-        "Of each cell the seed that loses most; above each panel: modes with a sample in its best → its last snapshot.",
+        "Do generators lose modes during training?",
+        "The seed of each cell that lost the most modes; above each panel: modes in its best → last snapshot.",
     )
     square: Look = {"linestyle": "", "marker": "s", "markersize": 8}
     shares = {"half an equal share": 0.5, "an equal share": 1.0, f"{TOP:g} or more": TOP}
@@ -68,14 +70,14 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
 
 
 def _modes(ax: Axes, part: pd.DataFrame) -> None:
-    """Draw the modes of one run as rows, its snapshots as columns."""
+    """Draw the modes of one run as rows and its snapshots as columns."""
     ax.grid(False)
     if part["share"].isna().all():
         ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
         ax.set(xticks=[], yticks=[])
         return
     table = part.pivot(index="mode", columns="step", values="share").astype(float)
-    # No share lies between none and that of a single sample.
+    # Half the share of a single sample separates 0 from all other shares.
     least = 0.5 * len(table) / part["samples"].max()
     sns.heatmap(table, vmin=least, vmax=TOP, cmap=SHADES, cbar=False, xticklabels=False, yticklabels=False, ax=ax)
     places = [0, len(table.columns) - 1]

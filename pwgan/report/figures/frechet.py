@@ -1,4 +1,4 @@
-"""Whether a lower distance to the data is better quality."""
+"""Relation between the distance to the data and sample quality."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pwgan.report.statistics import CONFIDENCE
 from pwgan.report.style import Look, empty, head, legend, shown, themed
 
 FEWEST_CELLS = 4
-"""Cells are needed for an interval of their rank correlation, whose standard error divides by their number less 3."""
+"""Minimum number n of cells for an interval of the rank correlation; its standard error divides by n - 3."""
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Put the Fréchet distance of each seed beside its EWD; ``measure``: the name of the former."""
+    """Join the Fréchet distance of each seed with its EWD; ``measure`` is the name of the Fréchet distance."""
     ewd = measures.loc[measures["name"] == "ewd", [*CELL, "seed", "value"]].rename(columns={"value": "ewd"})
     distance = measures[measures["name"].isin(FRECHET)].rename(columns={"value": "frechet"})
     both = with_fates(distance.merge(ewd, on=[*CELL, "seed"]), runs)
@@ -30,8 +30,8 @@ def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     """Return Spearman's rank correlation r of x (n,) and y (n,), and the ends of its 95 % interval.
 
-    tanh(artanh r ± z sqrt((1 + r^2 / 2) / (n - 3))), z = 1.96. NaN where it is undefined: r for n < 2 or where one side
-    is constant, the interval for n < 4 or |r| = 1.
+    The interval is tanh(artanh r ± z sqrt((1 + r^2 / 2) / (n - 3))) with z = 1.96. Undefined values are NaN: r if n < 2
+    or if x or y is constant, the interval also if n < 4 or |r| = 1.
 
     Source: Bonett & Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations", 2000.
     """
@@ -40,15 +40,15 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]
     r = float(spearmanr(x, y).statistic)
     if len(x) < FEWEST_CELLS or 1 - abs(r) < 1e-12:
         return r, math.nan, math.nan
-    reach = norm.ppf((1 + CONFIDENCE) / 2) * math.sqrt((1 + r**2 / 2) / (len(x) - 3))
-    return r, math.tanh(math.atanh(r) - reach), math.tanh(math.atanh(r) + reach)
+    margin = norm.ppf((1 + CONFIDENCE) / 2) * math.sqrt((1 + r**2 / 2) / (len(x) - 3))
+    return r, math.tanh(math.atanh(r) - margin), math.tanh(math.atanh(r) + margin)
 
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw the Fréchet distance against EWD on log axes, a panel for each data set, a point for each cell."""
+    """Draw the Fréchet distance against EWD on log axes, one panel per data set and one point per cell."""
     if frame.empty:
-        return empty("No data set of this study has features, between which a Fréchet distance could be taken.")
+        return empty("No data set of this study has features for a Fréchet distance.")
     names, sizes = shown(frame, highlight), sizes_of(frame)
     panel = frame["dataset"] + " " + frame["measure"]
     figure, _, panels = facets(
@@ -60,7 +60,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         ax.set(xlabel="EWD (distance)", ylabel=f"{part['measure'].iloc[0]} (squared distance)")
     head(
         figure,
-        "Is a lower Wasserstein distance better quality? Fréchet distance of features against EWD",
+        "Does a lower EWD mean higher quality? Fréchet distance of features against EWD",
         f"Mean and 95 % interval over seeds. {marks(sizes)}",
     )
     star: Look = {"color": "black", "linestyle": "", "marker": "*", "markersize": 9}
@@ -69,7 +69,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
 
 
 def _correlated(part: pd.DataFrame) -> str:
-    """Say what the rank correlation is over the means of all trained cells, and how many these are."""
+    """Format the rank correlation over the means of all trained cells, and the number of cells."""
     means = part[part["method"] != REFERENCE].groupby(CELL)[["ewd", "frechet"]].mean().dropna()
     r, low, high = rank_correlation(means["ewd"].to_numpy(float), means["frechet"].to_numpy(float))
     if math.isnan(r):

@@ -1,4 +1,4 @@
-"""What generator and critic minimise along training."""
+"""Losses of generator and critic during training."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pwgan.report.statistics import intervals
 from pwgan.report.style import Look, band, empty, head, legend, shown, themed
 
 WINDOWS = 100
-"""The number of windows that a loss curve is averaged into: more cannot be told apart on a small panel."""
+"""Number of windows that a loss curve is averaged over; a small panel cannot show more."""
 LOSSES: dict[str, Look] = {"critic": {"color": "#0072B2"}, "generator": {"color": "#D55E00"}}
 SIZES = ("-", "--", ":", "-.", (0, (1, 1)))
 
 
 def data(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Average each loss of each seed within windows of steps, then over seeds; ``step`` ends its window.
+    """Average each loss of each seed over windows of steps, then over seeds; ``step`` is the end of a window.
 
-    ``seeds``: those with a value in the window; ``trained`` and ``diverged``: seeds of the cell. A cell without a loss
-    at any step, as all seeds diverged, keeps a row of missing values.
+    ``seeds``: number of seeds with a value in the window. ``trained``, ``diverged``: number of seeds of the cell. A
+    cell without any recorded loss, because all seeds diverged, has one row of missing values.
     """
     width = math.ceil(max(history["step"].max(), 1) / WINDOWS) if len(history) else 1
     windows = history.assign(step=np.ceil(history["step"] / width).astype(int) * width)
@@ -33,7 +33,7 @@ def data(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     )
     per_seed = tidy.groupby([*CELL, "seed", "step", "loss"], sort=False)["value"].mean().reset_index()
     table = intervals(per_seed, [*CELL, "step", "loss"])
-    # A method without a critic has no critic loss, and at the last step none has any.
+    # Methods without a critic have no critic loss, and there are no losses at the last step.
     table = table[table["seeds"] > 0]
     fates = runs.assign(lost=runs["status"] == "diverged").groupby(CELL, sort=False)["lost"]
     cells = fates.agg(trained="size", diverged="sum").reset_index()
@@ -46,7 +46,7 @@ def data(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw the losses of critic and generator over training, methods by data sets, one line style for each m."""
+    """Draw the losses during training, methods as rows and data sets as columns, with one line style per m."""
     if frame.empty:
         return empty("No loss was recorded during training.")
     names = shown(frame, highlight)
@@ -69,8 +69,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     head(
         figure,
         "Do the losses of generator and critic settle?",
-        "Mean and 95 % interval over seeds, of windows of steps; the axes hold 99 % of the points. Losses of different "
-        "methods have different units.",
+        "Mean and 95 % interval over seeds, averaged over windows of steps; the axes show 99 % of the points. Losses "
+        "of different methods have different units.",
     )
     dashes: dict[str, Look] = {f"m = {size}": {"color": "0.3", "linestyle": dash[size]} for size in sizes}
     marks = dashes if len(sizes) > 1 else {}

@@ -10,14 +10,14 @@ from pwgan.report.panels import cells, facets, means, seeds_of, sizes_of
 from pwgan.report.style import LEVEL, empty, head, legend, log_limits, looks, shown, themed
 
 QUANTITIES = {
-    "nn_ratio": "distance to training\nover held-out's (ratio)",
+    "nn_ratio": "distance to training\nover held-out (ratio)",
     "copies": "near copies (share)",
     "data_copying": "data-copying test\n$Z_U$ (score)",
 }
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick the measures of nearest neighbours of every seed; ``space``: samples, or features of a name."""
+    """Select the nearest-neighbour measures of every seed; ``space`` is "samples" or the feature extractor."""
     table = measures[measures["name"].isin(list(QUANTITIES))]
     table = table.assign(quantity=table["name"], space=table["extractor"].astype(object).fillna("samples"))
     return ordered(with_fates(table, runs)[[*CELL, "seed", "space", "quantity", "count", "value", "status"]])
@@ -25,9 +25,9 @@ def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw ratio of distances, near copies and test of each cell: a row for each data set and space."""
+    """Draw distance ratio, near copies and copying test of each cell, one row per data set and space."""
     if frame.empty:
-        return empty("No data set of this study holds out enough samples to look for copies.")
+        return empty("No data set of this study has enough held-out samples for a search for copies.")
     names, sizes = shown(frame, highlight), sizes_of(frame)
     axis = "x" if len(sizes) == 1 else "y"
     height = 0.65 + 0.17 * (len(names) + 1) if axis == "x" else 1.9
@@ -47,7 +47,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
             (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter("{x:g}")
         else:
             top = 1.15 * max(level.max(), 0.02)
-            ax.set(**{f"{axis}lim": (-0.03 * top, top)})  # marks at 0 are whole
+            # The lower limit is below 0 so that markers at 0 are not clipped.
+            ax.set(**{f"{axis}lim": (-0.03 * top, top)})
         ax.set(**{f"{axis}label": QUANTITIES[quantity]})
         if axis == "y":
             ax.set_xlabel("training m (samples)")
@@ -62,7 +63,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         "Are generated samples copies of training samples?",
         f"Mean and 95 % interval over seeds. Copies lie {'left of' if axis == 'x' else 'below'} the dashed line in the "
         f"first and third column, and {'right of' if axis == 'x' else 'above'} it in the second."
-        + (f" All are trained with m = {sizes[0]}." if axis == "x" else ""),
+        + (f" All methods were trained with m = {sizes[0]}." if axis == "x" else ""),
     )
     legend(figure, (looks(names) if axis == "y" else {}) | {"held-out samples": LEVEL})
     return figure

@@ -1,4 +1,4 @@
-"""Whether critics forget the mini-batches that they were trained with."""
+"""Whether critics forget the mini-batches that they were trained on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CHANCE: Look = {"color": "0.45", "linestyle": ":", "linewidth": 1.2}
 
 
 def data(ranking: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick how critics rank earlier mini-batches against snapshots of their time, at the m that all methods share.
+    """Select the AUC of critics between earlier mini-batches and snapshots of the same step, at the m shared by all.
 
-    ``step``: of mini-batch and snapshot; ``critic``: the one of that time, or the final one; ``value``: the AUC.
+    ``step``: step of mini-batch and snapshot; ``critic``: critic of that time or final critic; ``value``: the AUC.
     """
     ranking, runs = at_shared(ranking, runs), at_shared(runs, runs)
-    # At step 0 no critic has seen a batch.
+    # At step 0 the critic has not been trained.
     pairs = ranking[ranking["earlier_step"] > 0]
     last = pairs.groupby(CELL)["step"].transform("max")
     chosen = [pairs["step"] == pairs["earlier_step"], pairs["step"] == last]
@@ -34,9 +34,9 @@ def data(ranking: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw the AUC of the final critic and of each earlier one against the step of the batch, methods by data sets."""
+    """Draw the AUC of both critics against the step of the mini-batch, methods as rows and data sets as columns."""
     if frame.empty:
-        return empty("No method of this study has, at an m that all share, a critic that could forget.")
+        return empty("No method of this study has a critic whose ranking was recorded, at an m shared by all methods.")
     names = shown(frame, highlight)
     frame = frame[frame["method"].isin(names)]
     figure, axes, panels = facets(frame, "method", "dataset", 1.25, row_order=names, sharex="col", sharey=True)
@@ -50,8 +50,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     head(
         figure,
         "Do critics forget earlier mini-batches?",
-        "How well a critic tells an earlier real mini-batch from the samples of its time: mean and 95 % interval over "
-        "seeds; at 1 every real sample scores higher. Where the final critic is the lower, it forgot.",
+        "AUC of a critic between an earlier real mini-batch and the samples generated at that time; mean and 95 % "
+        "interval over seeds. At 1, every real sample scores higher. If the final critic is lower, it has forgotten.",
     )
-    legend(figure, CRITICS | {"a critic that knows nothing": CHANCE})
+    legend(figure, CRITICS | {"chance": CHANCE})
     return figure

@@ -1,4 +1,4 @@
-"""Whether training the critic further helps or harms."""
+"""Effect of the number of critic steps on the final EWD."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ STEPS = ["critic_steps", "generator_steps"]
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick the final EWD of every seed of methods that differ in their schedule alone, at the m that all share.
+    """Select the final EWD of every seed of methods that differ only in their schedule, at the m shared by all.
 
-    ``line``: the shortest name among methods of one algorithm and equal options but for critic and generator steps,
-    where there are several schedules; ``ratio``: critic steps for each generator step. Rows of method ``data`` are the
-    floor.
+    ``line``: shortest name among the methods with the same algorithm and the same options apart from critic and
+    generator steps; groups with a single schedule are dropped. ``ratio``: critic steps per generator step. Rows of
+    method ``data`` are the floor.
     """
     measures, runs = at_shared(measures, runs), at_shared(runs, runs)
     cells = _scheduled(runs.drop_duplicates(CELL))
@@ -33,7 +33,7 @@ def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scheduled(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells that others differ from in their schedule alone: line, steps of both networks, their ratio."""
+    """Return the cells of methods that differ only in their schedule, with line, steps of both networks and ratio."""
     options = [json.loads(text) for text in cells["options"]]
     kept = cells[[*CELL, "algorithm"]].assign(
         **{name: [one.get(name) for one in options] for name in STEPS},
@@ -51,23 +51,23 @@ def _scheduled(cells: pd.DataFrame) -> pd.DataFrame:
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw final EWD against critic steps for each generator step, a panel for each data set, EWD logarithmic."""
+    """Draw final EWD on a log axis against critic steps per generator step, one panel per data set."""
     trained = frame[frame["method"] != REFERENCE]
     if trained.empty:
-        return empty("No method of this study has, at an m that all share, schedules that differ in nothing else.")
+        return empty("No methods of this study differ only in their schedule, at an m shared by all methods.")
     names = shown(trained.assign(method=trained["line"]), highlight)
     trained = trained[trained["line"].isin(names)]
     ratios = sorted(trained["ratio"].unique())
-    # Lines at the same schedule stand beside each other, schedules 1 apart.
+    # Schedules are 1 apart; within a schedule, the lines are shifted to avoid overlap.
     shift = {name: 0.24 * (rank - (len(names) - 1) / 2) for rank, name in enumerate(names)}
     place = trained["ratio"].map(ratios.index) + trained["line"].map(shift)
     figure, _, panels = facets(
         trained.assign(place=place), col="dataset", height=3.0, col_wrap=3, sharex=False, sharey=False
     )
     for ax, part in panels:
-        own = frame[frame["dataset"] == part["dataset"].iloc[0]]
+        rows = frame[frame["dataset"] == part["dataset"].iloc[0]]
         lines(ax, part, "place", looks(names), by="line", err_style="bars")
-        level(ax, own)
+        level(ax, rows)
         for name, style in looks(names).items():
             points = part[part["line"] == name]
             dots = {"color": style["color"], "linestyle": "", "marker": ".", "markersize": 5, "alpha": 0.5}
@@ -76,15 +76,15 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
             cross = {"color": style["color"], "linestyle": "", "marker": "x", "clip_on": False}
             if len(lost):
                 ax.plot(lost, [1] * len(lost), transform=ax.get_xaxis_transform(), **cross)
-        log_limits(ax, own["value"], air=1.3)
+        log_limits(ax, rows["value"], air=1.3)
         ax.set_xticks(range(len(ratios)), [str(Fraction(ratio).limit_denominator(1000)) for ratio in ratios])
         ax.set_xlim(-0.5, len(ratios) - 0.5)
         ax.set_title(f"{part['dataset'].iloc[0]}, m = {part['batch_size'].iloc[0]}\n{seeds_of(part)}")
         ax.set(xlabel="critic steps per generator step", ylabel=f"final {part['measure'].dropna().iloc[0]} (distance)")
     head(
         figure,
-        "Does training the critic further help?",
-        "Mean and 95 % interval over seeds; small points: single seeds; a cross above: some seeds diverged.",
+        "Do more critic steps help?",
+        "Mean and 95 % interval over seeds; small points: single seeds; a cross at the top: some seeds diverged.",
     )
     entries: dict[str, Look] = looks(names) | {"real samples": LEVEL}
     legend(figure, entries)

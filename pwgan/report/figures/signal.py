@@ -1,4 +1,4 @@
-"""What a generator would learn from a critic that is trained to its optimum."""
+"""Gradient of a fixed generator while a critic is trained to its optimum."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pwgan.report.style import empty, head, legend, looks, shown, themed
 
 
 def data(signal: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Pick the norm of the generator's gradient of each seed, at every recorded step of every critic.
+    """Select the gradient norm of the generator for each seed, at every recorded step of every critic.
 
-    Generators are those of the m that all methods share, one that no method shares apart.
+    Only generators at the m shared by all methods are included.
     """
     columns = [*CELL, "generator", "critic", "seed", "step", "parameter_gradient"]
     if signal.empty:
@@ -25,14 +25,14 @@ def data(signal: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
-    """Draw the norm of the generator's gradient against the critic's steps, log-log: generators by data sets."""
+    """Draw the generator's gradient norm against critic steps, log-log, generators as rows and data sets as columns."""
     if frame.empty:
-        return empty("No critics were trained against generators that stand still in this study.")
+        return empty("No critics were trained against fixed generators in this study.")
     frame = frame.assign(
         value=frame["parameter_gradient"].where(frame["parameter_gradient"] > 0),
         place=frame["generator"] + " generator\nof " + frame["method"],
     )
-    # Beside the highlighted critics, the one that the generators were trained with.
+    # In addition to the highlighted critics, show the critic that the generators were trained with.
     trained_with = frame.loc[frame["critic"] == frame["method"], "critic"].unique()
     critics = list(dict.fromkeys([*shown(frame.assign(method=frame["critic"]), highlight), *trained_with]))
     frame = frame[frame["critic"].isin(critics)]
@@ -41,7 +41,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         ax.set_yscale("log")
         ax.set_xscale("log", base=2)
     for ax, part in panels:
-        # On a log axis seaborn averages logarithms.
+        # On a log axis, seaborn averages logarithms.
         lines(ax, part, "step", looks(critics), by="critic", markevery=2)
         ax.set(xlabel="", ylabel="")
     for ax, place in zip(axes[:, 0], frame["place"].unique(), strict=True):
@@ -54,8 +54,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         bottom.set_xlabel("training step of the critic")
     head(
         figure,
-        "Does a critic that is trained further still teach a generator that stands still?",
-        "Norm of the generator's gradient; geometric mean over seeds and its 95 % interval, gradients of 0 left out.",
+        "Does the generator's gradient vanish as the critic is trained further?",
+        "Gradient norm of a fixed generator; geometric mean over seeds with 95 % interval, without gradients of 0.",
     )
     legend(figure, looks(critics))
     return figure

@@ -1,4 +1,4 @@
-"""The tables of a study: each a file here, written as CSV, long and numeric, and as Markdown and HTML, to be read."""
+"""The tables of a study, one module each, written as CSV (long, numeric) and as Markdown and HTML (for reading)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ABSENT", "Table", "bias_table", "cell", "cost_table", "markdown", "p
 
 
 def write_tables(results: str | Path, output: str | Path) -> None:
-    """Write every table into ``output`` as .csv, .md and .html, from the frames in ``results``."""
+    """Write every table as .csv, .md and .html into ``output``, from the frames in ``results``."""
     frames = {name: partial(read, results, name) for name in FRAMES}
     texts = {}
     for name in plugins.names("tables"):
@@ -27,5 +27,5 @@ def write_tables(results: str | Path, output: str | Path) -> None:
         texts[f"{name}.csv"] = frame.to_csv(index=False)
         texts |= {f"{name}.md": markdown(table), f"{name}.html": page(table)}
     for file, text in texts.items():
-        with atomic_write(Path(output) / file) as aside:
-            aside.write_text(text, encoding="utf-8")
+        with atomic_write(Path(output) / file) as temporary:
+            temporary.write_text(text, encoding="utf-8")

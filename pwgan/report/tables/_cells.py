@@ -1,4 +1,4 @@
-"""What stands in the cells of a table, and wide blocks of them from long frames."""
+"""Formatting of table cells, and conversion of long frames into wide blocks of cells."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pwgan.report.statistics import summary
 
 ABSENT = "-"
 INFINITE = {"kl": "no high-quality sample"}
-"""What it means that a measure is infinite."""
+"""What an infinite value means, by measure."""
 PARTS = ["name", "extractor", "count"]
-"""The parts of the name of a measure, as columns."""
+"""Columns for the parts of a measure's name."""
 HEADINGS = {"batch_size": "m"}
-INTERVALS = "Mean ± half width of the 95 % Student interval over seeds; diverged seeds are counted, not averaged."
+INTERVALS = "Mean ± half width of the 95 % Student interval over seeds; diverged seeds are counted, but not averaged."
 
 
 def cell(mean: float, half_width: float) -> str:
-    """Write ``mean ± half width``, rounded to the second significant digit of the half width."""
+    """Format ``mean ± half width``, rounded to two significant digits of the half width."""
     if math.isnan(mean):
         return ABSENT
     if not math.isfinite(half_width):
@@ -32,40 +32,40 @@ def cell(mean: float, half_width: float) -> str:
     if decimals > 6:
         exponent = math.floor(math.log10(max(abs(mean), half_width)))
         return f"({cell(mean / 10**exponent, half_width / 10**exponent)})e{exponent:03d}"
-    # Adding 0 takes the sign from a mean that is 0 up to rounding.
+    # Adding 0 turns -0.0 into 0.0.
     return f"{round(mean, decimals) + 0.0:.{decimals}f} ± {half_width:.{decimals}f}"
 
 
 def entry(row: Mapping[Hashable, Any]) -> str:
-    """Write what a row of a summary came to: ``cell`` of its finite values, and in words how many are infinite."""
+    """Format a row of a summary: ``cell`` of its finite values, and how many of its values are infinite."""
     text, infinite = cell(row["mean"], row["half_width"]), row.get("infinite", 0)
     if not infinite:
         return text
-    said, share = INFINITE.get(row["name"], "infinite"), f"{infinite} of {row['seeds'] + row['diverged']} seeds"
-    return f"{said} ({share})" if infinite == row["seeds"] else f"{text}; {share}: {said}"
+    meaning, share = INFINITE.get(row["name"], "infinite"), f"{infinite} of {row['seeds'] + row['diverged']} seeds"
+    return f"{meaning} ({share})" if infinite == row["seeds"] else f"{text}; {share}: {meaning}"
 
 
 def number(value: float) -> str:
-    """Write a number with four significant digits."""
+    """Format a number with four significant digits."""
     return ABSENT if pd.isna(value) else f"{value:.4g}"
 
 
 def picked(measures: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """Keep the measures of some names, in the order of the names; whatever their features and counts."""
+    """Select measures by name, in the order of ``names``, with any feature extractor and count."""
     ranks = {name: rank for rank, name in enumerate(names)}
     chosen = measures[measures["name"].isin(list(ranks))]
     return chosen.sort_values("name", key=lambda column: column.map(ranks), kind="stable")
 
 
 def with_parts(table: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
-    """Add to a summary the parts of each measure's name, as ``measures`` has them."""
+    """Add the parts of each measure's name, taken from ``measures``, to a summary."""
     parts = measures.drop_duplicates("measure")[["measure", *PARTS]]
     columns = [name for column in table.columns for name in ([column, *PARTS] if column == "measure" else [column])]
     return table.merge(parts, on="measure", how="left")[columns].astype({"count": "Int64"})
 
 
 def summarised(measures: pd.DataFrame, runs: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """Summarise the measures of some names over seeds, long, in the order of the names within each cell."""
+    """Summarise the named measures over seeds as a long frame, in the order of ``names`` within each cell."""
     chosen = picked(measures, names)
     return with_parts(summary(chosen, runs), chosen)
 
@@ -73,10 +73,11 @@ def summarised(measures: pd.DataFrame, runs: pd.DataFrame, names: Iterable[str])
 def spread(
     frame: pd.DataFrame, rows: list[str], names: Sequence[str] = (), headings: Mapping[str, str] | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Spread the measures of a long frame over columns: a block for each data set, and one for each kind of features.
+    """Pivot the measures of a long frame to columns: one block per data set, or per data set and feature extractor.
 
-    ``rows`` are the columns that name a row, the data set first; ``names`` orders the measures. Features get blocks of
-    their own only where a data set has one measure in several; a measure of the reference alone is left to the CSV.
+    ``rows`` are the columns that identify a row, starting with the data set; ``names`` sets the order of the measures.
+    Blocks are split by feature extractor only if a data set has the same measure with several extractors. Measures
+    that only the reference has are omitted.
     """
     blocks = {}
     for title, part in _parts(frame):
@@ -97,22 +98,22 @@ def _parts(frame: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
     for dataset, part in frame.groupby("dataset", sort=False):
         kinds = part.get("extractor", pd.Series(index=part.index, dtype=object)).fillna("")
         several = "name" in part and kinds.groupby(part["name"]).nunique().max() > 1
-        for kind, own in part.groupby(kinds, sort=True) if several else [("", part)]:
-            yield f"{dataset}, features of {kind}" if kind else str(dataset), own
+        for kind, rows in part.groupby(kinds, sort=True) if several else [("", part)]:
+            yield f"{dataset}, features of {kind}" if kind else str(dataset), rows
 
 
 def span(group: pd.DataFrame) -> str:
-    """Say how many seeds stand behind a row; two numbers where its measures differ in that."""
+    """Format the number of seeds in a row, as a range if it differs between measures."""
     counts = group.loc[group["mean"].notna(), "seeds"]
     low, high = (counts.min(), counts.max()) if len(counts) else (0, 0)
     return str(low) if low == high else f"{low} to {high}"
 
 
 def headed(block: pd.DataFrame, headings: Mapping[str, str]) -> pd.DataFrame:
-    """Give the columns their headings, and missing cells their sign."""
+    """Rename the columns to their headings and replace missing cells with ``ABSENT``."""
     return block.astype(object).where(block.notna(), ABSENT).rename(columns={**HEADINGS, **headings})
 
 
 def by_cell(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Spread a summary of measures with a row for each method and mini-batch size."""
+    """Pivot a summary of measures with one row per method and mini-batch size."""
     return spread(frame, CELL, names)

@@ -17,9 +17,9 @@ STYLE = (
 
 
 class Table(NamedTuple):
-    """A table to read: a title, what it shows, and one block of cells, as text, for each data set.
+    """A table for reading: a title, a caption, and one block of text cells per data set.
 
-    ``best`` has a frame of truth values for blocks in which some cells are set in bold, of the shape of the block.
+    ``best`` maps the title of a block to a boolean frame of the same shape, true for cells that are set in bold.
     """
 
     title: str
@@ -28,7 +28,7 @@ class Table(NamedTuple):
     best: Mapping[str, pd.DataFrame] = {}
 
     def cells(self, title: str, mark: str) -> list[list[str]]:
-        """Return the rows of a block, with ``mark``, a format, around the cells in bold."""
+        """Return the rows of a block, with the format string ``mark`` applied to cells in bold."""
         rows = self.blocks[title].astype(str).to_numpy(dtype=object, copy=True)
         if title in self.best:
             bold = self.best[title].to_numpy(dtype=bool)
@@ -37,7 +37,7 @@ class Table(NamedTuple):
 
 
 def markdown(table: Table) -> str:
-    """Render a table as Markdown, one heading and one grid for each data set."""
+    """Render a table as Markdown, with one heading and one grid per data set."""
     parts = [f"# {table.title}", table.caption]
     for title, block in table.blocks.items():
         rows = [list(block.columns), ["---"] * block.shape[1], *table.cells(title, "**{}**")]
@@ -47,7 +47,7 @@ def markdown(table: Table) -> str:
 
 
 def page(table: Table) -> str:
-    """Render a table as one HTML page that needs no other file."""
+    """Render a table as a self-contained HTML page."""
     title = html.escape(table.title)
     caption = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(table.caption))
     escaped = table._replace(
@@ -61,7 +61,7 @@ def page(table: Table) -> str:
 
 
 def _grid(escaped: Table, title: str) -> str:
-    """Render one block, whose cells are escaped already."""
+    """Render one block whose cells are already escaped."""
     head = "".join(f"<th>{html.escape(column)}</th>" for column in escaped.blocks[title].columns)
     rows = ("".join(f"<td>{cell}</td>" for cell in row) for row in escaped.cells(title, "<b>{}</b>"))
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)

@@ -1,4 +1,4 @@
-"""The bias of the mini-batch distance, over a ladder of mini-batch sizes."""
+"""The bias of the mini-batch distance, for several evaluation mini-batch sizes."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ HEADINGS = {
 
 
 def data(bias: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the bias report over the ladder of evaluation m, long: one row for each quantity."""
+    """Return the bias and related quantities for every evaluation m as a long frame, one row per quantity."""
     parts = [] if bias["partition"].astype(bool).all() else BIAS_PARTS
     tidy = bias.melt([*ROWS, "seed"], [*BIAS, *parts], var_name="measure")
     return ordered(with_diverged(intervals(tidy, [*ROWS, "measure"]), runs).sort_values("eval_batch", kind="stable"))
 
 
 def readable(frame: pd.DataFrame) -> Table:
-    """Lay out one row for each method, mini-batch size in training, sampler and evaluation m."""
+    """Lay out one row per method, training mini-batch size, sampler and evaluation m."""
     caption = (
-        f"{INTERVALS} m is the mini-batch size in training, evaluation m the one of the mini-batch distance, n the "
-        "pool that both sides share. B = MBWD - EWD; 0 <= B <= D <= U up to rounding. Subsets of a DPP do not part "
-        "the pool: their B is that of matching small batches plus that of sampling other points than the pool's."
+        f"{INTERVALS} m: mini-batch size in training; evaluation m: mini-batch size of the mini-batch distance; n: "
+        "pool size on each side. B = MBWD - EWD; 0 <= B <= D <= U up to rounding. Mini-batches drawn from a DPP do "
+        "not partition the pool: their B is the sum of B of matching (small mini-batches) and B of sampling (points "
+        "that are not distributed as the pool)."
     )
     return Table("Bias of the mini-batch distance", caption, spread(frame, ROWS, headings=HEADINGS))

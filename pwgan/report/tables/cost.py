@@ -1,4 +1,4 @@
-"""What each cell took: time and memory of every stage."""
+"""Cost of each cell: time and memory of every stage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEMORY = {"train": "training (MB)", "measure": "measuring (MB)"}
 
 
 def data(costs: pd.DataFrame) -> pd.DataFrame:
-    """Return what each cell and stage took: seconds per block and per seed, and the highest peak memory in MB."""
+    """Return seconds per block and per seed, and the highest peak memory in MB, of each cell and stage."""
     groups = costs.groupby([*CELL, "stage"], dropna=False, sort=False)
     out = groups.agg(
         blocks=("seconds", "size"),
@@ -32,11 +32,11 @@ def data(costs: pd.DataFrame) -> pd.DataFrame:
 
 
 def readable(frame: pd.DataFrame) -> Table:
-    """Lay out one row for each method and mini-batch size; the groups of measures stay in the CSV."""
+    """Lay out one row per method and mini-batch size; the groups of measures are only in the CSV."""
     caption = (
-        "Seconds of a block of seeds trained side by side, over its seeds; memory is the highest peak of all blocks, "
-        "of the process on a CPU and of the device on a GPU. Training leaves out the EWD along it. cost.csv has the "
-        "time of each group of measures."
+        "Time is per seed: seconds of a block of seeds trained together, divided by the number of seeds. Memory is the "
+        "highest peak over all blocks, of the process on a CPU or of the device on a GPU. Training excludes the EWD "
+        "evaluations. cost.csv has the time of each group of measures."
     )
     blocks = {}
     for dataset, part in frame.groupby("dataset", sort=False):

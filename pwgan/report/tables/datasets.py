@@ -17,12 +17,12 @@ HEADINGS = {
 
 
 def data(datasets: pd.DataFrame) -> pd.DataFrame:
-    """Return the data sets as they were stored."""
+    """Return the frame of data sets unchanged."""
     return datasets
 
 
 def readable(frame: pd.DataFrame) -> Table:
-    """Lay out one row for each data set."""
-    caption = "The classifier counts modes and gives features; its accuracy is on the held-out samples."
+    """Lay out one row per data set."""
+    caption = "The classifier is used to count modes and extract features; its accuracy is on held-out samples."
     block = frame.assign(**{name: frame[name].map(number) for name in frame.select_dtypes("float").columns})
     return Table("Data sets", caption, {"All data sets": headed(block, HEADINGS)})

@@ -1,4 +1,4 @@
-"""What is lost on the way: modes by generators, past batches by critics."""
+"""Forgetting during training: modes lost by generators, earlier mini-batches forgotten by critics."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ NAMES = ("coverage-lost", "critic-auc", "critic-auc-lost")
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return what each cell lost on the way, long: mean and interval over seeds."""
+    """Return the measures of forgetting as a long frame: mean and interval over seeds."""
     return summarised(measures, runs, NAMES)
 
 
 def readable(frame: pd.DataFrame) -> Table:
-    """Lay out one row for each method and mini-batch size."""
+    """Lay out one row per method and mini-batch size."""
     caption = (
-        f"{INTERVALS} coverage-lost: modes at the best evaluation less modes at the last. critic-auc: how well the "
-        "final critic tells real from generated samples of earlier evaluations (0.5: not at all); critic-auc-lost: by "
-        "how much the critic of that time did so better. Methods without a critic have none."
+        f"{INTERVALS} coverage-lost: modes at the best evaluation minus modes at the last. critic-auc: AUC of the "
+        "final critic between real and generated samples of earlier evaluations (0.5: chance). critic-auc-lost: AUC of "
+        "the critic of that time minus that of the final critic. Methods without a critic have no AUC."
     )
-    return Table("What generators and critics forget", caption, by_cell(frame, NAMES))
+    return Table("Forgetting by generators and critics", caption, by_cell(frame, NAMES))

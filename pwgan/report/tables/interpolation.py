@@ -1,4 +1,4 @@
-"""Whether paths between latents stay near the data."""
+"""Distances between the data and paths between latents."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ NAMES = ("interpolation_ratio", "interpolation_middle", "interpolation_between")
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the distances of paths to the data, long: mean and interval over seeds."""
+    """Return the measures of interpolation as a long frame: mean and interval over seeds."""
     return summarised(measures, runs, NAMES)
 
 
 def readable(frame: pd.DataFrame) -> Table:
-    """Lay out one row for each method and mini-batch size."""
+    """Lay out one row per method and mini-batch size."""
     caption = (
-        f"{INTERVALS} interpolation_ratio: distance of samples on paths between latents to the training set, over that "
-        "of held-out samples. interpolation_middle: the same in the middle of a path over its ends. "
-        "interpolation_between, of mixtures: share of inner points beyond 3 sigma of every mode. The row `data` blends "
-        "two held-out samples."
+        f"{INTERVALS} interpolation_ratio: distance to the training set of samples on paths between latents, relative "
+        "to that of held-out samples. interpolation_middle: the same at the middle of a path, relative to its ends. "
+        "interpolation_between (mixtures only): share of inner points of paths beyond 3 sigma of every mode. The row "
+        "`data` interpolates linearly between two held-out samples."
     )
     return Table("Paths between latents", caption, by_cell(frame, NAMES))

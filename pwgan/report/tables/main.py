@@ -1,4 +1,4 @@
-"""The main table: what a method reaches, at what cost, and which differences are more than chance."""
+"""The main table: quality and cost of each method, and which differences are significant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXCESS, SECONDS = "ewd-excess", "training-seconds"
 
 
 class Column(NamedTuple):
-    """A column: its heading, the measures that may stand in it, in order of preference, and which end is better."""
+    """A column: its heading, candidate measures in order of preference, and whether lower is better."""
 
     heading: str
     names: tuple[str, ...]
@@ -34,15 +34,15 @@ QUALITY = (
     Column("precision", ("precision",), False),
 )
 MOST = 5
-"""So many of these fit beside seconds, seeds and diverged."""
+"""Maximum number of quality columns that fit beside seconds, seeds and diverged."""
 COST = Column("training (s per seed)", (SECONDS,), True)
 NAMES = ("ewd", *(name for column in QUALITY for name in column.names))
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
-    """Return the summary of all measures, long: one row for each data set, method, m and measure.
+    """Return the summary of all measures as a long frame: one row per data set, method, m and measure.
 
-    ``best`` tells, for what the main table shows of a data set, which cells may be called the best; else it is missing.
+    ``best`` is true or false for measures shown in the main table, and missing for all others.
     """
     every = with_excess(measures)
     table = ordered(pd.concat([with_parts(summary(every, runs), every), _seconds(costs, runs)], ignore_index=True))
@@ -50,7 +50,7 @@ def data(measures: pd.DataFrame, runs: pd.DataFrame, costs: pd.DataFrame) -> pd.
 
 
 def with_excess(measures: pd.DataFrame) -> pd.DataFrame:
-    """Add each seed's EWD less the mean of that of real samples: ``ewd-excess@N`` for ``ewd@N``."""
+    """Add each seed's EWD minus the mean EWD of real samples: ``ewd-excess@N`` for ``ewd@N``."""
     ewd = measures[measures["name"] == "ewd"]
     keys = ["dataset", "count"]
     floors = ewd[ewd["method"] == REFERENCE].groupby(keys)["value"].mean().rename("floor").reset_index()
@@ -62,9 +62,9 @@ def with_excess(measures: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown(part: pd.DataFrame) -> dict[Column, str]:
-    """Choose the measure of each column, of a data set's long frame; columns that it does not have are left out.
+    """Choose the measure of each column from the long frame of a data set; columns without a measure are omitted.
 
-    Of features, the last of ``EXTRACTORS`` that there is; of counts, the largest.
+    With several feature extractors the last in ``EXTRACTORS`` is used, with several counts the largest.
     """
     trained = part[part["method"] != REFERENCE]
     names = (part if trained.empty else trained).drop_duplicates("measure")
@@ -83,7 +83,7 @@ def shown(part: pd.DataFrame) -> dict[Column, str]:
 
 
 def readable(frame: pd.DataFrame) -> Table:
-    """Lay out one row for each method and mini-batch size, with at most eight columns beside both."""
+    """Lay out one row per method and mini-batch size, with at most eight other columns."""
     blocks, bold, few = {}, {}, []
     for dataset, part in frame.groupby("dataset", sort=False):
         columns = shown(part)
@@ -102,26 +102,26 @@ def readable(frame: pd.DataFrame) -> Table:
         bold[str(dataset)] = pd.DataFrame(marks)
         if part.loc[part["best"].notna() & (part["name"] != SECONDS), "seeds"].max() < PAIRED_SEEDS:
             few.append(str(dataset))
-    return Table("What each method reaches", _caption(few), blocks, bold)
+    return Table("Main results", _caption(few), blocks, bold)
 
 
 def _caption(few: list[str]) -> str:
-    """Say how to read the table; ``few`` are the data sets on which no test can speak."""
-    speechless = f" No test can speak with fewer than {PAIRED_SEEDS} seeds: only the best is bold on {', '.join(few)}."
-    untested = speechless if few else ""
+    """Return the caption of the table; ``few`` are the data sets with too few seeds for paired tests."""
+    note = f" Paired tests need at least {PAIRED_SEEDS} seeds: only the best is bold on {', '.join(few)}."
+    untested = note if few else ""
     return (
-        f"{INTERVALS} Bold: the best of a data set (an arrow says which end is better) and those that a two-sided "
-        "t-test, paired by seed, does not tell from it at 5 % after Holm's correction for all comparisons in the "
-        f"column; of seconds, the least.{untested} Cells with a diverged seed are never bold. EWD above floor: EWD "
-        "of fresh samples to held-out ones less its mean over real samples, the row `data`, whose interval is the "
-        "floor's. High quality: more is taken for better, though the true mixture has 0.989. Numbers of samples, "
-        "features and all other measures stand in main.csv, and in the tables of coverage, quality, stability, "
-        "forgetting, neighbours and interpolation."
+        f"{INTERVALS} ↓: lower is better; ↑: higher is better. Bold: the best of a data set and those that do not "
+        "differ significantly from it (two-sided t-test paired by seed, 5 %, Holm-corrected for all comparisons in the "
+        f"column); for seconds, only the lowest.{untested} Cells with a diverged seed are never bold. EWD above floor: "
+        "EWD between fresh and held-out samples, minus its mean over real samples; the row `data` is real samples, and "
+        "its interval is that of the floor. High quality: higher counts as better, although the true mixture has "
+        "0.989. Sample counts, feature extractors and all other measures are in main.csv and in the tables coverage, "
+        "quality, stability, forgetting, neighbours and interpolation."
     )
 
 
 def _seconds(costs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return what training one seed took, as rows of a summary; of single seeds only the end is known."""
+    """Return training seconds per seed as rows of a summary; the times of single seeds are not recorded."""
     trained = cost_table(costs).query("stage == 'train'")
     rows = trained[[*CELL, "seeds"]].assign(measure=SECONDS, name=SECONDS, infinite=0)
     rows = with_diverged(rows.assign(mean=trained["seconds_per_seed"], half_width=np.nan), runs)
@@ -130,7 +130,7 @@ def _seconds(costs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _best(table: pd.DataFrame, every: pd.DataFrame) -> pd.Series:
-    """Mark the best cells of each column of each data set, of those without a diverged seed."""
+    """Mark the best cells of each column and data set, among cells without a diverged seed."""
     marks = pd.Series(None, index=table.index, dtype=object)
     for _, part in table[table["method"] != REFERENCE].groupby("dataset", sort=False):
         for column, measure in shown(part).items():

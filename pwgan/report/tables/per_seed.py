@@ -1,4 +1,4 @@
-"""The values of every seed, for whoever wants to judge again."""
+"""The values of every seed, for further analysis."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ DIGITS = 6
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each seed of each cell, and a column for each measure of the tables of measures.
+    """Return one row per seed of each cell, with a column per measure of four tables (main, stability, ...).
 
-    ``status`` is that of the run, and missing for real samples.
+    ``status`` is the status of the run; it is missing for real samples.
     """
     names = [*main.NAMES, *stability.NAMES, *neighbours.NAMES, *interpolation.NAMES]
     chosen = picked(main.with_excess(measures), names)
     columns = list(chosen["measure"].unique())
-    # The reference has no mini-batch size, and pandas drops what is missing from an index.
+    # The reference has no mini-batch size, and pandas drops missing values from an index.
     wide = chosen.assign(batch_size=chosen["batch_size"].fillna(0)).pivot(index=KEYS, columns="measure", values="value")
     wide = wide[columns].map(lambda value: float(f"{value:.{DIGITS}g}")).reset_index()
     wide = wide.assign(batch_size=wide["batch_size"].where(wide["batch_size"] > 0))
@@ -30,12 +30,12 @@ def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def readable(frame: pd.DataFrame) -> Table:
-    """Say how many rows and columns there are of each data set."""
+    """Lay out the number of rows and columns of each data set."""
     caption = (
-        f"per_seed.csv has a row for each of {len(frame)} seeds and real samples, and the measures of the tables main, "
-        f"stability, neighbours and interpolation, rounded to {DIGITS} significant digits; empty: not measured, or "
-        "diverged. The main table compares methods by seed: rows of a data set with one seed share the random numbers "
-        'of training. pandas.read_csv("per_seed.csv") reads it.'
+        f"per_seed.csv has {len(frame)} rows, one per seed of each cell and of real samples, with the measures of the "
+        f"tables main, stability, neighbours and interpolation, rounded to {DIGITS} significant digits. Empty: not "
+        "measured, or diverged. Rows of a data set with the same seed share the random numbers of training; the main "
+        'table therefore compares methods by seed. Read it with pandas.read_csv("per_seed.csv").'
     )
     lines = []
     for dataset, part in frame.groupby("dataset", sort=False):

@@ -1,4 +1,4 @@
-"""How good samples are: distances to the data, in the space of samples and in features."""
+"""Sample quality: distances to the data, in sample space and in feature space."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ NAMES = ("ewd", "tied-ewd", "fid", "fd", "kid", "precision", "recall")
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return every distance to the data, long: mean and interval over seeds."""
+    """Return the measures of quality as a long frame: mean and interval over seeds."""
     return summarised(measures, runs, NAMES)
 
 
 def readable(frame: pd.DataFrame) -> Table:
-    """Lay out one row for each method and mini-batch size."""
+    """Lay out one row per method and mini-batch size."""
     caption = (
-        f"{INTERVALS} The row `data` measures real training samples against the held-out set: the floor, what a "
-        "perfect generator would reach (a classifier that gives features was fitted to these very samples). The number "
-        "after @ is the sample count; EWDs are comparable within a data set only. tied-ewd: EWD of the latents that a "
-        "full matching tied to the training samples, to these samples."
+        f"{INTERVALS} The row `data` is real training samples measured against the held-out set: the floor, the value "
+        "that a perfect generator would reach (the classifier used for features was trained on these samples). The "
+        "number after @ is the sample count. EWDs are comparable only within a data set. tied-ewd: EWD between samples "
+        "generated from the latents tied to the training samples by a full matching, and the training samples."
     )
     return Table("Distances of samples to the data", caption, by_cell(frame, NAMES))

@@ -1,4 +1,4 @@
-"""How each cell ends: above the floor, still moving, or settled."""
+"""Stability: distance from the floor at the end of training, and how much the EWD still changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMES = ("ewd-above-floor", "ewd-trend", "ewd-variance")
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return how each cell ends, long: mean and standard deviation over seeds."""
+    """Return the measures of stability as a long frame: mean and standard deviation over seeds."""
     trained = measures[measures["method"] != REFERENCE]
     table = summarised(trained, runs, NAMES)
     keys = [*CELL, "measure"]
@@ -22,11 +22,11 @@ def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def readable(frame: pd.DataFrame) -> Table:
-    """Lay out one row for each method and mini-batch size."""
+    """Lay out one row per method and mini-batch size."""
     caption = (
-        "Mean ± standard deviation over seeds: how much one run may differ from another; diverged seeds are "
-        "counted, not averaged. ewd-above-floor: EWD at the last evaluation less that of real samples. ewd-trend "
-        "(per step) and ewd-variance: slope and variance of the EWD over the last third of the training; a run "
-        "that has settled has a trend of 0."
+        "Mean ± standard deviation over seeds (the variation between runs); diverged seeds are counted, but not "
+        "averaged. ewd-above-floor: EWD at the last evaluation minus that of real samples. ewd-trend (per step) and "
+        "ewd-variance: slope and variance of the EWD over the last third of training; a run that has settled has a "
+        "trend of 0."
     )
     return Table("Stability of each method", caption, by_cell(frame.rename(columns={"deviation": "half_width"}), NAMES))

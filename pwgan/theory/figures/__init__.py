@@ -1,4 +1,4 @@
-"""Figures of the theory, one a file, each drawn from the CSV of its name."""
+"""Figures of the theory, one module each, drawn from the CSV of the same name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pwgan.report.figures import save
 
 
 def write_theory_figures(tables: Path, output: Path) -> None:
-    """Draw {name}.csv of ``tables`` as {name}.png into ``output``, for every figure of this package."""
+    """Draw {name}.csv in ``tables`` as {name}.png in ``output``, for every figure of this package."""
     for name in plugins.names("theory"):
         figure = plugins.load("theory", name).draw(pd.read_csv(tables / f"{name}.csv"))
         save(figure, output / f"{name}.png")

@@ -1,4 +1,4 @@
-"""Looks that several figures of the theory share."""
+"""Looks shared by several figures of the theory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bias of mini-batch matching between two draws of one law."""
+"""Bias of mini-batch matching between two draws of one distribution."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ FLOOR = {"color": "black", "linestyle": "-", "linewidth": 0.9}
 def draw(frame: pd.DataFrame) -> Figure:
     """Draw the curves of ``theory.bias.bias_curves``, log-log: B_M by sampler above, B_M, D_M and U_M below.
 
-    One column for each data set; mean and 95 % interval over draws. Below, one row for each sampler whose batches part
-    the points. The black line is the EWD between the draws: a bias above it is more than what is to be measured.
+    There is one column per data set, and below the first row one row per sampler whose batches partition the points.
+    Curves are mean and 95 % interval over draws. The black line is the EWD between the draws; a bias above it is larger
+    than the distance to be measured.
     """
     keys = ["dataset", "sampler", "eval_batch", "n"]
     tidy = frame.melt([*keys, "seed"], [*QUANTITIES, "ewd"], var_name="measure")
     table = intervals(tidy, [*keys, "measure"])
     datasets = list(table["dataset"].unique())
     samplers = [name for name in SAMPLERS if (table["sampler"] == name).any()]
-    parting = [name for name in samplers if frame.loc[frame["sampler"] == name, "partition"].all()]
-    figure, axes = grid(1 + len(parting), len(datasets), 2.1)
+    partitioning = [name for name in samplers if frame.loc[frame["sampler"] == name, "partition"].all()]
+    figure, axes = grid(1 + len(partitioning), len(datasets), 2.1)
     for column, dataset in enumerate(datasets):
         part = table[table["dataset"] == dataset]
         biases = part[part["measure"] == "bias"].groupby("sampler", sort=False)
-        found = {str(name): line for name, line in biases}
-        ordered = {name: found[name] for name in samplers if name in found}
+        by_sampler = {str(name): line for name, line in biases}
+        ordered = {name: by_sampler[name] for name in samplers if name in by_sampler}
         log_lines(axes[0, column], ordered, SAMPLERS, f"{dataset}, n = {part['n'].max()}")
-        for row, sampler in enumerate(parting, start=1):
+        for row, sampler in enumerate(partitioning, start=1):
             chosen = part[(part["sampler"] == sampler) & part["measure"].isin(list(QUANTITIES))]
             lines = {str(name): line for name, line in chosen.groupby("measure", sort=False)}
             log_lines(axes[row, column], lines, QUANTITIES, sampler)
@@ -48,8 +49,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     draws = frame["seed"].nunique()
     head(
         figure,
-        f"Bias of the mini-batch Wasserstein distance, two draws of one law; mean and 95 % interval over {draws} pairs",
-        "B by sampler above; B, D and U of each below. Values that are zero up to rounding are not shown.",
+        f"Bias of the mini-batch Wasserstein distance between two draws of one distribution ({draws} pairs)",
+        "Mean and 95 % interval. Above: B by sampler; below: B, D and U of each. Zeros up to rounding are omitted.",
     )
     entries = {name: SAMPLERS[name] for name in samplers}
     entries |= {QUANTITY_LABELS[name]: look for name, look in QUANTITIES.items()}

@@ -1,4 +1,4 @@
-"""Trained critics beside exact matching, on pairs of known distance."""
+"""Trained critics and exact matching, on pairs with known distance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOLVERS = {
 
 @themed
 def draw(frame: pd.DataFrame) -> Figure:
-    """Draw estimates over the true W1, and cosines, against the dimension, a line for each solver."""
+    """Draw estimates relative to the true W1, and cosines, against the dimension, one line per solver."""
     figure, (panels,) = grid(1, 2, 3.2)
     tidy = frame.assign(
         estimate=frame["estimate"] / frame["w1"], scaled=frame["scaled"] / frame["w1"], direction=frame["cosine"]
@@ -43,7 +43,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     head(
         figure,
         f"Critics and exact matching on min-funnel pairs, n = {frame['n'].iloc[0]}",
-        f"Mean and 95 % interval over {frame['seed'].nunique()} seeds; / slope: over the largest gradient measured.",
+        f"Mean and 95 % interval over {frame['seed'].nunique()} seeds; / slope: divided by the largest measured slope.",
     )
     legend(figure, {**{label: look for label, look in SOLVERS.values()}, "truth": TRUTH})
     return figure

@@ -1,4 +1,4 @@
-"""Kantorovich-Rubinstein on samples."""
+"""Kantorovich-Rubinstein duality on samples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SLOPES = {"lipschitz_x": "within x", "lipschitz_y": "within y", "lipschitz": "be
 
 @themed
 def draw(frame: pd.DataFrame) -> Figure:
-    """Draw dual against primal values, and the steepest slopes of the potentials."""
+    """Draw dual against primal values, and the largest slopes of the potentials."""
     figure, axes = grid(1, 2, 3.0)
     value, slope = axes[0]
     pairs = list(frame["pair"].unique())
@@ -28,7 +28,7 @@ def draw(frame: pd.DataFrame) -> Figure:
         value.plot(part["primal"], part["dual"], **{**looks[name], "markersize": 6})
     value.set(xscale="log", yscale="log", xlabel="primal: cost of the matching", ylabel="dual: mean u + mean v")
     gap = (frame["gap"].abs() / frame["primal"]).max()
-    value.set_title(f"largest gap: {gap:.0e} of the value")
+    value.set_title(f"largest relative gap: {gap:.0e}")
     for place, column in enumerate(SLOPES):
         for rank, name in enumerate(pairs):
             part = frame[frame["pair"] == name]
@@ -40,8 +40,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     slope.set_title("1-Lipschitz: no slope above 1")
     head(
         figure,
-        "Kantorovich-Rubinstein on samples: the potentials of an exact matching are a critic",
-        f"n = {frame['n'].iloc[0]} points of each side; each mark is one of {frame['draw'].nunique()} draws.",
+        "Kantorovich-Rubinstein duality on samples: the potentials of an exact matching are an optimal critic",
+        f"n = {frame['n'].iloc[0]} points on each side; each marker is one of {frame['draw'].nunique()} draws.",
     )
     legend(figure, looks)
     return figure

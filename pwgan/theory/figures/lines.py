@@ -1,4 +1,4 @@
-"""Parallel lines: divergences that jump, and one that does not."""
+"""Divergences between parallel lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIVERGENCES = {"tv": "TV", "kl": "KL", "js": "JS", "w1": "$W_1$"}
 
 @themed
 def draw(frame: pd.DataFrame) -> Figure:
-    """Draw divergences against theta above and their gradients below; an infinite value stands on the upper edge."""
+    """Draw divergences against theta above and gradients below; infinite values are drawn at the upper edge."""
     figure, axes = grid(2, len(DIVERGENCES), 2.0, sharex=True)
     for row, quantity in enumerate(("value", "gradient")):
         for ax, (name, label) in zip(axes[row], DIVERGENCES.items(), strict=True):
@@ -27,9 +27,10 @@ def draw(frame: pd.DataFrame) -> Figure:
             top, bottom = 1.25, -0.08 if quantity == "value" else -1.25
             closed, sampled = (part[part["kind"] == kind] for kind in ("closed", "empirical"))
             _line_with_jump(ax, closed["theta"], closed["mean"].clip(upper=top))
-            seen = sampled["mean"].clip(upper=top)
+            clipped = sampled["mean"].clip(upper=top)
             if len(sampled):
-                ax.errorbar(sampled["theta"], seen, sampled["half_width"].fillna(0), clip_on=False, zorder=3, **SAMPLED)
+                half_width = sampled["half_width"].fillna(0)
+                ax.errorbar(sampled["theta"], clipped, half_width, clip_on=False, zorder=3, **SAMPLED)
             ax.set_ylim(bottom, top)
             if np.isinf(closed["mean"]).any():
                 ax.set_yticks([0, 0.5, 1, top], ["0", "0.5", "1", "$\\infty$"])
@@ -45,8 +46,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     sampled = frame[frame["kind"] == "empirical"]
     head(
         figure,
-        "Parallel lines: divergence of (0, z) and (θ, z), and what a learner that follows it is told",
-        f"Samples: {int(sampled['n'].max())} points of each line, mean and 95 % interval over "
+        "Parallel lines: divergence between (0, z) and (θ, z), and its gradient in θ",
+        f"Samples: {int(sampled['n'].max())} points on each line, mean and 95 % interval over "
         f"{int(sampled['seeds'].max())} seeds; histograms for TV, KL and JS, exact matching for $W_1$.",
     )
     legend(figure, {"closed form": CLOSED, "no gradient at 0": UNDEFINED, "samples": SAMPLED})
@@ -54,7 +55,7 @@ def draw(frame: pd.DataFrame) -> Figure:
 
 
 def _line_with_jump(ax: Axes, theta: pd.Series, value: pd.Series) -> None:
-    """Draw a line that breaks where the value jumps at 0, with its value there as a point."""
+    """Draw a line; if the value jumps at 0, break the line there and draw the value at 0 as a point."""
     at = theta.eq(0).to_numpy()
     beside = value[np.abs(theta) <= np.abs(theta[~at]).min()]
     if beside.max() - beside.min() < 0.1:

@@ -1,4 +1,4 @@
-"""The article's picture: mini-batch matching beside full matching."""
+"""The article's picture: mini-batch matching and full matching."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     count = int(frame["differs"].sum())
     head(
         figure,
-        f"Mini-batch matching is not full matching: {count} of {len(frame)} points change their partner",
-        "Letters name the mini-batch of a point.",
+        f"Mini-batch matching is not full matching: {count} of {len(frame)} points have another partner",
+        "Letters mark the mini-batch of each point.",
     )
     legend(figure, {**SIDES, "same partner in both": SHARED, "partner differs": DIFFERING})
     return figure

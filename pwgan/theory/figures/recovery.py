@@ -1,4 +1,4 @@
-"""Exact EWD on pairs of known distance."""
+"""Exact EWD on pairs with known distance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pwgan.theory.figures._looks import TRUTH
 
 @themed
 def draw(frame: pd.DataFrame) -> Figure:
-    """Draw EWD over the true W1, and the cosine of its directions, against n, a line for each dimension."""
+    """Draw EWD relative to the true W1, and cosines of transport directions, against n, one line per dimension."""
     figure, axes = grid(1, 2, 3.2)
     dimensions = sorted(frame["dimension"].unique())
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(dimensions)))
@@ -33,13 +33,13 @@ def draw(frame: pd.DataFrame) -> Figure:
         ax.set_xscale("log", base=2)
         ax.set_xticks(sizes, [str(size) for size in sizes])
         ax.xaxis.minorticks_off()
-        ax.set(xlabel="points n of each side", ylabel=label)
+        ax.set(xlabel="points n on each side", ylabel=label)
     axes[0, 0].set_title("value")
     axes[0, 1].set_title("direction of transport")
     fewest, most = frame["seeds"].min(), frame["seeds"].max()
     head(
         figure,
-        "Exact EWD on min-funnel pairs of known $W_1$",
+        "Exact EWD on min-funnel pairs with known $W_1$",
         f"Mean and 95 % interval over {most} draws, {fewest} at n = {sizes[-1]}.",
     )
     legend(figure, {**{f"d = {d}": look[d] for d in dimensions}, "truth": TRUTH}, columns=4)

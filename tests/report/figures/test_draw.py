@@ -161,7 +161,7 @@ def test_a_floor_of_another_n_is_named(rows):
     history = rows.typed([{**rows.cell(), "seed": 0, "step": step, "ewd": 2.0} for step in (1, 2)])
     floor = rows.measures(rows.measured("ewd@99", "data", (0.5,)))
     (ax,) = convergence.draw(convergence.data(history, floor, rows.typed(rows.runs(statuses=("ok",)))), []).axes
-    assert [text.get_text() for text in ax.texts] == ["floor of n = 99"]
+    assert [text.get_text() for text in ax.texts] == ["floor for n = 99"]
 
 
 def test_bias_masks_what_has_no_logarithm_and_guides_with_slope_one_half(study, drawn):

@@ -1,1 +1,1 @@
-"""Figures that are drawn once for each data set of a study."""
+"""Figures that are drawn once per data set of a study."""

@@ -1,4 +1,4 @@
-"""Whether samples between two latents are unseen ones."""
+"""Samples on paths between latents, and their distance to the training set."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from pwgan.report.pictures import SEED, describe, frame_points, missing, sample_
 from pwgan.report.style import LEVEL, WIDTH, Look, head, legend, log_limits, looks, shown, themed
 
 PATHS_DRAWN = 2
-"""Paths of images that are shown."""
+"""Number of image paths shown."""
 BLENDS: Look = {"color": "black", "linestyle": "-", "marker": "."}
 
 
 def data(
     dataset: str, folders: dict[tuple[str, int | None], Path], interpolation: pd.DataFrame, runs: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return what is drawn of one data set: of each method at its largest m, a curve over t and the paths of seed 0.
+    """Return, for each method at its largest m, a curve over t for each seed and the paths of seed 0.
 
-    Rows with ``value`` are the curve of each seed: the median of nn_ratio over its paths. Rows with ``path`` are
-    samples, as in ``pictures.sample_rows``; where seed 0 diverged, there are none. The paths of method ``data`` are
-    straight blends of two held-out samples.
+    Rows with ``value`` are the curve of a seed: the median of nn_ratio over its paths. Rows with ``path`` are samples
+    in the format of ``pictures.sample_rows``; there are none if seed 0 diverged. The paths of method ``data``
+    interpolate linearly between two held-out samples.
     """
-    frame, own = (part[part["dataset"] == dataset] for part in (interpolation, runs))
-    largest = own.groupby("method")["batch_size"].max()
+    frame, trained = (part[part["dataset"] == dataset] for part in (interpolation, runs))
+    largest = trained.groupby("method")["batch_size"].max()
     cells = [(name, None if name == REFERENCE else int(largest[name])) for name in frame["method"].unique()]
     at_largest = frame["batch_size"] == frame["method"].map(largest)
     chosen = frame[at_largest.fillna(False) | (frame["method"] == REFERENCE)]
     medians = chosen.groupby([*CELL, "seed", "t"], dropna=False, sort=False)["nn_ratio"].median()
-    parts = [with_fates(medians.rename("value").reset_index(), own[own["batch_size"] == own["method"].map(largest)])]
+    at_largest_m = trained[trained["batch_size"] == trained["method"].map(largest)]
+    parts = [with_fates(medians.rename("value").reset_index(), at_largest_m)]
     places = np.sort(frame["t"].unique())
     for method, size in cells:
         made = np.load(folders[method, size] / "interpolation.npy", mmap_mode="r", allow_pickle=False)[SEED]
@@ -51,7 +52,7 @@ def data(
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
-    """Draw paths of samples, a panel for each method, and below how far they are from the training set."""
+    """Draw paths of samples, one panel per method, and below them their distance to the training set."""
     curves, paths = frame[frame["path"].isna()], frame[frame["path"].notna()]
     names = [REFERENCE, *shown(frame, highlight)]
     images = law.kind == "images"
@@ -64,7 +65,7 @@ def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
         ax = figure.add_subplot(sheet[place // columns, place % columns])
         part = paths[paths["method"] == name].sort_values(["path", "t"])
         size = curves.loc[curves["method"] == name, "batch_size"].iloc[0]
-        ax.set(xticks=[], yticks=[], title="blends of held-out pairs" if name == REFERENCE else f"{name}, m = {size}")
+        ax.set(xticks=[], yticks=[], title="interpolated real pairs" if name == REFERENCE else f"{name}, m = {size}")
         ax.grid(False)
         ax.spines[:].set_visible(not images)
         ax.set_box_aspect(None if images else 1)
@@ -80,26 +81,26 @@ def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
     ax.axhline(1, **LEVEL)
     drawn = means(curves[curves["method"].isin(names)], "t")["value"]
     log_limits(ax, pd.concat([drawn, pd.Series([1.0])]), air=1.2)
-    ax.set(xlim=(-0.02, 1.02), xlabel="place on the path (0, 1: its ends)", ylabel="distance to training\n(ratio)")
+    ax.set(xlim=(-0.02, 1.02), xlabel="position on the path (0, 1: endpoints)", ylabel="distance to training\n(ratio)")
     head(
         figure,
-        f"{frame['dataset'].iloc[0]}: are samples between two latents unseen ones?",
-        f"{seeds_of(curves)}; paths of seed {SEED}. Below: distance to the nearest training sample over that of "
-        f"held-out samples, median of paths, mean and 95 % interval over seeds. "
+        f"{frame['dataset'].iloc[0]}: are samples between two latents new?",
+        f"{seeds_of(curves)}; paths of seed {SEED}. Below: distance to the nearest training sample, relative to "
+        f"held-out samples; median over paths, mean and 95 % interval over seeds. "
         f"{describe(law) if 'y' in frame else ''}",
     )
-    entries = {"blends" if name == REFERENCE else name: style for name, style in styles.items()}
+    entries = {"interpolated pairs" if name == REFERENCE else name: style for name, style in styles.items()}
     legend(figure, entries | {"held-out samples": LEVEL})
     return figure
 
 
 def _trace(ax: Axes, rows: pd.DataFrame, law: StoredData) -> None:
-    """Draw paths of points as lines over the law; on a line, against the place on the path."""
+    """Draw paths of points over the density, or for one-dimensional data against the position on the path."""
     if "y" in rows:
         frame_points(ax, law)
     else:
         ends = window(law)[:2]
-        ax.set(xlim=(-0.02, 1.02), ylim=ends, xlabel="place on the path")
+        ax.set(xlim=(-0.02, 1.02), ylim=ends, xlabel="position on the path")
         ax.set_yticks(ends, [f"{end:.3g}" for end in ends])
     for _, line in rows.groupby("path"):
         x, y = (line["x"], line["y"]) if "y" in rows else (line["t"], line["x"])

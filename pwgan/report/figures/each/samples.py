@@ -1,4 +1,4 @@
-"""What generated samples look like."""
+"""Generated samples beside real samples."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from pwgan.report.style import WIDTH, head, look, shown, themed
 
 POINTS = 1000
 TILES = 6
-"""Images on a side of a sheet."""
+"""Images per row and column of a grid."""
 COLUMNS = 4
-"""Of the panels of a single m."""
+"""Number of panel columns if there is a single m."""
 
 
 def data(
     dataset: str, law: StoredData, folders: dict[tuple[str, int | None], Path], runs: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return held-out samples as method ``data``, and the first of seed 0 of each cell, as ``pictures.sample_rows``.
+    """Return the first held-out samples (method ``data``) and samples of seed 0, as from ``pictures.sample_rows``.
 
-    Where seed 0 diverged, one row without a sample stands for it. ``trained``, ``diverged``: seeds of the cell.
+    If seed 0 diverged, the cell has one row without a sample. ``trained``, ``diverged``: number of seeds of the cell.
     """
     count = POINTS if law.kind == "points" else TILES**2
     parts = [sample_rows(law.heldout[:count]).assign(method=REFERENCE, batch_size=np.nan, seed=np.nan)]
-    own = runs[runs["dataset"] == dataset]
+    trained = runs[runs["dataset"] == dataset]
     for (method, size), folder in folders.items():
         if method == REFERENCE:
             continue
-        seeds = own[(own["method"] == method) & (own["batch_size"] == size)].set_index("seed")
+        seeds = trained[(trained["method"] == method) & (trained["batch_size"] == size)].set_index("seed")
         lost = seeds["status"] == "diverged"
         made = np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)[SEED, :count]
         rows = sample_rows(made)[["index"]].head(1) if lost.get(SEED, False) else sample_rows(made)
@@ -49,12 +49,12 @@ def data(
 
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
-    """Draw methods as columns and m as rows, or wrapped where there is a single m; real samples come first."""
+    """Draw methods as columns and m as rows, wrapped if there is a single m; real samples come first."""
     names, sizes = shown(frame, highlight), sizes_of(spread(frame))
     panels: list[tuple[str, int]] = [(REFERENCE, 0), *((name, size) for size in sizes for name in names)]
     columns = min(COLUMNS, len(panels)) if len(sizes) <= 1 else 1 + len(names)
     if len(sizes) > 1:
-        # The column of the real samples stays empty below them.
+        # The column of real samples is empty below the first row.
         panels = [cell for size in sizes for cell in [("", 0), *((name, size) for name in names)]]
         panels[0] = (REFERENCE, 0)
     rows = -(-len(panels) // columns)
@@ -81,11 +81,11 @@ def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
         ax.set_title("real samples" if name == REFERENCE else name if len(sizes) == 1 else f"{name}\nm = {size}")
     cells = frame.loc[frame["trained"].notna()].drop_duplicates(CELL)
     counts = told(cells["trained"].astype(int), int(cells["diverged"].sum()))
-    what = "Real samples are held out." if "pixels" in frame else describe(law)
+    description = "Real samples are held-out samples." if "pixels" in frame else describe(law)
     alone = f"m = {sizes[0]}, " if len(sizes) == 1 else ""
     head(
         figure,
         f"{frame['dataset'].iloc[0]}: what do generated samples look like?",
-        f"Seed {SEED} of each method, {alone}{counts}. {what}",
+        f"Seed {SEED} of each method, {alone}{counts}. {description}",
     )
     return figure
