@@ -246,14 +246,14 @@ def test_slurm_profile_plans(folder: Path, config: tuple[str, ...], gpu: int) ->
 
 
 def test_killed_training_goes_on(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
-    arguments = changed(lambda study: study.update(steps=2000, evaluate_every=100))
+    arguments = changed(lambda study: study.update(steps=1000, evaluate_every=100))
     block = "results/smoke/ring8/nsgan/m16/seeds0-1"
     arguments = (f"{block}/run.json", "--cores", "1", *arguments)
     log = folder / "results/smoke/logs/train/ring8/nsgan/m16/seeds0-1.log"
     log.unlink()
     unheard = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command(*arguments), cwd=folder, env=environment(), **unheard) as running:
-        while running.poll() is None and not (log.exists() and "step 100 of 2000" in log.read_text()):
+        while running.poll() is None and not (log.exists() and "step 100 of 1000" in log.read_text()):
             time.sleep(0.05)
         assert running.poll() is None
         children = psutil.Process(running.pid).children(recursive=True)
@@ -263,8 +263,8 @@ def test_killed_training_goes_on(folder: Path, changed: Callable[..., tuple[str,
     assert not (folder / block / "run.json").exists()
     assert (folder / block / "checkpoint.pt").exists()
     snakemake(folder, *arguments)
-    assert re.search(r"resuming from step [1-9]\d* of 2000", log.read_text())
-    assert json.loads((folder / block / "run.json").read_text())["steps"] == 2000
+    assert re.search(r"resuming from step [1-9]\d* of 1000", log.read_text())
+    assert json.loads((folder / block / "run.json").read_text())["steps"] == 1000
     assert not (folder / block / "checkpoint.pt").exists()
 
 
