@@ -60,6 +60,14 @@ def facets(
     return sheet.figure, np.asarray(sheet.axes), panels
 
 
+def outer_labels(axes: np.ndarray) -> None:
+    """Remove the labels of axes inside a grid, which repeat those at its left and bottom."""
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
+
+
 def means(frame: pd.DataFrame, *keys: str, value: str = "value") -> pd.DataFrame:
     """Average over seeds within each group of method and ``keys``."""
     return frame.groupby(["method", *keys], dropna=False, sort=False)[value].mean().reset_index()
@@ -87,13 +95,19 @@ def level(ax: Axes, part: pd.DataFrame, axis: str = "y") -> None:
         (ax.axhline if axis == "y" else ax.axvline)(floor, **LEVEL)
 
 
-def cells(ax: Axes, part: pd.DataFrame, names: list[str], sizes: list[int], axis: str) -> None:
+def values_axis(sizes: list[int]) -> str:
+    """Return the axis on which ``cells`` draws values: x, beside the names of methods, if there is one size, else y."""
+    return "x" if len(sizes) == 1 else "y"
+
+
+def cells(ax: Axes, part: pd.DataFrame, names: list[str], sizes: list[int]) -> None:
     """Draw mean and interval of ``value`` of each named cell, the means of other cells in grey, and real samples.
 
-    ``axis`` is the axis of the values. The other axis shows methods if the study has one mini-batch size, otherwise the
-    sizes, with methods side by side. A cross at the edge means that all seeds of the cell diverged.
+    The axis that is not that of the values shows methods if the study has one mini-batch size, otherwise the sizes,
+    with methods side by side. A cross at the edge means that all seeds of the cell diverged.
     """
-    other, single = {"x": "y", "y": "x"}[axis], len(sizes) == 1
+    axis, single = values_axis(sizes), len(sizes) == 1
+    other = {"x": "y", "y": "x"}[axis]
     rest = part[~part["method"].isin([*names, REFERENCE])]
     ticks = [*names, *([OTHERS] if single and len(rest) else [])] if single else [str(size) for size in sizes]
     place = {str(tick): rank for rank, tick in enumerate(ticks)}
@@ -120,9 +134,14 @@ def cells(ax: Axes, part: pd.DataFrame, names: list[str], sizes: list[int], axis
         if len(crosses):
             ax.plot(*_turned(axis, crosses, np.zeros(len(crosses))), transform=edge, **cross)
     ax.set(**{f"{other}ticks": range(len(ticks)), f"{other}ticklabels": ticks, f"{other}lim": (-0.5, len(ticks) - 0.5)})
-    ax.set(xlabel="", ylabel="")
+    ax.set(xlabel="" if single else "training m (samples)", ylabel="")
     if axis == "x":
         ax.invert_yaxis()
+
+
+def limits_from_zero(ax: Axes, top: float, axis: str) -> None:
+    """Set the limits of an axis to 0 and ``top``, and a little below 0 so that markers at 0 are not clipped."""
+    ax.set(**{f"{axis}lim": (-0.03 * top, top)})
 
 
 def _turned(axis: str, place: Any, value: Any) -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
 from pwgan.report.ladder import GUIDE, QUANTITIES, QUANTITY_LABELS, guide, positive, size_ticks
-from pwgan.report.panels import context, entries, facets, lines, means, seeds_of
+from pwgan.report.panels import context, entries, facets, lines, means, outer_labels, seeds_of
 from pwgan.report.style import SAMPLERS, empty, head, legend, log_limits, look, looks, shown, themed
 
 BY_METHOD, BOUNDS, BY_SAMPLER = "bias by method", "real samples", "real samples, by sampler"
@@ -48,10 +48,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         title = f"{part['dataset'].iloc[0]}\n{seeds_of(part)}" if by == "method" else view
         ax.set(xlabel="evaluation m (samples)", ylabel="bias $B_M$ (distance)" if view != BOUNDS else "distance")
         ax.set_title(title)
-    for ax in axes[:, 1:].flat:
-        ax.set_ylabel("")
-    for ax in axes[:-1].flat:
-        ax.set_xlabel("")
+    outer_labels(axes)
     head(
         figure,
         "How biased is the Wasserstein distance of mini-batches of size m?",

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from pwgan.measures.names import MeasureName
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
-from pwgan.report.panels import context, entries, facets, level, lines, means, seeds_of, spread
+from pwgan.report.panels import context, entries, facets, level, lines, means, outer_labels, seeds_of, spread
 from pwgan.report.style import LEVEL, Look, empty, head, legend, log_limits, looks, shown, themed
 
 
@@ -56,10 +56,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         for count in _counts(real) - _counts(part):
             at = (1, real["value"].mean())
             ax.annotate(f"floor for n = {count}", at, xycoords=("axes fraction", "data"), ha="right", va="bottom")
-    for ax in axes[:, 1:].flat:
-        ax.set_ylabel("")
-    for ax in axes[:-1].flat:
-        ax.set_xlabel("")
+    outer_labels(axes)
     head(
         figure,
         "How close to held-out data do generators get, and how fast?",

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import ordered, with_fates
-from pwgan.report.panels import cells, facets, seeds_of, sizes_of
+from pwgan.report.panels import cells, facets, limits_from_zero, seeds_of, sizes_of, values_axis
 from pwgan.report.style import LEVEL, empty, head, legend, looks, shown, themed
 
 
@@ -23,20 +23,17 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     if frame.empty:
         return empty("No data set of this study has modes that can be counted.")
     names, sizes = shown(frame, highlight), sizes_of(frame)
-    axis = "x" if len(sizes) == 1 else "y"
+    axis = values_axis(sizes)
     height = 0.8 + 0.22 * (len(names) + 1) if axis == "x" else 2.4
     panel = frame["dataset"] + ", " + frame["measure"]
     figure, _, panels = facets(
         frame.assign(panel=panel), col="panel", height=height, col_wrap=3, sharex=False, sharey=axis == "x"
     )
     for ax, part in panels:
-        cells(ax, part, names, sizes, axis)
+        cells(ax, part, names, sizes)
         ax.set_title(f"{part['panel'].iloc[0]}\n{seeds_of(part)}")
-        top = 1.08 * max(part["value"].fillna(0).max(), 1)
-        # The lower limit is below 0 so that markers at 0 are not clipped.
-        ax.set(**{f"{axis}lim": (-0.03 * top, top), f"{axis}label": "modes covered (count)"})
-        if axis == "y":
-            ax.set_xlabel("training m (samples)")
+        limits_from_zero(ax, 1.08 * max(part["value"].fillna(0).max(), 1), axis)
+        ax.set(**{f"{axis}label": "modes covered (count)"})
     head(
         figure,
         "How many modes does each generator reach?",

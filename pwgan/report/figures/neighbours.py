@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, ordered, with_fates
-from pwgan.report.panels import cells, facets, means, seeds_of, sizes_of
+from pwgan.report.panels import cells, facets, limits_from_zero, means, seeds_of, sizes_of, values_axis
 from pwgan.report.style import LEVEL, empty, head, legend, log_limits, looks, shown, themed
 
 QUANTITIES = {
@@ -29,7 +29,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     if frame.empty:
         return empty("No data set of this study has enough held-out samples for a search for copies.")
     names, sizes = shown(frame, highlight), sizes_of(frame)
-    axis = "x" if len(sizes) == 1 else "y"
+    axis = values_axis(sizes)
     height = 0.65 + 0.17 * (len(names) + 1) if axis == "x" else 1.9
     rows = frame.assign(row=frame["dataset"] + ", " + frame["space"])
     figure, axes, panels = facets(
@@ -37,7 +37,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     )
     for ax, part in panels:
         quantity = part["quantity"].iloc[0]
-        cells(ax, part, names, sizes, axis)
+        cells(ax, part, names, sizes)
         level = means(part, "batch_size")["value"].fillna(0)
         if quantity == "nn_ratio":
             log_limits(ax, level, axis)
@@ -46,12 +46,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
             ax.set(**{f"{axis}scale": "symlog", f"{axis}lim": ends})
             (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter("{x:g}")
         else:
-            top = 1.15 * max(level.max(), 0.02)
-            # The lower limit is below 0 so that markers at 0 are not clipped.
-            ax.set(**{f"{axis}lim": (-0.03 * top, top)})
+            limits_from_zero(ax, 1.15 * max(level.max(), 0.02), axis)
         ax.set(**{f"{axis}label": QUANTITIES[quantity]})
-        if axis == "y":
-            ax.set_xlabel("training m (samples)")
         if quantity == "nn_ratio":
             ax.set_title(f"{part['row'].iloc[0]}\n{seeds_of(part)}")
         elif quantity == "copies":
