@@ -90,6 +90,12 @@ def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.iloc[np.lexsort([key.to_numpy(dtype=np.int64) for key in keys])].reset_index(drop=True)
 
 
+def seed_counts(runs: pd.DataFrame) -> pd.DataFrame:
+    """Count the seeds of each cell: ``trained``, and those of them that ``diverged``."""
+    lost = runs.assign(lost=runs["status"] == "diverged").groupby(CELL, sort=False)["lost"]
+    return lost.agg(trained="size", diverged="sum").reset_index()
+
+
 def with_fates(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Add the ``status`` of each seed, and a row of missing values for each diverged seed without a row.
 

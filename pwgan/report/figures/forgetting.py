@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from pwgan.report.frames import CELL, at_shared, ordered
+from pwgan.report.frames import CELL, at_shared, ordered, seed_counts
 from pwgan.report.panels import facets, titles
 from pwgan.report.style import Look, empty, head, legend, shown, themed
 
@@ -38,8 +38,7 @@ def data(mode_steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     picked = sound.merge(order.drop_duplicates(CELL).drop(columns="loss"))
     modes = picked.groupby("dataset")["mode"].transform("nunique")
     rows = picked.assign(share=picked["count"] * modes / picked["samples"])
-    fates = runs.assign(lost=runs["status"] == "diverged").groupby(CELL, sort=False)["lost"]
-    table = fates.agg(trained="size", diverged="sum").reset_index().merge(rows, on=CELL, how="left")
+    table = seed_counts(runs).merge(rows, on=CELL, how="left")
     table = table[table["seed"].notna() | (table["diverged"] == table["trained"])]
     columns = [*CELL, "seed", "step", "mode", "count", "samples", "share", "best", "last", "trained", "diverged"]
     whole = dict.fromkeys(["seed", "step", "mode", "count", "samples", "best", "last"], "Int64")

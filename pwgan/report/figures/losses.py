@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pwgan.report.frames import CELL, ordered
+from pwgan.report.frames import CELL, ordered, seed_counts
 from pwgan.report.panels import facets, sizes_of, spread, titles
 from pwgan.report.statistics import intervals
 from pwgan.report.style import Look, band, empty, head, legend, shown, themed
@@ -35,8 +35,7 @@ def data(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     table = intervals(per_seed, [*CELL, "step", "loss"])
     # Methods without a critic have no critic loss, and there are no losses at the last step.
     table = table[table["seeds"] > 0]
-    fates = runs.assign(lost=runs["status"] == "diverged").groupby(CELL, sort=False)["lost"]
-    cells = fates.agg(trained="size", diverged="sum").reset_index()
+    cells = seed_counts(runs)
     recorded = cells["dataset"].isin(history["dataset"]) & (
         (cells["diverged"] == cells["trained"]) | cells["method"].isin(table["method"])
     )
