@@ -100,6 +100,11 @@ def values_axis(sizes: list[int]) -> str:
     return "x" if len(sizes) == 1 else "y"
 
 
+def all_diverged(ax: Axes, height: float = 0.5) -> None:
+    """Write in a panel, at this fraction of its height, that all seeds diverged."""
+    ax.text(0.5, height, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
+
+
 def cells(ax: Axes, part: pd.DataFrame, names: list[str], sizes: list[int]) -> None:
     """Draw mean and interval of ``value`` of each named cell, the means of other cells in grey, and real samples.
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import t
 
-from pwgan.report.frames import CELL, ordered
+from pwgan.report.frames import CELL, ordered, seed_counts
 
 CONFIDENCE = 0.95
 PAIRED_SEEDS = 8
@@ -70,8 +70,7 @@ def summary(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 def with_diverged(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Add the column ``diverged``: number of diverged seeds of the cell."""
-    counts = runs.assign(diverged=(runs["status"] == "diverged").astype(int)).groupby(CELL, as_index=False, sort=False)
-    joined = frame.merge(counts["diverged"].sum(), on=CELL, how="left")
+    joined = frame.merge(seed_counts(runs)[[*CELL, "diverged"]], on=CELL, how="left")
     return joined.assign(diverged=joined["diverged"].fillna(0).astype(int))
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
-from pwgan.report.panels import entries, facets, level, marks, pairs, seeds_of, sizes_of
+from pwgan.report.panels import all_diverged, entries, facets, level, marks, pairs, seeds_of, sizes_of
 from pwgan.report.style import LEVEL, empty, head, legend, shown, themed
 
 
@@ -40,7 +40,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         dataset = part["dataset"].iloc[0]
         level(ax, frame[frame["dataset"] == dataset])
         if part["value"].isna().all():
-            ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
+            all_diverged(ax)
         low, high = ax.get_ylim()
         floor = frame.loc[(frame["dataset"] == dataset) & (frame["method"] == REFERENCE), "value"].mean()
         ax.set_ylim(min(low, floor / 1.1) if floor > 0 else low, high)

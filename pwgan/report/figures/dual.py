@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pwgan.report.figures.convergence import floors
 from pwgan.report.frames import CELL, REFERENCE, at_shared, ordered, with_fates
-from pwgan.report.panels import facets, level, lines, means, titles
+from pwgan.report.panels import all_diverged, facets, level, lines, means, titles
 from pwgan.report.style import LEVEL, Look, empty, head, legend, log_limits, shown, themed
 
 EXACT = "exact EWD"
@@ -53,7 +53,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         lines(ax, part, "step", DUAL, by="quantity")
         level(ax, frame[frame["dataset"] == part["dataset"].iloc[0]])
         if part["value"].isna().all():
-            ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
+            all_diverged(ax)
         ax.set(xlabel="", ylabel="")
     titles(axes, curves, names, "distance", "training step")
     for top, (dataset, part) in zip(axes[0], curves.groupby("dataset", sort=False), strict=True):

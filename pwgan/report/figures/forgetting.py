@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, at_shared, ordered, seed_counts
-from pwgan.report.panels import facets, titles
+from pwgan.report.panels import all_diverged, facets, titles
 from pwgan.report.style import Look, empty, head, legend, shown, themed
 
 NOTHING = "0.9"
@@ -72,7 +72,7 @@ def _modes(ax: Axes, part: pd.DataFrame) -> None:
     """Draw the modes of one run as rows and its snapshots as columns."""
     ax.grid(False)
     if part["share"].isna().all():
-        ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
+        all_diverged(ax)
         ax.set(xticks=[], yticks=[])
         return
     table = part.pivot(index="mode", columns="step", values="share").astype(float)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, ordered, seed_counts
-from pwgan.report.panels import facets, sizes_of, spread, titles
+from pwgan.report.panels import all_diverged, facets, sizes_of, spread, titles
 from pwgan.report.statistics import intervals
 from pwgan.report.style import Look, band, empty, head, legend, shown, themed
 
@@ -63,7 +63,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
             air = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
             ax.set_ylim(low - air, high + air)
         else:
-            ax.text(0.5, 0.5, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
+            all_diverged(ax)
     titles(axes, frame, names, "loss", "training step")
     head(
         figure,

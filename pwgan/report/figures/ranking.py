@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, at_shared, ordered, with_fates
-from pwgan.report.panels import facets, lines, titles
+from pwgan.report.panels import all_diverged, facets, lines, titles
 from pwgan.report.style import Look, empty, head, legend, shown, themed
 
 CRITICS: dict[str, Look] = {
@@ -44,7 +44,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         ax.axhline(0.5, **CHANCE)
         lines(ax, part, "step", CRITICS, by="critic")
         if part["value"].isna().all():
-            ax.text(0.5, 0.7, "all seeds diverged", transform=ax.transAxes, ha="center", va="center")
+            all_diverged(ax, 0.7)
         ax.set(xlabel="", ylim=(-0.03, 1.03))
     titles(axes, frame, names, "AUC", "step of the mini-batch")
     head(
