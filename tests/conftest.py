@@ -1,9 +1,11 @@
-"""What tests of several stages share: a tiny study, its data, and the marker of tests that need a GPU."""
+"""What tests of several stages share: a tiny study, its data, the marker of tests that need a GPU, the count of faults."""
 
 from __future__ import annotations
 
 import copy
+import csv
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,39 @@ TINY: Given = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run whole studies first: left to the end, the longest tests would keep one process busy and the other idle."""
     items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", type=Path, metavar="FILE", help="write how many faults were tried and survived as CSV")
+
+
+# Kind of fault -> how many were tried, and survived: from the marker `fault` of the tests that ran.
+_tried: Counter[str] = Counter()
+_survived: Counter[str] = Counter()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    for marker in item.iter_markers("fault"):
+        item.user_properties.append(("fault", [marker.args[0], marker.kwargs.get("count", 1)]))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when != "call" or report.skipped:
+        return
+    for name, value in report.user_properties:
+        if name == "fault":
+            kind, count = value
+            _tried[kind] += count
+            _survived[kind] += count * report.passed
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path = session.config.getoption("--faults")
+    if path is not None and not hasattr(session.config, "workerinput"):
+        with path.open("w", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(("fault", "tried", "survived"))
+            rows.writerows((kind, _tried[kind], _survived[kind]) for kind in sorted(_tried))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
