@@ -1,4 +1,4 @@
-"""What tests of several stages share: a tiny study, its data, the marker of tests that need a GPU, the count of faults."""
+"""What tests share: a tiny study, its data, the marker of tests that need a GPU, and the count of faults tried."""
 
 from __future__ import annotations
 
