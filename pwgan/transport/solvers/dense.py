@@ -12,6 +12,10 @@ Each problem uses the cheapest method that suffices for it; c_ij - v_j is called
    budget of bids per phase bounds price wars. A few sweeps then make pairs of the auction tight where possible, and
    step 2 matches the rest.
 
+If the potentials are so large, beside the value, that their rounding may have changed the matching (a far point, a fill
+value, clusters of several scales), the problem is solved again with costs limited to the total cost of a known
+matching, see ``_solve_limited``.
+
 Rows are always read completely, in loops that the compiler vectorises. All arithmetic is float64, also on float32
 costs; the kernels are compiled for each dtype on first use, since reading half the bytes saves at least a quarter of
 the time of large problems.
@@ -39,8 +43,12 @@ SCALING = 5.0
 SETTLED = 0.05  # the auction ends when a phase begins with at most this fraction of rows unmatched
 SWEEPS = 6
 ROUNDING = 4 * np.finfo(np.float64).eps
+PRECISE = 1e-10  # of the value: a matching that rounding may have made worse by more is solved again
 LARGEST = 2.0**990  # problems with a larger sum of |entries| are scaled down, so potentials do not overflow
 BLOCK = 1 << 16  # entries per kernel call, in whole problems
+
+# Status of a problem; otherwise 0.
+TOO_LARGE, IMPRECISE = 1, 2
 
 Floats = NDArray[np.float64]
 
@@ -71,8 +79,11 @@ def solve_dense(
     def solve(first: int) -> None:
         part = slice(first, first + size)
         problems = costs[part]
-        for at in _solve_block(problems, columns[part], u[part], v[part]).nonzero()[0]:
-            _solve_scaled(problems[at : at + 1], first + at, columns, u, v)
+        status = _solve_block(problems, columns[part], u[part], v[part])
+        for at in (status == TOO_LARGE).nonzero()[0]:
+            status[at] = _solve_scaled(problems[at : at + 1], first + at, columns, u, v)
+        for at in (status == IMPRECISE).nonzero()[0]:
+            _solve_limited(problems[at].astype(np.float64), first + at, columns, u, v)
 
     _spread(solve, range(0, batch, size), threads)
     return columns, u, v
@@ -91,24 +102,62 @@ def _spread(work: Callable[[int], None], blocks: range, threads: int) -> None:
         pool.shutdown(cancel_futures=True)
 
 
-def _solve_scaled(cost: NDArray[np.floating[Any]], at: int, columns: NDArray[np.int64], u: Floats, v: Floats) -> None:
-    """Solve one problem (1, m, m) whose sum of |entries| is too large, scaled by a power of two, which is exact.
+def _solve_scaled(cost: NDArray[np.floating[Any]], at: int, columns: NDArray[np.int64], u: Floats, v: Floats) -> int:
+    """Solve one problem (1, m, m) whose sum of |entries| is too large, scaled by a power of two; return its status.
 
-    Finite float32 costs never need this.
+    The scaling is exact. Finite float32 costs never need this.
     """
     if not np.isfinite(cost).all():
         raise ValueError(f"problem {at} of costs holds entries that are NaN or infinite")
     part = slice(at, at + 1)
-    _solve_block(cost * 2.0**-64, columns[part], u[part], v[part])
+    status = _solve_block(cost * 2.0**-64, columns[part], u[part], v[part])
     u[at] *= 2.0**64
     v[at] *= 2.0**64
+    return int(status[0])
+
+
+def _solve_limited(cost: Floats, at: int, columns: NDArray[np.int64], u: Floats, v: Floats) -> None:
+    """Solve one problem (m, m) again, with costs limited to the total cost T of a known matching.
+
+    No optimal matching contains a cost above T, since no cost is negative: min(c, T) has the same optimal matchings,
+    and its potentials are feasible for c. They are of the order of T, whatever the largest costs are, and so is their
+    rounding. T is the lesser total of the present matching and of one that matches each row in turn with its nearest
+    free column. If the new matching has a much smaller total, that is the next limit.
+    """
+    if cost.min() < 0:
+        return
+    rows = np.arange(len(cost))
+    greedy = np.empty(len(cost), np.int64)
+    _match_nearest(cost, greedy)
+    total = min(cost[rows, columns[at]].sum(), cost[rows, greedy].sum()) * (1 + 1e-12)
+    part = slice(at, at + 1)
+    status = IMPRECISE
+    while status == IMPRECISE and total < cost.max():
+        limit, status = total, _solve_block(np.minimum(cost, total)[None], columns[part], u[part], v[part])[0]
+        total = cost[rows, columns[at]].sum() * (1 + 1e-12)
+        if total > limit / 8:
+            return
+
+
+@njit(nogil=True, cache=True)
+def _match_nearest(c, columns):
+    """Match each row in turn with the free column of least cost."""
+    n = len(c)
+    free = np.arange(n)
+    for i in range(n):
+        best = i
+        for a in range(i + 1, n):
+            if c[i, free[a]] < c[i, free[best]]:
+                best = a
+        columns[i] = free[best]
+        free[best] = free[i]
 
 
 @njit(nogil=True, cache=True)
 def _solve_block(costs, columns, u, v):
-    """Solve every problem of (k, m, m); True for those not solved because entries are too large or not finite."""
+    """Solve every problem of (k, m, m); return the status of each. ``TOO_LARGE``, or not finite: it was not solved."""
     batch, n = costs.shape[:2]
-    unsolved = np.zeros(batch, np.bool_)
+    status = np.zeros(batch, np.int8)
     row = np.empty(n, np.int32)
     column = np.empty(n, np.int32)
     index = np.empty((2, n), np.int32)
@@ -117,7 +166,7 @@ def _solve_block(costs, columns, u, v):
         c = costs[b]
         prices, least = v[b], u[b]
         if not _reduce_columns(c, prices, keys[0]):
-            unsolved[b] = True
+            status[b] = TOO_LARGE
             continue
         left, ties = _take_free(c, prices, least, row, column, keys[0])
         if left:
@@ -130,12 +179,19 @@ def _solve_block(costs, columns, u, v):
                 _tighten(c, prices, least, row, column, keys[0])
                 _bid_exactly(c, prices, row, column, index[0], keys[0], 2 * n)
                 _augment(c, prices, row, column, index, keys, n * n)
+        total = paid = size = 0.0
         for i in range(n):
             columns[b, i] = column[i]
+            cost = np.float64(c[i, column[i]])
             # Since ``least`` was computed, keys have only risen: if the pair's key equals it, it is still the least.
-            if c[i, column[i]] - prices[column[i]] > least[i]:
+            if cost - prices[column[i]] > least[i]:
                 least[i] = _least_key(c, i, prices)
-    return unsolved
+            total += cost
+            paid += abs(cost)
+            size += abs(least[i]) + abs(prices[i])
+        if abs(total - least.sum() - prices.sum()) + ROUNDING * size > PRECISE * paid > 0:
+            status[b] = IMPRECISE
+    return status
 
 
 @njit(nogil=True, cache=True)
