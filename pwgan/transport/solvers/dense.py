@@ -40,6 +40,7 @@ PATH_BUDGET = 32  # times n: scans of shortest paths before an auction is used
 PHASES = 6
 BIDS = 4  # times n: scans of one phase of the auction
 SCALING = 5.0
+WIDE = 100.0  # ratio of a row's spread to that of its nearest columns above which there are more phases
 SETTLED = 0.05  # the auction ends when a phase begins with at most this fraction of rows unmatched
 SWEEPS = 6
 ROUNDING = 4 * np.finfo(np.float64).eps
@@ -371,22 +372,48 @@ def _augment(c, v, row, column, index, keys, budget):
 
 
 @njit(nogil=True, cache=True)
+def _spreads(c, v, keys):
+    """Return how far the keys of a row, and the nearest of them, are above the least: two scales, from some rows.
+
+    The first is the mean, unless a few far points inflate it: then the median over rows of the median. The second is
+    the lower quartile over rows of the least of the quantiles 1/16, 1/8 and 1/4 that differs from the least key.
+    """
+    n = len(v)
+    sample = min(n, 16)
+    spread = np.empty((4, sample))
+    mean = 0.0
+    for k in range(sample):
+        least = _two_least(c, k * n // sample, v, keys)[0]
+        keys.sort()  # the least key is last, as inf
+        for j in range(n - 1):
+            mean += keys[j] - least
+        for q in range(4):
+            spread[q, k] = keys[max(n >> (4 - q), 1) - 1] - least
+    mean /= sample * n
+    middle = np.median(spread[3])
+    usual = mean if mean < 4 * middle else middle
+    for q in range(3):
+        low = np.sort(spread[q])[sample // 4]
+        if low > 0:
+            return usual, low
+    return usual, usual
+
+
+@njit(nogil=True, cache=True)
 def _auction(c, v, row, column, queue, keys):
     """Gauss-Seidel auction with epsilon scaling: afterwards most rows are matched, within epsilon of their least key.
 
     A bid lowers the price to that of the second choice, and by at least epsilon: all pairs but near ties stay tight.
-    Epsilon starts at a quarter of the mean difference between a row's mean and least key.
+    Epsilon starts at a quarter of the spread of a row's keys. If near columns are much nearer than most, as in clusters
+    far apart, there are phases for their scale, too, and the auction does not end with a phase in which little is left
+    to do, since the differences within a cluster come later.
     """
     n = len(v)
-    epsilon = 0.0
-    sample = min(n, 16)
-    for k in range(sample):
-        i = k * n // sample
-        least = _least_key(c, i, v)
-        for j in range(n):
-            epsilon += c[i, j] - v[j] - least
-    epsilon /= 4 * sample * n
-    for _phase in range(PHASES):
+    usual, near = _spreads(c, v, keys)
+    wide = usual > WIDE * near
+    phases = PHASES + (int(np.log(usual / near) / np.log(SCALING)) if wide else 0)
+    epsilon = usual / 4
+    for _phase in range(phases):
         waiting = 0
         for i in range(n):
             j = column[i]
@@ -397,7 +424,10 @@ def _auction(c, v, row, column, queue, keys):
                 queue[waiting] = i
                 waiting += 1
         if waiting <= SETTLED * n:
-            return
+            if not wide:
+                return
+            epsilon /= SCALING
+            continue
         head = 0
         budget = BIDS * n
         while waiting and budget:
