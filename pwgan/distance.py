@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pwgan.data.files import channels_first, expanded, image_files, upright
+from pwgan.data.arrayfiles import SUFFIXES, read_array
+from pwgan.data.files import expanded
+from pwgan.data.imagefiles import image_files, is_grey, read_images
 from pwgan.errors import Refused
-from pwgan.options import CostName, one_of
+from pwgan.options import CostName
 
 if TYPE_CHECKING:
     import torch
 
     from pwgan.transport.certificate import Certificate
 
-ARRAYS = (".npy", ".npz", ".safetensors")
 EXACT = 2**53  # float64 represents every integer up to this
 
 
@@ -158,12 +157,12 @@ def read_pair(a: str, b: str, first: int | None = None, *, progress: bool = Fals
     if first is not None and first < 1:
         raise Refused(f"--first takes the first N >= 1 samples of both sides, got {first}")
     places = [_locate(spec) for spec in (a, b)]
-    sides = [image_files(path) if path.is_dir() else _array(path, name) for path, name in places]
+    sides = [image_files(path, tell=True) if path.is_dir() else read_array(path, name) for path, name in places]
     rows = _equally_many(sides, (a, b), first)
     files = [file for side in rows if isinstance(side, list) for file in side]
-    channels = 1 if files and all(_is_grey(file) for file in files) else 3
+    channels = 1 if files and all(is_grey(file) for file in files) else 3
     x, y = (
-        _points(_images(side, channels, progress) if isinstance(side, list) else side, source)
+        _points(read_images(side, channels, progress=progress) if isinstance(side, list) else side, source)
         for side, source in zip(rows, (a, b), strict=True)
     )
     _comparable(x, y)
@@ -175,10 +174,10 @@ def _locate(spec: str) -> tuple[Path, str | None]:
     path = expanded(Path(spec))
     if path.exists():
         return path, None
-    named = re.fullmatch(rf"(.+(?:{'|'.join(map(re.escape, ARRAYS))})):(.+)", spec, re.IGNORECASE | re.DOTALL)
+    named = re.fullmatch(rf"(.+(?:{'|'.join(map(re.escape, SUFFIXES))})):(.+)", spec, re.IGNORECASE | re.DOTALL)
     name = named[2] if named else None
     path = expanded(Path(named[1])) if named else path
-    if path.is_file():
+    if path.exists():
         return path, name
     missing, folder = path, path.parent
     while not folder.is_dir() and folder != folder.parent:
@@ -187,49 +186,6 @@ def _locate(spec: str) -> tuple[Path, str | None]:
     close = difflib.get_close_matches(missing.name, names, n=1, cutoff=0)
     hint = f"; the nearest name in that folder is {close[0]!r}" if close else "; that folder is empty"
     raise FileNotFoundError(f"there is no {missing}{hint}")
-
-
-def _array(path: Path, name: str | None) -> np.ndarray | torch.Tensor:
-    """Read the only array of a file, or the named one; pickled objects are never loaded."""
-    from safetensors import SafetensorError
-
-    if path.suffix.lower() not in ARRAYS:
-        raise Refused(f"{path} is neither a folder of images nor a file of an array: {', '.join(ARRAYS)}")
-    try:
-        return _safetensors(path, name) if path.suffix.lower() == ".safetensors" else _numpy(path, name)
-    except Refused:
-        raise
-    # Raised by numpy and zipfile for damaged files; a pickled array raises ValueError.
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, SafetensorError) as error:
-        raise Refused(f"{path} cannot be read as arrays of numbers ({path.suffix}): {error}") from error
-
-
-def _chosen(path: Path, names: Sequence[str], name: str | None) -> str:
-    if name is None:
-        if len(names) == 1:
-            return names[0]
-        raise Refused(
-            f"{path} holds {len(names)} arrays: write {path}:NAME, NAME one of {', '.join(sorted(names)) or 'none'}"
-        )
-    return one_of(name, names, f"array of {path}")
-
-
-def _numpy(path: Path, name: str | None) -> np.ndarray:
-    # Memory-mapped: --first reads only the first rows of a large file.
-    loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        if name is not None:
-            raise Refused(f"{path} holds one array, which has no name: leave out ':{name}'")
-        return loaded
-    with loaded:
-        return loaded[_chosen(path, loaded.files, name)]
-
-
-def _safetensors(path: Path, name: str | None) -> torch.Tensor:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        return file.get_tensor(_chosen(path, list(file.keys()), name))
 
 
 def _equally_many(sides: Sequence[Any], sources: tuple[str, str], first: int | None) -> list[Any]:
@@ -317,40 +273,3 @@ def _comparable(x: PointSet, y: PointSet) -> None:
                 "units probably differ",
                 *(bytes_.source, bytes_.high, other.source, other.dtype),
             )
-
-
-def _is_grey(path: Path) -> bool:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as file:
-            return file.mode in ("1", "L", "LA")
-    except (OSError, Image.DecompressionBombError) as error:
-        raise Refused(f"{path} cannot be read as an image: {error}") from error
-
-
-def _images(paths: Sequence[Path], channels: int, progress: bool) -> np.ndarray:
-    """Read images of one size as uint8 (n, channels, height, width), upright, not resized."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from tqdm import tqdm
-
-    images = np.empty(0, dtype=np.uint8)
-    # Pillow decodes outside the interpreter's lock, so threads are enough.
-    pool = ThreadPoolExecutor()
-    try:
-        decoded = pool.map(lambda path: channels_first(upright(path, channels), channels), paths)
-        bar = tqdm(decoded, "images", len(paths), leave=False, disable=not progress)
-        for index, image in enumerate(bar):
-            if index == 0:
-                images = np.empty((len(paths), *image.shape), dtype=np.uint8)
-            elif image.shape != images[0].shape:
-                size, other = images[0].shape[1:], image.shape[1:]
-                raise Refused(
-                    f"images of a folder must be of one size, but {paths[0]} is {size[1]}×{size[0]} and {paths[index]} "
-                    f"{other[1]}×{other[0]} pixels; resizing changes the distance, so do it beforehand"
-                )
-            images[index] = image
-    finally:
-        pool.shutdown(cancel_futures=True)  # after an error or interrupt, skip the remaining images
-    return images

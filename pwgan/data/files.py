@@ -2,68 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from pwgan.data.arrayfiles import map_npy
 from pwgan.data.base import DataSet, Split
+from pwgan.data.imagefiles import image_files, read_images
 from pwgan.errors import Refused
 from pwgan.runtime import seed_of
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-
-
-def read_images(paths: Sequence[Path], size: int, channels: int) -> np.ndarray:
-    """Read images as uint8 (n, channels, size, size): upright, largest central square, bicubic with antialiasing.
-
-    Raises ``Refused`` naming the first file that cannot be read as an image of 8 bits per channel.
-    Source of the resizing: Parmar et al. 2022, "On aliased resizing", which compares the choices for Frechet distances.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
-    images = np.empty((len(paths), channels, size, size), dtype=np.uint8)
-
-    def read(index: int) -> None:
-        images[index] = _read_image(paths[index], size, channels)
-
-    # Pillow releases the GIL while decoding, so threads suffice; each call writes its own row.
-    with ThreadPoolExecutor() as pool:
-        for _ in pool.map(read, range(len(paths))):
-            pass
-    return images
-
-
-def _read_image(path: Path, size: int, channels: int) -> np.ndarray:
-    from PIL import Image, ImageOps
-
-    square = ImageOps.fit(upright(path, channels), (size, size), method=Image.Resampling.BICUBIC)
-    return channels_first(square, channels)
-
-
-def upright(path: Path, channels: int) -> Image.Image:
-    """Decode an image of 8 bits per channel, rotated by its EXIF orientation; raises ``Refused`` if it cannot."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as file:
-            if file.mode.startswith(("I", "F")):
-                raise Refused(f"its pixels are of mode {file.mode!r}; allowed are 8 bits per channel")
-            return ImageOps.exif_transpose(file).convert("L" if channels == 1 else "RGB")
-    # Pillow's decoders raise any of these for a damaged file; UnidentifiedImageError is an OSError.
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise Refused(f"{path} cannot be read as an image: {error}") from error
-
-
-def channels_first(image: Image.Image, channels: int) -> np.ndarray:
-    """Return the pixels as uint8 (channels, height, width)."""
-    return np.asarray(image).reshape(image.height, image.width, channels).transpose(2, 0, 1)
 
 
 def expanded(path: Path) -> Path:
@@ -72,19 +21,6 @@ def expanded(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError as error:
         raise Refused(f"{path}: {error}") from error
-
-
-def image_files(root: Path) -> list[Path]:
-    """List the images of a folder and its subfolders sorted by name; raises FileNotFoundError if there are none."""
-    if not root.is_dir():
-        raise FileNotFoundError(f"path {root} is not a folder")
-    files: list[Path] = []
-    for parent, folders, names in os.walk(root):
-        folders[:] = [folder for folder in folders if not folder.startswith(".")]
-        files += [Path(parent, name) for name in names if not name.startswith(".") and _is_image(name)]
-    if not files:
-        raise FileNotFoundError(f"{root} holds no images; accepted suffixes: {', '.join(SUFFIXES)}")
-    return sorted(files, key=lambda file: file.relative_to(root).as_posix())
 
 
 def heldout_count(total: int, fraction: float, source: str) -> int:
@@ -107,10 +43,10 @@ class Folder(DataSet):
     channels: Literal[1, 3] = Field(3, description="1 reads grey images, 3 reads colour")
     heldout_fraction: float = Field(0.1, gt=0, lt=1, description="fraction of the files that is held out")
 
-    def files(self) -> list[Path]:
-        """Return the image files sorted by name; raises FileNotFoundError if there are none."""
+    def files(self, *, tell: bool = False) -> list[Path]:
+        """Return the image files sorted by name, as ``image_files``; raises FileNotFoundError if there are none."""
         try:
-            return image_files(expanded(self.path))
+            return image_files(expanded(self.path), tell=tell)
         except FileNotFoundError as error:
             raise FileNotFoundError(f"data set 'folder': {error}") from None
 
@@ -128,18 +64,14 @@ class Folder(DataSet):
         return [expanded(self.path)]
 
     def load(self) -> Split:
-        files = self.files()
+        files = self.files(tell=True)
         kept_back = heldout_count(len(files), self.heldout_fraction, str(self.path))
         order = np.random.default_rng(seed_of("data", self.name, "split")).permutation(len(files))
         chosen = [files[i] for i in order]
         return Split(
-            train=read_images(chosen[kept_back:], self.size, self.channels),
-            heldout=read_images(chosen[:kept_back], self.size, self.channels),
+            train=read_images(chosen[kept_back:], self.channels, self.size),
+            heldout=read_images(chosen[:kept_back], self.channels, self.size),
         )
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
 
 
 class Array(DataSet):
@@ -186,7 +118,7 @@ class Array(DataSet):
 
     def _mapped(self) -> np.ndarray:
         """Memory-map the file and check its header; no samples are read."""
-        rows = _map_npy(self.path)
+        rows = self._map(self.path)
         points = rows.ndim == 2 and rows.shape[1] > 0 and rows.dtype.kind == "f"
         square = rows.ndim == 4 and rows.shape[1] in (1, 3) and rows.shape[2] == rows.shape[3] > 0
         if not (points or (square and (rows.dtype == np.uint8 or rows.dtype.kind == "f"))):
@@ -211,7 +143,7 @@ class Array(DataSet):
     def _read_labels(self, count: int) -> np.ndarray | None:
         if self.labels is None:
             return None
-        labels = _map_npy(self.labels)
+        labels = self._map(self.labels)
         if labels.shape != (count,) or labels.dtype.kind not in "iu" or labels.min() < 0:
             raise Refused(
                 f"{self.labels} holds {labels.dtype} of shape {labels.shape}; "
@@ -219,15 +151,8 @@ class Array(DataSet):
             )
         return labels.astype(np.int64)
 
-
-def _map_npy(path: Path) -> np.ndarray:
-    path = expanded(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"data set 'array': there is no file {path}")
-    try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise Refused(f"{path} cannot be read as a .npy array: {error}") from error
-    if not isinstance(rows, np.ndarray):
-        raise Refused(f"{path} is an archive of arrays; save the one array alone with numpy.save")
-    return rows
+    def _map(self, path: Path) -> np.ndarray:
+        try:
+            return map_npy(expanded(path))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"data set 'array': {error}") from None

@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pwgan.data.base import DataSet, Split
-from pwgan.data.files import expanded, read_images
+from pwgan.data.files import expanded
+from pwgan.data.imagefiles import read_images
 from pwgan.errors import Refused
 from pwgan.runtime import seed_of
 
@@ -244,7 +245,7 @@ class CelebA(_TorchVision):
     def _pixels(self, source: Any, part: str) -> np.ndarray:
         images = Path(source.root) / source.base_folder / "img_align_celeba"
         names = [source.filename[i] for i in self._choice(len(source.filename), part)]
-        return read_images([images / name for name in names], self.size, 3)
+        return read_images([images / name for name in names], 3, self.size)
 
     def _labels(self, source: Any, part: str) -> np.ndarray | None:
         return None
