@@ -23,6 +23,8 @@ class Split:
     If the distribution is a known mixture, ``modes`` (k, d) are its modes, ``sigma`` the standard deviation of each and
     ``weights`` (k,) their proportions. ``density`` (g, g) is the true density averaged over each cell of a square grid
     covering ``extent`` = (left, right, bottom, top), rows from bottom to top.
+
+    If float32 cannot hold the user's points, ``offset`` (d,) was subtracted from them: rows + offset are the points.
     """
 
     train: np.ndarray
@@ -34,6 +36,11 @@ class Split:
     sigma: float | None = None
     density: np.ndarray | None = None
     extent: tuple[float, float, float, float] | None = None
+    offset: np.ndarray | None = None
+
+    def restored(self, samples: np.ndarray) -> np.ndarray:
+        """Return samples (..., *sample) in the user's coordinates: with the offset added, float64, if there is one."""
+        return samples if self.offset is None else samples + self.offset
 
 
 class DataSet(Options):

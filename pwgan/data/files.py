@@ -11,6 +11,7 @@ from pydantic import Field
 from pwgan.data.arrayfiles import map_npy
 from pwgan.data.base import DataSet, Split
 from pwgan.data.imagefiles import image_files, read_images
+from pwgan.data.precision import to_float32
 from pwgan.errors import Refused
 from pwgan.runtime import seed_of
 
@@ -77,6 +78,7 @@ class Folder(DataSet):
 class Array(DataSet):
     """The samples of a .npy file: points (n, d) of any float type, or images (n, 1 or 3, size, size).
 
+    Points whose scatter float32 cannot resolve are stored relative to the median of each coordinate, or refused.
     Images are uint8, or floats in [-1, 1]. Labels, if any, are integers from 0 in a .npy file of shape (n,).
     """
 
@@ -109,11 +111,13 @@ class Array(DataSet):
         kept_back = heldout_count(len(rows), self.heldout_fraction, str(self.path))
         order = np.random.default_rng(seed_of("data", self.name, "split")).permutation(len(rows))
         train, heldout = order[kept_back:], order[:kept_back]
+        samples, offset = to_float32(rows, str(self.path)) if rows.ndim == 2 else (self._pixels(rows), None)
         return Split(
-            train=self._checked(rows[train]),
-            heldout=self._checked(rows[heldout]),
+            train=samples[train],
+            heldout=samples[heldout],
             train_labels=None if labels is None else labels[train],
             heldout_labels=None if labels is None else labels[heldout],
+            offset=offset,
         )
 
     def _mapped(self) -> np.ndarray:
@@ -128,17 +132,15 @@ class Array(DataSet):
             )
         return rows
 
-    def _checked(self, rows: np.ndarray) -> np.ndarray:
+    def _pixels(self, rows: np.ndarray) -> np.ndarray:
         if rows.dtype == np.uint8:
             return np.asarray(rows)
         with np.errstate(over="ignore"):  # overflow gives infinity, which raises below
-            rows = np.asarray(rows, dtype=np.float32)
-        low, high = rows.min(), rows.max()
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise Refused(f"{self.path} holds values that are not finite as float32; remove those rows")
-        if rows.ndim == 4 and (low < -1 or high > 1):
+            pixels = np.asarray(rows, dtype=np.float32)
+        low, high = pixels.min(), pixels.max()
+        if not -1 <= low <= high <= 1:  # the minimum of an array with NaN is NaN
             raise Refused(f"{self.path}: float images must lie in [-1, 1], got values in [{low}, {high}]")
-        return rows
+        return pixels
 
     def _read_labels(self, count: int) -> np.ndarray | None:
         if self.labels is None:

@@ -26,8 +26,8 @@ GREY = ("1", "L", "LA", "La")
 
 # What Pillow raises for damaged files; UnidentifiedImageError is an OSError.
 DAMAGE = (
-    *(OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, SyntaxError, OverflowError),
-    *(ZeroDivisionError, MemoryError, RuntimeError, struct.error, zlib.error),
+    *(OSError, ValueError, TypeError, KeyError, IndexError, EOFError, SyntaxError, ArithmeticError, MemoryError),
+    *(struct.error, zlib.error),
 )
 
 

@@ -143,7 +143,7 @@ def check_split(split: Split) -> None:
             raise Refused(f"{name} must be int64 of shape {rows.shape[:1]}; got {_describe(labels)}")
     if split.train_labels is not None and split.heldout_labels is not None:
         _check_classes(split.train_labels, split.heldout_labels)
-    for name in ("modes", "weights", "density"):
+    for name in ("modes", "weights", "density", "offset"):
         array = getattr(split, name)
         if array is not None and not (array.dtype == np.float64 and np.isfinite(array).all()):
             raise Refused(f"{name} must be finite float64; got {_describe(array)}")

@@ -56,7 +56,7 @@ class Measuring:
         self.values: list[dict[str, object]] = []
         self.bias_rows: list[dict[str, object]] = []
         self.interpolation_rows: list[dict[str, float]] = []
-        self.strips = torch.empty(0)
+        self.strips = torch.empty(0, *data.train.shape[1:])
         self.costs: dict[str, Cost] = {}
 
     def run(self) -> None:
@@ -95,7 +95,7 @@ class Measuring:
         for name, rows in tables.items():
             write_table(folder / f"{name}.parquet", [{**labels, **row} for row in rows])
         with atomic_write(folder / "interpolation.npy") as aside:
-            np.save(aside, self.strips.numpy(), allow_pickle=False)
+            np.save(aside, self.data.restored(self.strips.numpy()), allow_pickle=False)
         costs = {name: asdict(cost) for name, cost in self.costs.items()}
         write_json(folder / "measures.json", {**labels, "device": str(self.device), "costs": costs})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -68,17 +70,24 @@ def window(law: Split) -> Window:
     """
     if law.extent is not None:
         return law.extent
-    points = np.asarray(law.heldout, dtype=float)[:, :2]
+    points = law.restored(law.heldout).astype(float)[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
-    air = np.maximum(0.1 * (high - low), 1e-3 * np.maximum(np.abs(high), 1))
+    air = np.where(high > low, 0.1 * (high - low), 1e-3 * np.maximum(np.abs(high), 1))
     ends = [float(end) for pair in zip(low - air, high + air, strict=True) for end in pair]
     left, right, bottom, top = ends if len(ends) == 4 else [*ends, 0.0, 1.0]
     return left, right, bottom, top
 
 
+def edges(low: float, high: float) -> tuple[str, str]:
+    """Format both ends of a range with three digits, or as many more as tell them apart far from zero."""
+    digits = 3 + max(0, math.ceil(math.log10(max(abs(low), abs(high)) / (high - low))))
+    return f"{low:.{digits}g}", f"{high:.{digits}g}"
+
+
 def describe(law: Split) -> str:
     """Return a note on the contents of a panel of points."""
-    left, right, bottom, top = (f"{edge:.3g}" for edge in window(law))
+    horizontal, vertical = window(law)[:2], window(law)[2:]
+    left, right, bottom, top = (*edges(*horizontal), *edges(*vertical))
     count = law.heldout.shape[1]
     if count == 1:
         return f"Density from {left} to {right}; black: real samples."
@@ -90,10 +99,10 @@ def describe(law: Split) -> str:
 
 def frame_points(ax: Axes, law: Split) -> None:
     """Set the limits of a panel of points and draw true density and modes; square if the aspect ratio is extreme."""
-    left, right, bottom, top = edges = window(law)
+    left, right, bottom, top = limits = window(law)
     if law.density is not None and law.extent is not None:
         ax.imshow(
-            law.density, origin="lower", extent=edges, cmap="Greys", norm=PowerNorm(0.5), alpha=0.6, aspect="auto"
+            law.density, origin="lower", extent=limits, cmap="Greys", norm=PowerNorm(0.5), alpha=0.6, aspect="auto"
         )
     if law.modes is not None and law.modes.shape[1] > 1:
         ax.plot(law.modes[:, 0], law.modes[:, 1], **MODES)
@@ -113,7 +122,7 @@ def show_points(ax: Axes, rows: pd.DataFrame, law: Split, colour: str) -> None:
     else:
         bars = {"bins": np.linspace(left, right, BINS + 1), "stat": "density", "element": "step", "ax": ax}
         sns.histplot(x=rows.loc[inside, "x"], color=colour, alpha=0.5, linewidth=0, **bars)
-        sns.histplot(x=np.asarray(law.heldout)[:, 0], fill=False, color="black", linewidth=0.7, **bars)
+        sns.histplot(x=law.restored(law.heldout)[:, 0], fill=False, color="black", linewidth=0.7, **bars)
         ax.set(xlim=(left, right), xlabel="", ylabel="")
         ax.set_box_aspect(1)
     outside = 1 - inside.mean()

@@ -56,7 +56,7 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device) 
             save_file(state.nets.generator.state_dict(), aside, {FORMAT: json.dumps(about, sort_keys=True)})
         with atomic_write(folder / "samples.npy") as aside:
             latents = latent_samples(cell.seed_range, "shown", SAMPLES_KEPT[data.kind], cell.network.latent_dim)
-            np.save(aside, generate(state.nets.generator, latents.to(device)).cpu().numpy())
+            np.save(aside, data.restored(generate(state.nets.generator, latents.to(device)).cpu().numpy()))
         write_json(folder / "run.json", _summary(cell, state, cost, device))
         checkpoint.unlink()
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pwgan.data.store import StoredData
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
 from pwgan.report.panels import lines, means, seeds_of
-from pwgan.report.pictures import SEED, describe, frame_points, missing, sample_rows, show_images, window
+from pwgan.report.pictures import SEED, describe, edges, frame_points, missing, sample_rows, show_images, window
 from pwgan.report.style import LEVEL, WIDTH, Look, head, legend, log_limits, looks, shown, themed
 
 PATHS_DRAWN = 2
@@ -101,7 +101,7 @@ def _trace(ax: Axes, rows: pd.DataFrame, law: StoredData) -> None:
     else:
         ends = window(law)[:2]
         ax.set(xlim=(-0.02, 1.02), ylim=ends, xlabel="position on the path")
-        ax.set_yticks(ends, [f"{end:.3g}" for end in ends])
+        ax.set_yticks(ends, edges(*ends))
     for _, line in rows.groupby("path"):
         x, y = (line["x"], line["y"]) if "y" in rows else (line["t"], line["x"])
         ax.plot(x, y, marker=".", markersize=3.5, linewidth=0.8)

@@ -29,7 +29,7 @@ def data(
     If seed 0 diverged, the cell has one row without a sample. ``trained``, ``diverged``: number of seeds of the cell.
     """
     count = POINTS if law.kind == "points" else TILES**2
-    parts = [sample_rows(law.heldout[:count]).assign(method=REFERENCE, batch_size=np.nan, seed=np.nan)]
+    parts = [sample_rows(law.restored(law.heldout[:count])).assign(method=REFERENCE, batch_size=np.nan, seed=np.nan)]
     trained = runs[runs["dataset"] == dataset]
     for (method, size), folder in folders.items():
         if method == REFERENCE:
