@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import tarfile
+import zipfile
+import zlib
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -51,6 +55,16 @@ class Digits(DataSet):
         return Split(train, heldout, train_labels, heldout_labels)
 
 
+# What torchvision raises for damaged files (its reader of idx files asserts), and what failed downloads raise besides.
+DAMAGE = (OSError, RuntimeError, ValueError, TypeError, KeyError, AssertionError)
+FAILED = (HTTPException, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
+
+
+def _of_gdown(error: Exception) -> bool:
+    """Return whether the optional package gdown, which downloads CelebA, raised the error by a class of its own."""
+    return type(error).__module__.partition(".")[0] == "gdown"
+
+
 def cache_folder() -> Path:
     """Return the download folder: pwgan under $XDG_CACHE_HOME, or under ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pwgan"
@@ -93,8 +107,9 @@ class _TorchVision(DataSet):
             # If all files exist, nothing is downloaded: a damaged file may be the user's, who should see the error.
             train = self._read(root, True, bool(missing))
             heldout = self._read(root, False, bool(missing))
-        # urllib, gdown, archives and parsers raise errors of many types; all are reported in the same way.
         except Exception as error:
+            if not isinstance(error, DAMAGE + FAILED * bool(missing)) and not _of_gdown(error):
+                raise
             raise Refused(self._advice(root, missing, error)) from error
         return Split(
             train=self._pixels(train, "train"),
