@@ -71,6 +71,7 @@ def test_folders_that_cannot_serve_are_refused(tmp_path):
         Folder(path=tmp_path, channels=2)
 
 
+@pytest.mark.fault("damaged pictures")
 @pytest.mark.parametrize("damage", ["text", "truncated", "sixteen"])
 def test_an_unreadable_image_is_named(tmp_path, damage):
     write_images(tmp_path, 3)
@@ -141,6 +142,7 @@ def test_other_arrays_are_refused(tmp_path, rows, message):
         Array(path=tmp_path / "rows.npy").load()
 
 
+@pytest.mark.fault("damaged arrays", count=3)
 def test_other_files_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         Array(path=tmp_path / "none.npy").train_size()

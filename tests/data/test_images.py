@@ -75,6 +75,7 @@ def test_files_that_are_not_the_published_ones_are_refused(tmp_path):
         Mnist(root=tmp_path, samples=2, heldout=8).load()
 
 
+@pytest.mark.fault("damaged pictures")
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "empty", "labels"])
 def test_damaged_files_are_reported_and_kept(tmp_path, damage):
     write_mnist(tmp_path, "MNIST")
@@ -88,6 +89,41 @@ def test_damaged_files_are_reported_and_kept(tmp_path, damage):
     with pytest.raises(Refused, match=r"not in its format .*Replace MNIST/raw/train-images-idx3-ubyte"):
         Mnist(root=tmp_path, samples=2, heldout=2).load()
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("error", [AttributeError("bug"), ZeroDivisionError("bug"), ImportError("bug")])
+def test_a_bug_is_not_reported_as_a_damaged_file(tmp_path, monkeypatch, error):
+    write_mnist(tmp_path, "MNIST")
+
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Mnist, "_read", broken)
+    with pytest.raises(type(error), match="bug"):
+        Mnist(root=tmp_path, samples=2, heldout=2).load()
+
+
+@pytest.mark.fault("damaged pictures", count=200)
+def test_damaged_idx_files_are_refused_or_read(tmp_path):
+    write_mnist(tmp_path, "MNIST")
+    rng = np.random.default_rng(0)
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        file = tmp_path / "MNIST/raw" / name
+        whole = file.read_bytes()
+        for _ in range(100):
+            bad = bytearray(whole)
+            place = int(rng.integers(16))
+            bad[place : place + int(rng.integers(3))] = rng.integers(
+                0, 16, int(rng.integers(3)), dtype=np.uint8
+            ).tobytes()
+            file.write_bytes(bad)
+            try:
+                split = Mnist(root=tmp_path, samples=2, heldout=2).load()
+            except Refused as error:
+                assert str(tmp_path) in str(error)
+            else:
+                assert split.train.shape == (2, 1, 28, 28)
+        file.write_bytes(whole)
 
 
 def test_missing_files_say_what_where_and_what_to_do(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from pwgan.networks.layers.seeds import initialise
 from pwgan.networks.mlp import MLP
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer
-from pwgan.training.run import generate, latent_samples, load_generator
+from pwgan.training.run import generate, latent_samples, load_generator, train
 
 CPU = torch.device("cpu")
 
@@ -205,6 +205,18 @@ def test_a_later_block_of_seeds_is_not_the_first_one_again(block, data):
     a, b = whole._batch(5), second._batch(5)
     assert torch.equal(a.index[2:], b.index) and torch.equal(a.latent[2:], b.latent)
     torch.testing.assert_close(a.fake[2:], b.fake)
+
+
+def test_samples_of_centred_data_are_in_the_users_coordinates(block, tmp_path):
+    half = np.random.default_rng(0).normal(size=(160, 2)).astype(np.float32)
+    near, offset = np.vstack([half, -half]), np.array([2.0**22, -(2.0**21)])  # medians 0; the sums are exact
+    made = []
+    for place in (None, offset):
+        write_data(tmp_path / "data", Split(near[:256], near[256:], offset=place), {"name": "points"})
+        train(block().training, read_data(tmp_path / "data"), tmp_path / f"run{len(made)}", CPU)
+        made.append(np.load(tmp_path / f"run{len(made)}" / "samples.npy"))
+    assert made[1].dtype == np.float64
+    np.testing.assert_array_equal(made[1], made[0] + offset)
 
 
 def test_run_json_says_how_the_block_was_trained(trained):

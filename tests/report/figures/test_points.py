@@ -63,6 +63,19 @@ def test_the_window_is_that_of_the_held_out_samples_whatever_else_is_missing():
     assert "extent" not in describe(Split(held, held))
 
 
+@pytest.mark.fault("points that float32 cannot hold")
+def test_points_far_from_the_origin_are_shown_at_their_own_coordinates():
+    held = np.array([[0.0, 0.0], [1.0, 2.0]], dtype=np.float32)
+    far = Split(held, held, offset=np.array([4e6, -0.5]))
+    assert window(far) == pytest.approx((4e6 - 0.1, 4e6 + 1.1, -0.7, 1.7), abs=1e-9)
+    assert describe(far) == "Window: 3999999.9 to 4000001.1 by -0.7 to 1.7."
+    ax = Figure().subplots()
+    show_points(ax, pd.DataFrame({"x": [4e6 + 0.5, 0.5], "y": [0.5, 0.5]}), far, "red")
+    assert [text.get_text() for text in ax.texts] == ["50 % outside"]
+    left, right, *_ = window(Split(held[:, :1] + 1e4, held[:, :1] + 1e4))
+    assert (left, right) == pytest.approx((9999.9, 10001.1), abs=1e-2)
+
+
 def test_what_lies_outside_is_counted():
     held = np.array([[0.0, 0.0], [1.0, 1.0]], dtype=np.float32)
     ax = Figure().subplots()
