@@ -34,7 +34,9 @@ def heldout_count(total: int, fraction: float, source: str) -> int:
 class Folder(DataSet):
     """The images of a folder and its subfolders, cut to squares of one size.
 
-    Hidden files are ignored, and links to folders are not followed. The split depends only on the sorted file names.
+    They are read as a viewer shows them, transparent pixels on white; more than 8 bits per channel and several pages or
+    frames are refused. Hidden files are ignored, and links to folders are not followed. The split depends only on the
+    sorted file names.
     """
 
     name: ClassVar[str] = "folder"

@@ -56,8 +56,8 @@ def image_files(root: Path, *, tell: bool = False) -> list[Path]:
     if not files:
         raise FileNotFoundError(f"{root} holds no images; accepted suffixes: {', '.join(SUFFIXES)}")
     if tell and left_out:
-        kinds = "; ".join(f"{count} {kind} (as {example[kind]})" for kind, count in sorted(left_out.items()))
-        logging.getLogger("pwgan").warning("%s: %d images are read; left out: %s", root, len(files), kinds)
+        kinds = ", ".join(f"{kind}: {count} (as {example[kind]})" for kind, count in sorted(left_out.items()))
+        logging.getLogger("pwgan").warning("%s: %d images are read; left out are %s", root, len(files), kinds)
     return [root / name for name in sorted(files)]
 
 
@@ -69,11 +69,11 @@ def _entries(root: Path, parent: str) -> Iterator[tuple[str, str]]:
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir():
-                    kind = "linked folder" if entry.is_symlink() else "folder"
+                    kind = "linked folders" if entry.is_symlink() else "folder"
                 elif not entry.is_file():
-                    kind = "broken link" if entry.is_symlink() else "pipe, socket or device"
+                    kind = "broken links" if entry.is_symlink() else "pipes, sockets or devices"
                 else:
-                    kind = "image" if entry.name.lower().endswith(SUFFIXES) else "file of another suffix"
+                    kind = "image" if entry.name.lower().endswith(SUFFIXES) else "files of other suffixes"
                 yield parent + entry.name, kind
     except OSError as error:
         raise Refused(f"folder {root / parent} cannot be read: {error.strerror}") from error

@@ -385,8 +385,8 @@ def crowded(tmp_path):
 
 
 LEFT_OUT = (
-    "3 images are read; left out: 1 broken link (as gone.png); 3 file of another suffix (as c.heic); "
-    "1 linked folder (as linked); 2 pipe, socket or device (as pipe.png)"
+    "3 images are read; left out are broken links: 1 (as gone.png), files of other suffixes: 3 (as c.heic), "
+    "linked folders: 1 (as linked), pipes, sockets or devices: 2 (as pipe.png)"
 )
 
 

@@ -213,7 +213,7 @@ def test_samples_of_centred_data_are_in_the_users_coordinates(block, tmp_path):
     made = []
     for place in (None, offset):
         write_data(tmp_path / "data", Split(near[:256], near[256:], offset=place), {"name": "points"})
-        train(block().training, read_data(tmp_path / "data"), tmp_path / f"run{len(made)}", CPU)
+        train(block("nsgan").training, read_data(tmp_path / "data"), tmp_path / f"run{len(made)}", CPU)
         made.append(np.load(tmp_path / f"run{len(made)}" / "samples.npy"))
     assert made[1].dtype == np.float64
     np.testing.assert_array_equal(made[1], made[0] + offset)
