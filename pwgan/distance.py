@@ -177,7 +177,7 @@ def _locate(spec: str) -> tuple[Path, str | None]:
     named = re.fullmatch(rf"(.+(?:{'|'.join(map(re.escape, SUFFIXES))})):(.+)", spec, re.IGNORECASE | re.DOTALL)
     name = named[2] if named else None
     path = expanded(Path(named[1])) if named else path
-    if path.exists():
+    if path.exists() and not path.is_dir():
         return path, name
     missing, folder = path, path.parent
     while not folder.is_dir() and folder != folder.parent:

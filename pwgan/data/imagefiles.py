@@ -8,7 +8,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,17 +66,19 @@ def _entries(root: Path, parent: str) -> Iterator[tuple[str, str]]:
     try:
         with os.scandir(root / parent) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    kind = "linked folders" if entry.is_symlink() else "folder"
-                elif not entry.is_file():
-                    kind = "broken links" if entry.is_symlink() else "pipes, sockets or devices"
-                else:
-                    kind = "image" if entry.name.lower().endswith(SUFFIXES) else "files of other suffixes"
-                yield parent + entry.name, kind
+                if not entry.name.startswith("."):
+                    yield parent + entry.name, _kind(entry)
     except OSError as error:
         raise Refused(f"folder {root / parent} cannot be read: {error.strerror}") from error
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    with suppress(OSError):  # a link in a circle, or into a folder that may not be entered
+        if entry.is_dir():
+            return "linked folders" if entry.is_symlink() else "folder"
+        if entry.is_file():
+            return "image" if entry.name.lower().endswith(SUFFIXES) else "files of other suffixes"
+    return "broken links" if entry.is_symlink() else "pipes, sockets or devices"
 
 
 def read_images(paths: Sequence[Path], channels: int, size: int | None = None, *, progress: bool = False) -> np.ndarray:
