@@ -187,7 +187,7 @@ def _deep(file: ImageFile.ImageFile) -> bool:
     if isinstance(file, TiffImageFile):
         bits = file.tag_v2.get(BITSPERSAMPLE, (8,))
         return max(bits if isinstance(bits, tuple) else (bits,)) > 8
-    options: Any = file.tile[0][3] if file.tile else None  # of Pillow's decoder
+    options: Any = file.tile[0][3] if file.tile else ""  # of Pillow's decoder
     if file.format == "PNG":
         return ";16" in options
     return file.format == "PPM" and isinstance(options, tuple) and options[1] > 255
