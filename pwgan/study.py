@@ -5,35 +5,39 @@ Reading a study imports no torch and loads no data. An invalid study raises ``Re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
-from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
+from pwgan import config_file
 from pwgan.cells import Block, DataCell, Extractor, Measures, Name, Reference, Training
 from pwgan.data import DataSet, datasets
 from pwgan.errors import Refused
 from pwgan.limits import FEWEST
 from pwgan.methods import AdversarialMethod, Method, methods
 from pwgan.networks import AnyNetwork, Network, networks
-from pwgan.options import REFERENCE, Options, explain, one_of, validated
+from pwgan.options import REFERENCE, Count, Options, explain, one_of, validated
+from pwgan.requirements import STATE, require_memory, require_weights
 
 Device = Literal["auto", "cpu", "cuda"]
 Parsed = TypeVar("Parsed", bound=Options)
+MOST_JOBS = 100_000
+"""Training jobs of a data set; planning more than this takes hours."""
 
 
 class DataSetEntry(Options):
     """Settings of a data set in a study, besides the options of the data set itself."""
 
     dataset: str | None = None
-    batch_sizes: list[PositiveInt] | None = Field(None, min_length=1)
-    seeds: PositiveInt | None = None
-    seed_block: PositiveInt | None = None
-    steps: PositiveInt | None = None
-    evaluate_every: PositiveInt | None = None
+    batch_sizes: list[Count] | None = Field(None, min_length=1)
+    seeds: Count | None = None
+    seed_block: Count | None = None
+    steps: Count | None = None
+    evaluate_every: Count | None = None
     network: AnyNetwork | None = None
     features: Extractor | None = None
     methods: dict[str, dict[str, Any]] = Field(
@@ -45,7 +49,7 @@ class MethodEntry(Options):
     """The data sets and mini-batch sizes that a method is restricted to."""
 
     datasets: list[Name] | None = Field(None, min_length=1, description="only these data sets of the study")
-    batch_sizes: list[PositiveInt] | None = Field(None, min_length=1, description="only these mini-batch sizes")
+    batch_sizes: list[Count] | None = Field(None, min_length=1, description="only these mini-batch sizes")
 
 
 class Study(Options):
@@ -53,19 +57,21 @@ class Study(Options):
 
     study: Name
     device: Device = "auto"
-    threads: PositiveInt = 1
-    seeds: PositiveInt
-    seed_block: PositiveInt
-    batch_sizes: list[PositiveInt] = Field(min_length=1)
-    steps: PositiveInt
-    evaluate_every: PositiveInt
-    evaluation_points: PositiveInt = 500
+    threads: Count = 1
+    seeds: Count
+    seed_block: Count
+    batch_sizes: list[Count] = Field(min_length=1)
+    steps: Count
+    evaluate_every: Count
+    evaluation_points: Count = 500
     datasets: dict[Name, dict[str, Any]] = Field(min_length=1)
     methods: dict[Name, dict[str, Any]] = Field(min_length=1)
     measures: Measures = Measures()
     signal: list[Name] = Field(default=[], description="methods whose generators are held fixed under trained critics")
     highlight: list[Name] = Field(default=[], max_length=6, description="methods that the figures show in colour")
     figure_formats: list[Literal["png", "pdf", "svg"]] = Field(default=["png"], min_length=1)
+
+    _data_sets: dict[str, DataSet] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -119,8 +125,9 @@ class Study(Options):
         spec, entry = self.data_set(name), self._entry(name)
         for method in entry.methods:
             self._method(one_of(method, self.methods, f"method of this study in datasets.{name}.methods"), name)
+        shape, network = spec.sample_shape(), self._network(name)
         try:
-            self._network(name).check(spec.sample_shape())
+            network.check(shape)
         except ValueError as error:
             raise ValueError(f"datasets.{name}: network: {error}") from error
         if spec.labelled and spec.kind == "points":
@@ -131,6 +138,7 @@ class Study(Options):
                 raise ValueError(
                     f"mini-batch size {m} is larger than the training set of {name}, {n} samples; allowed: 1 to {n}"
                 )
+        require_memory((n + heldout) * math.prod(shape), f"datasets.{name}: {n + heldout} samples of shape {shape}")
         if heldout < FEWEST:
             raise ValueError(f"{name} holds out {heldout} samples; at least {FEWEST} are needed to measure")
         seeds, block = self._seeds(name)
@@ -141,22 +149,32 @@ class Study(Options):
                 f"{seeds} seeds of {name} are not a multiple of seed_block: {block}; nearest: {near}, or set "
                 f"seed_block in datasets.{name}"
             )
+        state = STATE * block * network.weights(shape)
+        require_memory(state, f"datasets.{name}.network: training {block} seeds of these networks at once")
+        jobs = seeds // block * len(self._batch_sizes(name)) * len(self.methods)
+        if jobs > MOST_JOBS:
+            raise ValueError(f"{seeds} seeds of {name} in blocks of {block} make {jobs} jobs; allowed: {MOST_JOBS}")
         if self.extractor(name) == "classifier" and not spec.labelled:
             raise ValueError(f"features: classifier needs labels, and {name} has none; allowed: inception, none")
-        weights = self.measures.inception_weights
-        if self.extractor(name) == "inception" and weights is not None and not weights.is_file():
-            raise ValueError(f"measures.inception_weights: there is no file {weights}")
         if n < FEWEST:
             raise ValueError(f"{name} has {n} training samples; at least {FEWEST} are needed to measure")
         if self.extractor(name) == "inception" and spec.kind != "images":
             raise ValueError(f"features: inception needs images, and {name} holds points; allowed: none")
+        if self.extractor(name) == "inception" and self.measures.inception_weights is not None:
+            require_weights(self.measures.inception_weights, "measures.inception_weights")
+        spec.sources()
 
     def _entry(self, name: str) -> DataSetEntry:
         settings = {key: value for key, value in self.datasets[name].items() if key in DataSetEntry.model_fields}
         return validated(f"datasets.{name}", DataSetEntry, settings)
 
     def data_set(self, name: str) -> DataSet:
-        """Return the data set that the entry ``name`` describes."""
+        """Return the data set that the entry ``name`` describes; the same object each time: it may list many files."""
+        if name not in self._data_sets:
+            self._data_sets[name] = self._data_set(name)
+        return self._data_sets[name]
+
+    def _data_set(self, name: str) -> DataSet:
         entry = self.datasets[name]
         known = datasets()
         cls = known[one_of(entry.get("dataset", name), known, f"data set in datasets.{name}")]
@@ -230,6 +248,16 @@ class Study(Options):
         ]
 
     @cached_property
+    def notes(self) -> list[str]:
+        """What the study says without effect, one line each; it is harmless."""
+        return [
+            f"datasets.{name}.methods.{method}: {method} is not trained on {name}, so its options there have no effect"
+            for name in self.datasets
+            for method in self._entry(name).methods
+            if not self._trained(method, name)
+        ]
+
+    @cached_property
     def data_cells(self) -> dict[str, DataCell]:
         """The data sets by the name that the study gives them."""
         specs = {name: self.data_set(name) for name in self.datasets}
@@ -275,10 +303,11 @@ def parse_study(content: Mapping[str, Any]) -> Study:
 
 def read_study(path: str | Path) -> Study:
     """Read a study from a YAML file; raises ``Refused`` with the file and every error."""
+    content = config_file.load(path)
     try:
-        return parse_study(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
-    except (Refused, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Refused(f"{path}: {' '.join(str(error).split())}") from error
+        return parse_study(content)
+    except Refused as error:
+        raise Refused(f"{path}: {error}") from error
 
 
 def read_training(text: str) -> Training:

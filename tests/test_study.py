@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pwgan.data.images import Mnist
 from pwgan.data.mixtures import Ring8
 from pwgan.methods import methods
 from pwgan.networks.mlp import MLP
@@ -175,8 +176,11 @@ def test_a_truth_value_is_no_number(tiny, place, value):
     assert [part for part in [*place.split("."), "expected a number", f"got {value}"] if part not in message] == []
 
 
-def test_a_truth_value_is_an_option_that_is_one(tiny):
-    study = put(tiny(), "datasets.digits28", {"dataset": "mnist", "download": False})
+def test_a_truth_value_is_an_option_that_is_one(tiny, tmp_path):
+    for name in Mnist.needed:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    study = put(tiny(), "datasets.digits28", {"dataset": "mnist", "download": False, "root": str(tmp_path)})
     assert parse_study(study).data_set("digits28").download is False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -108,7 +109,12 @@ class Folder(DataSet):
     heldout_fraction: float = Field(0.1, gt=0, lt=1, description="fraction of the files that is held out")
 
     def files(self) -> list[Path]:
-        """Return the image files sorted by name; raises FileNotFoundError if there are none."""
+        """Return the image files sorted by name, listed once; raises FileNotFoundError if there are none."""
+        return self.listing
+
+    @cached_property
+    def listing(self) -> list[Path]:
+        """The answer of ``files``: planning asks for it often, and there may be hundreds of thousands."""
         try:
             return image_files(expanded(self.path))
         except FileNotFoundError as error:
@@ -125,7 +131,7 @@ class Folder(DataSet):
         return (self.channels, self.size, self.size)
 
     def sources(self) -> list[Path]:
-        return [expanded(self.path)]
+        return self.files()
 
     def load(self) -> Split:
         files = self.files()

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from pwgan.batches import samplers
 from pwgan.errors import Refused
@@ -12,6 +13,7 @@ from pwgan.report import FRAMES, plugins
 from pwgan.report.captions import question
 from pwgan.report.claims import FILES as CLAIM_FILES
 from pwgan.runtime import resolve_device
+from pwgan.sources import version
 from pwgan.study import parse_study
 from pwgan.theory import TABLES as THEORY
 
@@ -20,10 +22,15 @@ try:
 except (Refused, OSError) as error:
     raise WorkflowError(f"The study is refused: {error}")
 
+for note in STUDY.notes:
+    logger.warning(note)
+
 RESULTS = f"results/{STUDY.study}"
 DEVICE = resolve_device(STUDY.device)
 # Paths are relative, so that a study stays up to date when its folder is moved or renamed.
 BASE = Path(os.path.relpath(workflow.basedir))
+# What is remembered of the user's files between two plans.
+RECORDS = Path(".snakemake/pwgan-sources")
 
 
 pathvars:
@@ -74,10 +81,10 @@ def signal_code(wildcards):
 
 
 def inception_weights(wildcards):
-    """The user's file of Inception weights, for data sets measured with Inception features."""
+    """The version of the user's Inception weights, for data sets measured with Inception features."""
     weights = STUDY.measures.inception_weights
     uses_it = STUDY.extractor(wildcards.dataset) == "inception"
-    return [str(weights)] if weights and uses_it else []
+    return version([weights], RECORDS / "weights.json") if weights and uses_it else ""
 
 
 def data_code(wildcards):
@@ -85,8 +92,13 @@ def data_code(wildcards):
 
 
 def data_sources(wildcards):
-    """The user's files that a data set is read from."""
-    return [str(path) for path in STUDY.data_set(wildcards.dataset).sources()]
+    """The version of the user's files that a data set is read from; a parameter, since mtimes change without contents."""
+    files = STUDY.data_set(wildcards.dataset).sources()
+    return (
+        version(files, RECORDS / f"{STUDY.study}-{wildcards.dataset}.json")
+        if files
+        else ""
+    )
 
 
 def data_spec(wildcards):
