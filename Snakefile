@@ -6,17 +6,45 @@
 #   snakemake --cores 2 theory_figures               the article's theory: no study, no data set, two minutes
 #   snakemake --workflow-profile profiles/slurm      on a cluster
 #
+# The study is the file of --configfile, else config.yaml of the working directory, else the one beside this file.
+# Results are written below the working directory, and the package beside this file is run, from wherever it is started.
+#
 # Data flows one way: data -> train -> measure -> aggregate -> tables and figures.
 
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
+
+from pwgan.config_file import load
+from pwgan.errors import Refused
 
 min_version("9.14")
 
+if {"{", "}"} & set(str(workflow.basedir)):
+    raise WorkflowError(
+        f"Snakemake takes the braces in {workflow.basedir} for wildcards: rename that folder; those of data may have any name"
+    )
 
 # A study given on the command line replaces the default one: merging the two would train the cells of both.
+STUDY_FILES = workflow.overwrite_configfiles or [
+    next(
+        path
+        for path in [Path("config.yaml"), Path(workflow.basedir, "config.yaml")]
+        if path.exists()
+    )
+]
+# Snakemake keeps the last of two equal keys.
+try:
+    for file in STUDY_FILES:
+        load(file)
+except (Refused, OSError) as error:
+    raise WorkflowError(f"The study is refused: {error}")
+
+
 if not workflow.overwrite_configfiles:
 
-    configfile: "config.yaml"
+    configfile: STUDY_FILES[0]
 
 
 report: "workflow/report/workflow.rst"

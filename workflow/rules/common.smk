@@ -8,7 +8,7 @@ from snakemake.logging import logger
 
 from pwgan.batches import samplers
 from pwgan.errors import Refused
-from pwgan.provenance import closure
+from pwgan.provenance import closure, prefer_package
 from pwgan.report import FRAMES, plugins
 from pwgan.report.captions import question
 from pwgan.report.claims import FILES as CLAIM_FILES
@@ -20,7 +20,7 @@ from pwgan.theory import TABLES as THEORY
 try:
     STUDY = parse_study(config)
 except (Refused, OSError) as error:
-    raise WorkflowError(f"The study is refused: {error}")
+    raise WorkflowError(f"The study is refused: {STUDY_FILES[-1]}: {error}")
 
 for note in STUDY.notes:
     logger.warning(note)
@@ -29,6 +29,7 @@ RESULTS = f"results/{STUDY.study}"
 DEVICE = resolve_device(STUDY.device)
 # Paths are relative, so that a study stays up to date when its folder is moved or renamed.
 BASE = Path(os.path.relpath(workflow.basedir))
+prefer_package()
 # What is remembered of the user's files between two plans.
 RECORDS = Path(".snakemake/pwgan-sources")
 
