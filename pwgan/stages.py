@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pwgan.devices import claimed_device
 from pwgan.errors import Refused
-from pwgan.runtime import claimed_device
 from pwgan.study import read_block, read_data_cell, read_reference, read_study, read_training
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ class Digits(DataSet):
 
 def cache_folder() -> Path:
     """Return the download folder: pwgan under $XDG_CACHE_HOME, or under ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pwgan"
+    return Path(os.environ.get("XDG_CACHE_HOME") or expanded(Path("~/.cache"))) / "pwgan"
 
 
 class _TorchVision(DataSet):

@@ -12,7 +12,7 @@ from pwgan.provenance import closure, prefer_package
 from pwgan.report import FRAMES, plugins
 from pwgan.report.captions import question
 from pwgan.report.claims import FILES as CLAIM_FILES
-from pwgan.runtime import resolve_device
+from pwgan.devices import resolve_device
 from pwgan.sources import version
 from pwgan.study import parse_study
 from pwgan.theory import TABLES as THEORY
@@ -27,6 +27,8 @@ for note in STUDY.notes:
 
 RESULTS = f"results/{STUDY.study}"
 DEVICE = resolve_device(STUDY.device)
+# A job of `auto` runs on the CPU where torch cannot use the GPU that planning saw.
+JOB_DEVICE = "auto" if (STUDY.device, DEVICE) == ("auto", "cuda") else DEVICE
 # Paths are relative, so that a study stays up to date when its folder is moved or renamed.
 BASE = Path(os.path.relpath(workflow.basedir))
 prefer_package()

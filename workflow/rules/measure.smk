@@ -39,7 +39,7 @@ rule measure:
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
-        device=DEVICE,
+        device=JOB_DEVICE,
     params:
         block=measuring,
         folder=subpath(input.run, parent=True),
@@ -71,7 +71,7 @@ rule reference:
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
-        device=DEVICE,
+        device=JOB_DEVICE,
     params:
         reference=reference,
         folder=subpath(output[0], parent=True),
@@ -100,7 +100,7 @@ rule signal:
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
-        device=DEVICE,
+        device=JOB_DEVICE,
     params:
         block=training,
         critics=critics,
