@@ -7,7 +7,6 @@ level or inside a function.
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -26,12 +25,6 @@ EXEMPT = {
     **dict.fromkeys(REGISTRIES, "finds members by name"),
 }
 """Modules whose own code changes no result, with the reason. Their imports are still followed."""
-
-
-def prefer_package() -> None:
-    """Make the processes that this one starts import this package, from any folder and whatever is installed."""
-    inherited = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{inherited}" if inherited else str(ROOT)
 
 
 @cache

@@ -7,8 +7,9 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from pwgan.batches import samplers
+from pwgan.environment import prepare
 from pwgan.errors import Refused
-from pwgan.provenance import closure, prefer_package
+from pwgan.provenance import closure
 from pwgan.report import FRAMES, plugins
 from pwgan.report.captions import question
 from pwgan.report.claims import FILES as CLAIM_FILES
@@ -31,7 +32,7 @@ DEVICE = resolve_device(STUDY.device)
 JOB_DEVICE = "auto" if (STUDY.device, DEVICE) == ("auto", "cuda") else DEVICE
 # Paths are relative, so that a study stays up to date when its folder is moved or renamed.
 BASE = Path(os.path.relpath(workflow.basedir))
-prefer_package()
+prepare()
 # What is remembered of the user's files between two plans.
 RECORDS = Path(".snakemake/pwgan-sources")
 
