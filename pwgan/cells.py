@@ -44,11 +44,11 @@ class Measures(Options):
 
     ewd_points: Count = 1000
     mode_samples: Count = 2500
-    feature_samples: Annotated[int, Field(ge=FEWEST)] = 10000
-    bias_points: Annotated[int, Field(ge=FEWEST)] = 1024
+    feature_samples: Annotated[Count, Field(ge=FEWEST)] = 10000
+    bias_points: Annotated[Count, Field(ge=FEWEST)] = 1024
     bias_partitions: Count = 2
     bias_samplers: list[SamplerName] = Field(default=["random"], min_length=1)
-    neighbour_samples: Annotated[int, Field(ge=FEWEST)] = 1000
+    neighbour_samples: Annotated[Count, Field(ge=FEWEST)] = 1000
     inception_weights: Path | None = None
 
     @field_validator("bias_samplers")

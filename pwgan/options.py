@@ -88,7 +88,7 @@ def explain(error: ValidationError) -> str:
         # For a missing field, pydantic reports the enclosing mapping as the input.
         value = "" if detail["type"] == "missing" else f", got {shown(detail['input'])}"
         lines.append(f"{where}: {text}{value}" if where else text)
-    return "; ".join(lines)
+    return " ".join("; ".join(lines).split())
 
 
 def shown(value: object) -> str:
