@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from pwgan.errors import Refused
+from pwgan.networks.base import Network
 
 LARGEST = 256 * 2**30
 """Bytes. Jobs may run on larger machines than the one that plans, but hardly on larger ones than this."""
@@ -19,11 +20,22 @@ def machine_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def require_memory(needed: int, purpose: str) -> None:
-    """Raise ``Refused`` if ``purpose`` needs more bytes than this machine has, and more than ``LARGEST``."""
-    available = max(machine_memory(), LARGEST)
+def require_memory(needed: int, purpose: str, elsewhere: bool = True) -> None:
+    """Raise ``Refused`` if ``purpose`` needs more bytes than this machine has.
+
+    What may run ``elsewhere``, on a larger machine, is refused only if it also needs more than ``LARGEST``.
+    """
+    available = max(machine_memory(), LARGEST if elsewhere else 0)
     if needed > available:
         raise Refused(f"{purpose} needs at least {needed // 10**9:,} GB of memory; allowed: {available // 10**9:,} GB")
+
+
+def require_memory_to_train(
+    network: Network, seeds: int, shape: tuple[int, ...], where: str, elsewhere: bool = True
+) -> None:
+    """Raise ``Refused`` if the networks of so many seeds need too much memory, as ``require_memory`` does."""
+    needed = STATE * seeds * network.weights(shape)
+    require_memory(needed, f"{where}: training {seeds} seeds of these networks at once", elsewhere)
 
 
 def require_weights(path: Path, key: str) -> None:

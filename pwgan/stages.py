@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pwgan.devices import claimed_device
 from pwgan.errors import Refused
+from pwgan.requirements import require_memory_to_train
 from pwgan.study import read_block, read_data_cell, read_reference, read_study, read_training
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def train(options: Namespace) -> None:
     training = read_training(options.block)
     stored = _stored(options.data, training.dataset)
     with claimed_device(options.device) as device:
+        if device.type == "cpu":
+            shape = stored.train.shape[1:]
+            require_memory_to_train(training.network, training.seeds, shape, training.dataset, elsewhere=False)
         train_block(training, stored, options.output, device)
 
 

@@ -21,7 +21,7 @@ from pwgan.limits import FEWEST
 from pwgan.methods import AdversarialMethod, Method, methods
 from pwgan.networks import AnyNetwork, Network, networks
 from pwgan.options import REFERENCE, Count, Options, explain, one_of, validated
-from pwgan.requirements import STATE, require_memory, require_weights
+from pwgan.requirements import require_memory, require_memory_to_train, require_weights
 
 Device = Literal["auto", "cpu", "cuda"]
 Parsed = TypeVar("Parsed", bound=Options)
@@ -150,8 +150,7 @@ class Study(Options):
                 f"{seeds} seeds of {name} are not a multiple of seed_block: {block}; nearest: {near}, or set "
                 f"seed_block in datasets.{name}"
             )
-        state = STATE * block * network.weights(shape)
-        require_memory(state, f"datasets.{name}.network: training {block} seeds of these networks at once")
+        require_memory_to_train(network, block, shape, f"datasets.{name}.network")
         jobs = seeds // block * len(self._batch_sizes(name)) * len(self.methods)
         if jobs > MOST_JOBS:
             raise ValueError(f"{seeds} seeds of {name} in blocks of {block} make {jobs} jobs; allowed: {MOST_JOBS}")
@@ -251,12 +250,15 @@ class Study(Options):
     @cached_property
     def notes(self) -> list[str]:
         """What the study says without effect, one line each; it is harmless."""
-        return [
+        notes = [
             f"datasets.{name}.methods.{method}: {method} is not trained on {name}, so its options there have no effect"
             for name in self.datasets
             for method in self._entry(name).methods
             if not self._trained(method, name)
         ]
+        if self.measures.inception_weights and "inception" not in map(self.extractor, self.datasets):
+            notes.append("measures.inception_weights: no data set has features: inception, so the file is not read")
+        return notes
 
     @cached_property
     def data_cells(self) -> dict[str, DataCell]:

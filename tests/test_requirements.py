@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from pwgan import requirements
+from pwgan.__main__ import main
 from pwgan.data.images import Mnist
 from pwgan.errors import Refused
 from pwgan.networks import networks
@@ -66,6 +67,18 @@ def test_memory_is_refused_above_what_the_largest_machines_have(monkeypatch) -> 
         require_memory(276 * 10**9, "a network")
     monkeypatch.setattr(requirements, "machine_memory", lambda: 500 * 10**9)
     require_memory(276 * 10**9, "a network")
+
+
+@pytest.mark.fault("unusual environments")
+def test_a_network_larger_than_the_machine_is_refused_at_its_start(tiny, ring8, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(requirements, "machine_memory", lambda: 10**9)
+    study = tiny(methods={"pwgan": {}})
+    study["datasets"]["ring8"]["network"] |= {"width": 20_000}
+    (block,) = parse_study(study).blocks.values()
+    arguments = ["--data", str(ring8), "--device", "cpu", "--output", str(tmp_path / "block")]
+    assert main(["train", block.training.model_dump_json(), *arguments]) == 2
+    assert "training 2 seeds of these networks at once needs at least 25 GB" in capsys.readouterr().err
+    assert not (tmp_path / "block").exists()
 
 
 @pytest.mark.fault("malformed studies")
@@ -145,6 +158,10 @@ def test_options_without_effect_are_told(tiny) -> None:
     study["methods"]["nsgan"] = {"datasets": ["ring8"]}
     (note,) = parse_study(study).notes
     assert "datasets.digits.methods.nsgan" in note and "not trained on digits" in note
+    study = tiny()
+    study["measures"]["inception_weights"] = "weights.pth"
+    (note,) = parse_study(study).notes
+    assert note.startswith("measures.inception_weights: ")
     assert parse_study(tiny()).notes == []
 
 
