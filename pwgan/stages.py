@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pwgan.arguments import read_block, read_data_cell, read_reference, read_training
 from pwgan.devices import claimed_device
 from pwgan.errors import Refused
 from pwgan.requirements import require_memory_to_train
-from pwgan.study import read_block, read_data_cell, read_reference, read_study, read_training
+from pwgan.study import read_study
 
 if TYPE_CHECKING:
     from pwgan.data.store import StoredData
