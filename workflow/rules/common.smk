@@ -1,6 +1,7 @@
 # Helper functions for the rules: the study, the paths of its files, and the dependencies of each stage.
 
 import os
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -84,11 +85,16 @@ def signal_code(wildcards):
     )
 
 
+@cache
+def weights_version():
+    weights = STUDY.measures.inception_weights
+    return version([weights], RECORDS / "weights.json") if weights else ""
+
+
 def inception_weights(wildcards):
     """The version of the user's Inception weights, for data sets measured with Inception features."""
-    weights = STUDY.measures.inception_weights
     uses_it = STUDY.extractor(wildcards.dataset) == "inception"
-    return version([weights], RECORDS / "weights.json") if weights and uses_it else ""
+    return weights_version() if uses_it else ""
 
 
 def data_code(wildcards):
