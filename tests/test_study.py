@@ -61,6 +61,7 @@ LEVELS = {
 } | {f"methods.{name}.": ["method", *cls.model_fields] for name, cls in methods().items()}
 
 
+@pytest.mark.fault("malformed studies")
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(tiny, level):
     # `method` is no option of a class, so a slip in it is told the nearest of the options.
@@ -70,6 +71,7 @@ def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(tiny, level):
         assert level.rstrip(".").split(".")[0] in message
 
 
+@pytest.mark.fault("malformed studies")
 @pytest.mark.parametrize(
     ("place", "value", "told"),
     [
@@ -99,6 +101,7 @@ def test_an_unknown_name_is_refused_with_its_place_and_the_valid_ones(tiny, plac
     assert [part for part in told if part not in message] == []
 
 
+@pytest.mark.fault("malformed studies")
 @pytest.mark.parametrize(
     ("place", "value", "told"),
     [
@@ -157,6 +160,7 @@ def test_an_invalid_value_is_refused_with_its_location_and_value(tiny, place, va
     assert [part for part in told if part not in message] == []
 
 
+@pytest.mark.fault("malformed studies")
 @pytest.mark.parametrize(
     ("place", "value"),
     [
@@ -192,6 +196,7 @@ def test_labels_of_points_are_refused_before_anything_runs(tiny, tmp_path):
     assert "mine" in refusal(tiny(datasets={"mine": {**mine, "labels": str(tmp_path / "y.npy")}}))
 
 
+@pytest.mark.fault("malformed studies")
 @pytest.mark.parametrize("key", [key for key, field in Study.model_fields.items() if field.is_required()])
 def test_a_missing_key_is_named_and_the_rest_of_the_study_is_not_repeated(tiny, key):
     study = tiny()
@@ -199,6 +204,7 @@ def test_a_missing_key_is_named_and_the_rest_of_the_study_is_not_repeated(tiny, 
     assert refusal(study) == f"{key}: Field required"
 
 
+@pytest.mark.fault("malformed studies")
 @pytest.mark.parametrize("content", [None, [], "text", 3])
 def test_content_that_is_not_a_mapping_is_refused(content):
     assert "dictionary" in refusal(content)
