@@ -109,29 +109,29 @@ class Folder(DataSet):
     heldout_fraction: float = Field(0.1, gt=0, lt=1, description="fraction of the files that is held out")
 
     def files(self) -> list[Path]:
-        """Return the image files sorted by name, listed once; raises FileNotFoundError if there are none."""
-        return self.listing
-
-    @cached_property
-    def listing(self) -> list[Path]:
-        """The answer of ``files``: planning asks for it often, and there may be hundreds of thousands."""
+        """Return the image files sorted by name; raises FileNotFoundError if there are none."""
         try:
             return image_files(expanded(self.path))
         except FileNotFoundError as error:
             raise FileNotFoundError(f"data set 'folder': {error}") from None
 
+    @cached_property
+    def listing(self) -> list[Path]:
+        """The files as they were first listed: planning asks for their number often, and they may be many."""
+        return self.files()
+
     def train_size(self) -> int:
-        total = len(self.files())
+        total = len(self.listing)
         return total - heldout_count(total, self.heldout_fraction, str(self.path))
 
     def heldout_size(self) -> int:
-        return heldout_count(len(self.files()), self.heldout_fraction, str(self.path))
+        return heldout_count(len(self.listing), self.heldout_fraction, str(self.path))
 
     def sample_shape(self) -> tuple[int, ...]:
         return (self.channels, self.size, self.size)
 
     def sources(self) -> list[Path]:
-        return self.files()
+        return self.listing
 
     def load(self) -> Split:
         files = self.files()
