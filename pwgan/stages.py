@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 def blocks(options: Namespace) -> None:
     """Print the blocks of a study, one per line."""
-    sys.stdout.write("\n".join(read_study(options.study).blocks) + "\n")
+    study = read_study(options.study)
+    for note in study.notes:
+        logging.getLogger("pwgan").warning(note)
+    sys.stdout.write("\n".join(study.blocks) + "\n")
 
 
 def schema(options: Namespace) -> None:
