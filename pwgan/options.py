@@ -83,7 +83,7 @@ def explain(error: ValidationError) -> str:
     """Return one line with the location, the problem and the value of every error."""
     lines = []
     for detail in error.errors(include_url=False):
-        where = ".".join(str(part) for part in detail["loc"])
+        where = ".".join(str(part) for part in detail["loc"] if part != "[key]")  # said of a key, not of its value
         text = detail["msg"].removeprefix("Value error, ")
         # For a missing field, pydantic reports the enclosing mapping as the input.
         value = "" if detail["type"] == "missing" else f", got {shown(detail['input'])}"

@@ -138,7 +138,7 @@ class Study(Options):
                     f"mini-batch size {m} is larger than the training set of {name}, {n} samples; allowed: 1 to {n}"
                 )
         bytes_at_least = (n + heldout) * math.prod(shape)
-        require_memory(bytes_at_least, f"datasets.{name}: {n} samples and {heldout} heldout, of shape {shape},")
+        require_memory(bytes_at_least, f"datasets.{name}: to hold {n} samples and {heldout} heldout of shape {shape}")
         if heldout < FEWEST:
             raise ValueError(f"{name} holds out {heldout} samples; at least {FEWEST} are needed to measure")
         seeds, block = self._seeds(name)
