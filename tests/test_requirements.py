@@ -129,7 +129,7 @@ def test_weights_saved_by_torch_are_accepted_and_not_unpickled(tiny, pictures, t
     assert not (tmp_path / "exploded").exists()
 
 
-@pytest.mark.fault("unusual names and paths", count=3)
+@pytest.mark.fault("unusual names and paths", count=2)
 def test_a_root_without_the_files_is_refused_when_planned_unless_they_may_be_downloaded(tiny, tmp_path) -> None:
     def study(**options):
         return tiny(datasets={"mnist": {"network": {"name": "mlp"}, **options}})
@@ -165,7 +165,7 @@ def test_options_without_effect_are_told(tiny) -> None:
     assert parse_study(tiny()).notes == []
 
 
-@pytest.mark.fault("unusual environments", count=2)
+@pytest.mark.fault("unusual environments")
 @pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1"])
 def test_studies_are_read_as_utf_8_in_every_locale(tiny, tmp_path, locale) -> None:
     text = "# Größe, 大きさ\n" + yaml.safe_dump(tiny())
