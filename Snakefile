@@ -11,37 +11,21 @@
 #
 # Data flows one way: data -> train -> measure -> aggregate -> tables and figures.
 
-from pathlib import Path
-
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from pwgan.config_file import load
+from pwgan.config_file import study_files
 from pwgan.errors import Refused
 
 min_version("9.14")
 
-if {"{", "}"} & set(str(workflow.basedir)):
-    raise WorkflowError(
-        f"Snakemake takes the braces in {workflow.basedir} for wildcards: rename that folder; those of data may have any name"
-    )
-
-# A study given on the command line replaces the default one: merging the two would train the cells of both.
-STUDY_FILES = workflow.overwrite_configfiles or [
-    next(
-        path
-        for path in [Path("config.yaml"), Path(workflow.basedir, "config.yaml")]
-        if path.exists()
-    )
-]
-# Snakemake keeps the last of two equal keys.
 try:
-    for file in STUDY_FILES:
-        load(file)
+    STUDY_FILES = study_files(workflow.overwrite_configfiles, workflow.basedir)
 except (Refused, OSError) as error:
     raise WorkflowError(f"The study is refused: {error}")
 
 
+# A study given on the command line replaces the default one: merging the two would train the cells of both.
 if not workflow.overwrite_configfiles:
 
     configfile: STUDY_FILES[0]

@@ -7,6 +7,7 @@ refers to itself, so that a few lines can stand for billions of values. Here eac
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,21 @@ from pwgan.errors import Refused
 MOST = 100_000
 """The most values that a file may hold, counting each alias as all that it stands for."""
 MERGE = "tag:yaml.org,2002:merge"
+
+
+def study_files(given: Iterable[str | Path], workflow: str | Path) -> list[Path]:
+    """Return the files of a study that Snakemake is to read, once each was read strictly: it keeps the last equal key.
+
+    They are those ``given``, else config.yaml of the working directory, else that of the folder of the ``workflow``.
+    Raises ``Refused`` as ``load`` does, and for a workflow in whose path Snakemake would find wildcards.
+    """
+    if {"{", "}"} & set(str(workflow)):
+        raise Refused(f"Snakemake takes braces in the path of its workflow for wildcards: rename {workflow}")
+    own = Path("config.yaml")
+    files = [Path(path) for path in given] or [own if own.exists() else Path(workflow, own)]
+    for file in files:
+        load(file)
+    return files
 
 
 def load(path: str | Path) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import yaml
 
 from pwgan.__main__ import main
 from pwgan.cells import Measures
+from pwgan.config_file import study_files
 from pwgan.errors import Refused
 from pwgan.study import parse_study, read_study
 
@@ -265,3 +267,22 @@ def test_files_that_only_look_unusual_are_read(tmp_path) -> None:
         path.write_bytes(text.encode())
         assert set(read_study(path).methods) == set(BASE["methods"])
     assert read_study(path).data_set("copy").train_size() == 256
+
+
+def test_the_study_is_the_given_file_or_that_of_the_folder_or_that_of_the_workflow(tmp_path, monkeypatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "config.yaml").write_text(TEXT)
+    assert study_files([], tmp_path) == [tmp_path / "config.yaml"]
+    Path("config.yaml").write_text(TEXT)
+    assert study_files([], tmp_path) == [Path("config.yaml")]
+    assert study_files([tmp_path / "config.yaml"], tmp_path) == [tmp_path / "config.yaml"]
+    Path("config.yaml").write_text(TEXT + "seeds: 3\n")
+    with pytest.raises(Refused, match=r"config\.yaml: .*'seeds' is given twice"):
+        study_files([], tmp_path)
+
+
+@pytest.mark.fault("unusual names and paths")
+def test_a_workflow_in_a_folder_with_braces_is_refused(tmp_path) -> None:
+    with pytest.raises(Refused, match="rename"):
+        study_files([], tmp_path / "{set}")
