@@ -6,17 +6,29 @@
 #   snakemake --cores 2 theory_figures               the article's theory: no study, no data set, two minutes
 #   snakemake --workflow-profile profiles/slurm      on a cluster
 #
+# The study is the file of --configfile, else config.yaml of the working directory, else the one beside this file.
+# Results are written below the working directory, and the package beside this file is run, from wherever it is started.
+#
 # Data flows one way: data -> train -> measure -> aggregate -> tables and figures.
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from pwgan.config_file import study_files
+from pwgan.errors import Refused
+
 min_version("9.14")
+
+try:
+    STUDY_FILES = study_files(workflow.overwrite_configfiles, workflow.basedir)
+except (Refused, OSError) as error:
+    raise WorkflowError(f"The study is refused: {error}")
 
 
 # A study given on the command line replaces the default one: merging the two would train the cells of both.
 if not workflow.overwrite_configfiles:
 
-    configfile: "config.yaml"
+    configfile: STUDY_FILES[0]
 
 
 report: "workflow/report/workflow.rst"

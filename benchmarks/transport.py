@@ -29,9 +29,10 @@ from transport_instances import INSTANCES
 from transport_measure import run
 from transport_solvers import SOLVERS, exceeds, mean_cost
 
+from pwgan.devices import visible_gpus
 from pwgan.errors import Refused
 from pwgan.options import CostName, one_of
-from pwgan.runtime import atomic_write, exclusive, visible_gpus, write_json
+from pwgan.runtime import atomic_write, exclusive, write_json
 
 # Settings shared by all runs of a folder, so that its rows are comparable.
 SETTINGS = ("cost", "seed", "threads", "limit", "memory")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from pwgan import __version__
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb. Errors that the user can fix print one line and exit with status 2; bugs keep their traceback."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # of a path that the locale cannot spell
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     from pwgan import stages
     from pwgan.errors import Refused

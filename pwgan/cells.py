@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import BeforeValidator, Field, NonNegativeInt, field_validator
 
 from pwgan.batches import SamplerName, samplers
 from pwgan.data import DataSet, datasets
 from pwgan.limits import FEWEST
 from pwgan.methods import Method, methods
 from pwgan.networks import AnyNetwork
-from pwgan.options import Options, one_of, validated
+from pwgan.options import Count, Options, one_of, validated
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
+# Words that YAML, or programs that read the tables as CSV, take for a missing value, a truth value or a number.
+_MISREAD = {"na", "nan", "none", "null", "inf", "infinity", "true", "false", "yes", "no", "on", "off"}
+
+
+def _name(value: object) -> object:
+    """Raise ValueError unless the value is a name that every reader of studies and tables takes for text."""
+    allowed = "letters, digits and underscores, a letter first, at most 100 characters"
+    if not isinstance(value, str):
+        raise ValueError(f"names are text: {allowed} (YAML reads yes, null and 2026_01 as other values)")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,99}", value):
+        raise ValueError(f"allowed names: {allowed}")
+    if value.lower() in _MISREAD:
+        raise ValueError("programs that read tables take this name for a missing value, a truth value or a number")
+    return value
+
+
+Name = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$", description="letters, digits and underscores"),
+    BeforeValidator(_name),
+]
 Extractor = Literal["classifier", "inception", "none"]
 
 
 class Measures(Options):
     """Number of samples of each measure, capped by the held-out set; measure names state the number used."""
 
-    ewd_points: PositiveInt = 1000
-    mode_samples: PositiveInt = 2500
-    feature_samples: Annotated[int, Field(ge=FEWEST)] = 10000
-    bias_points: Annotated[int, Field(ge=FEWEST)] = 1024
-    bias_partitions: PositiveInt = 2
+    ewd_points: Count = 1000
+    mode_samples: Count = 2500
+    feature_samples: Annotated[Count, Field(ge=FEWEST)] = 10000
+    bias_points: Annotated[Count, Field(ge=FEWEST)] = 1024
+    bias_partitions: Count = 2
     bias_samplers: list[SamplerName] = Field(default=["random"], min_length=1)
-    neighbour_samples: Annotated[int, Field(ge=FEWEST)] = 1000
+    neighbour_samples: Annotated[Count, Field(ge=FEWEST)] = 1000
     inception_weights: Path | None = None
 
     @field_validator("bias_samplers")
@@ -48,12 +69,12 @@ class Training(Options):
 
     dataset: Name
     method: Name
-    batch_size: PositiveInt
+    batch_size: Count
     first_seed: NonNegativeInt
-    seeds: PositiveInt
-    steps: PositiveInt
-    evaluate_every: PositiveInt
-    evaluation_points: PositiveInt
+    seeds: Count
+    steps: Count
+    evaluate_every: Count
+    evaluation_points: Count
     network: AnyNetwork
     algorithm: str
     options: dict[str, Any]
@@ -100,8 +121,8 @@ class Reference(Options):
     """Real training samples in place of generated ones, with the seeds and measures of the cells of their data set."""
 
     dataset: Name
-    seeds: PositiveInt
-    evaluation_points: PositiveInt
+    seeds: Count
+    evaluation_points: Count
     measures: Measures
     features: Extractor
 

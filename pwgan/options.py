@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     ValidationError,
@@ -26,6 +27,7 @@ from pwgan.errors import Refused
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 CostName = Literal["euclidean", "sqeuclidean"]
 REFERENCE = "data"
 """Method name of real training samples measured in place of generated ones: the floor of each measure."""
@@ -81,12 +83,21 @@ def explain(error: ValidationError) -> str:
     """Return one line with the location, the problem and the value of every error."""
     lines = []
     for detail in error.errors(include_url=False):
-        where = ".".join(str(part) for part in detail["loc"])
+        where = ".".join(str(part) for part in detail["loc"] if part != "[key]")  # said of a key, not of its value
         text = detail["msg"].removeprefix("Value error, ")
         # For a missing field, pydantic reports the enclosing mapping as the input.
-        value = "" if detail["type"] == "missing" else f", got {detail['input']!r}"
+        value = "" if detail["type"] == "missing" else f", got {shown(detail['input'])}"
         lines.append(f"{where}: {text}{value}" if where else text)
-    return "; ".join(lines)
+    return " ".join("; ".join(lines).split())
+
+
+def shown(value: object) -> str:
+    """Return the representation of a value for a message: one line of at most 200 characters."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of more digits than Python prints, or a value that holds itself
+        return f"a very large {type(value).__name__}"
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Runtime support: devices, atomic writes, seeds of random streams, time and memory."""
+"""Runtime support: atomic writes, locks, seeds of random streams, time and memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import resource
+import stat
 import sys
 import tempfile
 import time
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pwgan.errors import Refused
 from pwgan.lazy import torch
@@ -64,58 +65,6 @@ def write_table(path: str | Path, rows: list[dict[str, Any]], types: dict[str, s
         parquet.write_table(pyarrow.Table.from_pylist(rows, schema), aside)
 
 
-def visible_gpus() -> list[str]:
-    """Return the GPUs that this process may use, without importing torch.
-
-    They are those of CUDA_VISIBLE_DEVICES if it is set, else those with a device file in /dev.
-    """
-    inherited = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if inherited is not None:
-        return [gpu for gpu in inherited.split(",") if gpu and gpu != "-1"]
-    return sorted((path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")), key=int)
-
-
-def resolve_device(device: str) -> str:
-    """Replace ``auto`` by ``cuda`` if a GPU is visible, else by ``cpu``."""
-    if device == "auto":
-        return "cuda" if visible_gpus() else "cpu"
-    return device
-
-
-@contextlib.contextmanager
-def claimed_device(device: str) -> Iterator[torch.device]:
-    """Yield the torch device to run on; of several GPUs, hold a lock on one while the context is active.
-
-    Snakemake counts GPUs but assigns no device number: if several are visible, the first with a free lock file is
-    used. Raises ``Refused`` if CUDA is requested but not available.
-    """
-    if resolve_device(device) == "cpu":
-        yield torch.device("cpu")
-        return
-    with contextlib.ExitStack() as held:
-        if len(visible_gpus()) > 1:
-            os.environ["CUDA_VISIBLE_DEVICES"] = _lock_one(visible_gpus(), held)
-        if not torch.cuda.is_available():
-            raise Refused("device: cuda was requested, but torch finds no GPU; use device: cpu or auto")
-        yield torch.device("cuda")
-
-
-def _lock_one(gpus: list[str], held: contextlib.ExitStack) -> str:
-    """Lock the first free GPU of this machine, or wait for the first one."""
-    folder = Path(tempfile.gettempdir()) / f"pwgan-gpus-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    files: list[IO[str]] = []
-    for gpu in gpus:
-        files.append(held.enter_context((folder / gpu).open("w")))
-        try:
-            fcntl.flock(files[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return gpu
-        except BlockingIOError:
-            continue
-    fcntl.flock(files[0], fcntl.LOCK_EX)
-    return gpus[0]
-
-
 @contextlib.contextmanager
 def exclusive(lock: Path) -> Iterator[None]:
     """Hold a lock file while the context is active; raises ``Refused`` if another process holds it.
@@ -129,6 +78,19 @@ def exclusive(lock: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise Refused(f"{lock.parent} is being written by another process; wait for it, or end it") from error
         yield
+
+
+def private_folder(name: str) -> Path:
+    """Return a folder of this user for temporary files, the same in all processes; raises OSError if there is none.
+
+    A folder that another user made, or may write to, is refused: what lies there would be trusted.
+    """
+    folder = Path(tempfile.gettempdir()) / f"pwgan-{name}-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    about = folder.lstat()
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not a folder that only this user can write to; remove it, or set TMPDIR")
+    return folder
 
 
 def seed_of(*parts: object) -> int:

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pwgan.arguments import read_block, read_data_cell, read_reference, read_training
+from pwgan.devices import claimed_device
 from pwgan.errors import Refused
-from pwgan.runtime import claimed_device
-from pwgan.study import read_block, read_data_cell, read_reference, read_study, read_training
+from pwgan.requirements import require_memory_to_train
+from pwgan.study import read_study
 
 if TYPE_CHECKING:
     from pwgan.data.store import StoredData
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 
 def blocks(options: Namespace) -> None:
     """Print the blocks of a study, one per line."""
-    sys.stdout.write("\n".join(read_study(options.study).blocks) + "\n")
+    study = read_study(options.study)
+    for note in study.notes:
+        logging.getLogger("pwgan").warning(note)
+    sys.stdout.write("\n".join(study.blocks) + "\n")
 
 
 def schema(options: Namespace) -> None:
@@ -57,6 +62,9 @@ def train(options: Namespace) -> None:
     training = read_training(options.block)
     stored = _stored(options.data, training.dataset)
     with claimed_device(options.device) as device:
+        if device.type == "cpu":
+            shape = stored.train.shape[1:]
+            require_memory_to_train(training.network, training.seeds, shape, training.dataset, elsewhere=False)
         train_block(training, stored, options.output, device)
 
 

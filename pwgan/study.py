@@ -5,35 +5,38 @@ Reading a study imports no torch and loads no data. An invalid study raises ``Re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import yaml
-from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
+from pwgan import config_file
 from pwgan.cells import Block, DataCell, Extractor, Measures, Name, Reference, Training
 from pwgan.data import DataSet, datasets
 from pwgan.errors import Refused
 from pwgan.limits import FEWEST
 from pwgan.methods import AdversarialMethod, Method, methods
 from pwgan.networks import AnyNetwork, Network, networks
-from pwgan.options import REFERENCE, Options, explain, one_of, validated
+from pwgan.options import REFERENCE, Count, Options, explain, one_of, validated
+from pwgan.requirements import require_memory, require_memory_to_train, require_weights
 
 Device = Literal["auto", "cpu", "cuda"]
-Parsed = TypeVar("Parsed", bound=Options)
+MOST_JOBS = 100_000
+"""Training jobs of a data set; planning more than this takes hours."""
 
 
 class DataSetEntry(Options):
     """Settings of a data set in a study, besides the options of the data set itself."""
 
     dataset: str | None = None
-    batch_sizes: list[PositiveInt] | None = Field(None, min_length=1)
-    seeds: PositiveInt | None = None
-    seed_block: PositiveInt | None = None
-    steps: PositiveInt | None = None
-    evaluate_every: PositiveInt | None = None
+    batch_sizes: list[Count] | None = Field(None, min_length=1)
+    seeds: Count | None = None
+    seed_block: Count | None = None
+    steps: Count | None = None
+    evaluate_every: Count | None = None
     network: AnyNetwork | None = None
     features: Extractor | None = None
     methods: dict[str, dict[str, Any]] = Field(
@@ -45,7 +48,7 @@ class MethodEntry(Options):
     """The data sets and mini-batch sizes that a method is restricted to."""
 
     datasets: list[Name] | None = Field(None, min_length=1, description="only these data sets of the study")
-    batch_sizes: list[PositiveInt] | None = Field(None, min_length=1, description="only these mini-batch sizes")
+    batch_sizes: list[Count] | None = Field(None, min_length=1, description="only these mini-batch sizes")
 
 
 class Study(Options):
@@ -53,19 +56,21 @@ class Study(Options):
 
     study: Name
     device: Device = "auto"
-    threads: PositiveInt = 1
-    seeds: PositiveInt
-    seed_block: PositiveInt
-    batch_sizes: list[PositiveInt] = Field(min_length=1)
-    steps: PositiveInt
-    evaluate_every: PositiveInt
-    evaluation_points: PositiveInt = 500
+    threads: Count = 1
+    seeds: Count
+    seed_block: Count
+    batch_sizes: list[Count] = Field(min_length=1)
+    steps: Count
+    evaluate_every: Count
+    evaluation_points: Count = 500
     datasets: dict[Name, dict[str, Any]] = Field(min_length=1)
     methods: dict[Name, dict[str, Any]] = Field(min_length=1)
     measures: Measures = Measures()
     signal: list[Name] = Field(default=[], description="methods whose generators are held fixed under trained critics")
     highlight: list[Name] = Field(default=[], max_length=6, description="methods that the figures show in colour")
     figure_formats: list[Literal["png", "pdf", "svg"]] = Field(default=["png"], min_length=1)
+
+    _data_sets: dict[str, DataSet] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -119,8 +124,9 @@ class Study(Options):
         spec, entry = self.data_set(name), self._entry(name)
         for method in entry.methods:
             self._method(one_of(method, self.methods, f"method of this study in datasets.{name}.methods"), name)
+        shape, network = spec.sample_shape(), self._network(name)
         try:
-            self._network(name).check(spec.sample_shape())
+            network.check(shape)
         except ValueError as error:
             raise ValueError(f"datasets.{name}: network: {error}") from error
         if spec.labelled and spec.kind == "points":
@@ -131,6 +137,8 @@ class Study(Options):
                 raise ValueError(
                     f"mini-batch size {m} is larger than the training set of {name}, {n} samples; allowed: 1 to {n}"
                 )
+        bytes_at_least = (n + heldout) * math.prod(shape)
+        require_memory(bytes_at_least, f"datasets.{name}: to hold {n} samples and {heldout} heldout of shape {shape}")
         if heldout < FEWEST:
             raise ValueError(f"{name} holds out {heldout} samples; at least {FEWEST} are needed to measure")
         seeds, block = self._seeds(name)
@@ -141,22 +149,31 @@ class Study(Options):
                 f"{seeds} seeds of {name} are not a multiple of seed_block: {block}; nearest: {near}, or set "
                 f"seed_block in datasets.{name}"
             )
+        require_memory_to_train(network, block, shape, f"datasets.{name}.network")
+        jobs = seeds // block * len(self._batch_sizes(name)) * len(self.methods)
+        if jobs > MOST_JOBS:
+            raise ValueError(f"{seeds} seeds of {name} in blocks of {block} make {jobs} jobs; allowed: {MOST_JOBS}")
         if self.extractor(name) == "classifier" and not spec.labelled:
             raise ValueError(f"features: classifier needs labels, and {name} has none; allowed: inception, none")
-        weights = self.measures.inception_weights
-        if self.extractor(name) == "inception" and weights is not None and not weights.is_file():
-            raise ValueError(f"measures.inception_weights: there is no file {weights}")
         if n < FEWEST:
             raise ValueError(f"{name} has {n} training samples; at least {FEWEST} are needed to measure")
         if self.extractor(name) == "inception" and spec.kind != "images":
             raise ValueError(f"features: inception needs images, and {name} holds points; allowed: none")
+        if self.extractor(name) == "inception" and self.measures.inception_weights is not None:
+            require_weights(self.measures.inception_weights, "measures.inception_weights")
+        spec.sources()
 
     def _entry(self, name: str) -> DataSetEntry:
         settings = {key: value for key, value in self.datasets[name].items() if key in DataSetEntry.model_fields}
         return validated(f"datasets.{name}", DataSetEntry, settings)
 
     def data_set(self, name: str) -> DataSet:
-        """Return the data set that the entry ``name`` describes."""
+        """Return the data set that the entry ``name`` describes; the same object each time: it may list many files."""
+        if name not in self._data_sets:
+            self._data_sets[name] = self._data_set(name)
+        return self._data_sets[name]
+
+    def _data_set(self, name: str) -> DataSet:
         entry = self.datasets[name]
         known = datasets()
         cls = known[one_of(entry.get("dataset", name), known, f"data set in datasets.{name}")]
@@ -230,6 +247,19 @@ class Study(Options):
         ]
 
     @cached_property
+    def notes(self) -> list[str]:
+        """What the study says without effect, one line each; it is harmless."""
+        notes = [
+            f"datasets.{name}.methods.{method}: {method} is not trained on {name}, so its options there have no effect"
+            for name in self.datasets
+            for method in self._entry(name).methods
+            if not self._trained(method, name)
+        ]
+        if self.measures.inception_weights and "inception" not in map(self.extractor, self.datasets):
+            notes.append("measures.inception_weights: no data set has features: inception, so the file is not read")
+        return notes
+
+    @cached_property
     def data_cells(self) -> dict[str, DataCell]:
         """The data sets by the name that the study gives them."""
         specs = {name: self.data_set(name) for name in self.datasets}
@@ -275,55 +305,8 @@ def parse_study(content: Mapping[str, Any]) -> Study:
 
 def read_study(path: str | Path) -> Study:
     """Read a study from a YAML file; raises ``Refused`` with the file and every error."""
+    content = config_file.load(path)
     try:
-        return parse_study(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
-    except (Refused, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Refused(f"{path}: {' '.join(str(error).split())}") from error
-
-
-def read_training(text: str) -> Training:
-    """Read the training parameters of a block from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
-    return _from_json(Training, text) if _is_json(text) else read_block(text).training
-
-
-def read_block(text: str) -> Block:
-    """Read a block from JSON, or from ``STUDY.yaml:DATASET/METHOD/mN/seedsA-B``."""
-    if _is_json(text):
-        return _from_json(Block, text)
-    study, place = _in_study(text, "DATASET/METHOD/mN/seedsA-B")
-    return study.blocks[one_of(place, study.blocks, f"block of {text.removesuffix(':' + place)}")]
-
-
-def read_data_cell(text: str) -> DataCell:
-    """Read a data set from JSON, or from ``STUDY.yaml:DATASET``."""
-    if _is_json(text):
-        return _from_json(DataCell, text)
-    study, name = _in_study(text, "DATASET")
-    return study.data_cells[one_of(name, study.data_cells, f"data set of {text.removesuffix(':' + name)}")]
-
-
-def read_reference(text: str) -> Reference:
-    """Read the job that measures a data set's real samples from JSON, or from ``STUDY.yaml:DATASET``."""
-    if _is_json(text):
-        return _from_json(Reference, text)
-    study, name = _in_study(text, "DATASET")
-    return study.reference(one_of(name, study.datasets, f"data set of {text.removesuffix(':' + name)}"))
-
-
-def _is_json(text: str) -> bool:
-    return text.lstrip().startswith("{")
-
-
-def _from_json(cls: type[Parsed], text: str) -> Parsed:
-    try:
-        return cls.model_validate_json(text)
-    except ValidationError as error:
-        raise Refused(f"{cls.__name__} as JSON: {explain(error)}") from error
-
-
-def _in_study(text: str, form: str) -> tuple[Study, str]:
-    """Split ``STUDY.yaml:PLACE`` into the study and the place in it."""
-    path, colon, place = text.rpartition(":")
-    if not colon:
-        raise Refused(f"{text!r} is neither JSON nor STUDY.yaml:{form}")
-    return read_study(path), place
+        return parse_study(content)
+    except Refused as error:
+        raise Refused(f"{path}: {error}") from error

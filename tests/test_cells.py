@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pwgan.arguments import read_block, read_data_cell, read_reference, read_training
 from pwgan.cells import Training
 from pwgan.data.images import Digits
 from pwgan.data.mixtures import Ring8
@@ -15,7 +16,7 @@ from pwgan.methods import methods
 from pwgan.methods.pwgan import PWGAN
 from pwgan.networks.dcgan import DCGAN
 from pwgan.networks.mlp import MLP
-from pwgan.study import parse_study, read_block, read_data_cell, read_reference, read_study, read_training
+from pwgan.study import parse_study, read_study
 
 TWO = {
     "study": "two",

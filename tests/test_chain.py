@@ -1,8 +1,11 @@
 """A tiny study run by hand, verb after verb, from data to figures; and the frames that its results are joined into."""
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -54,8 +57,12 @@ def chain(tmp_path_factory):
     path.write_text(yaml.safe_dump(content))
     study, results = read_study(path), root / "results"
 
+    (root / "started").mkdir()
+
     def run(*arguments):
-        assert main([str(argument) for argument in arguments]) == 0
+        """Run a verb from another folder, with paths as that folder sees them."""
+        with contextlib.chdir(root / "started"):
+            assert main([os.path.relpath(x) if isinstance(x, Path) else str(x) for x in arguments]) == 0
 
     for name in study.datasets:
         run("data", f"{path}:{name}", "--output", results / f"data/{name}.safetensors")
@@ -93,6 +100,18 @@ def test_the_chain_ends_in_every_table_and_figure(chain):
     assert tables == {f"{name}.{ending}" for name in plugins.names("tables") for ending in ("csv", "md", "html")}
     figures = {path.name for path in (results / "figures").iterdir()}
     assert figures == {f"{name}.{ending}" for name in plugins.figure_names(study.datasets) for ending in ("csv", "png")}
+
+
+def test_verbs_write_only_to_their_outputs(chain):
+    _, results = chain
+    assert {path.name for path in results.parent.iterdir()} == {
+        "chain.yaml",
+        "images.npy",
+        "labels.npy",
+        "results",
+        "started",
+    }
+    assert list((results.parent / "started").iterdir()) == []
 
 
 def test_a_cell_that_diverged_is_counted_in_the_tables(chain):

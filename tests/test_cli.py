@@ -62,7 +62,7 @@ def test_the_version_is_printed(capsys):
     [
         (["blocks", "none.yaml"], "none.yaml"),
         (["blocks", "."], "directory"),
-        (["blocks", "broken.yaml"], "broken.yaml: mapping values are not allowed here"),
+        (["blocks", "broken.yaml"], "broken.yaml: not valid YAML: mapping values are not allowed here"),
         (["blocks", "slip.yaml"], "Did you mean 'seeds'?"),
         (["train", "ring8", "--data", "x", "--output", "y"], "'ring8' is neither JSON nor STUDY.yaml:DATASET"),
         (["train", "{}", "--data", "x", "--output", "y"], "dataset: Field required"),

@@ -1,4 +1,4 @@
-"""Whole files, locks, devices, seeds and costs."""
+"""Whole files, locks, seeds and costs."""
 
 import hashlib
 import json
@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,17 +14,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pwgan import runtime
 from pwgan.errors import Refused
 from pwgan.runtime import (
     atomic_write,
-    claimed_device,
     environment,
     exclusive,
     measured_cost,
-    resolve_device,
     seed_of,
-    visible_gpus,
     write_json,
 )
 
@@ -100,95 +95,6 @@ def test_the_lock_of_another_process_ends_with_it_even_when_killed(tmp_path):
             holder.send_signal(signal.SIGKILL)
     with exclusive(lock):
         pass
-
-
-@pytest.fixture
-def machine(monkeypatch, tmp_path):
-    """Return a function that gives the machine so many GPUs and its environment a CUDA_VISIBLE_DEVICES or none."""
-
-    def equip(gpus, visible=None, cuda=True):
-        files = [Path(f"/dev/nvidia{i}") for i in reversed(range(gpus))]
-        glob = Path.glob
-        monkeypatch.setattr(Path, "glob", lambda self, p: iter(files) if self == Path("/dev") else glob(self, p))
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda and gpus > 0)
-        monkeypatch.setattr(runtime.tempfile, "gettempdir", lambda: str(tmp_path))
-        # Set first, so that the test's own value is restored afterwards whatever the code did to it.
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")
-        if visible is None:
-            monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-
-    return equip
-
-
-@pytest.mark.parametrize(
-    ("gpus", "visible", "found"),
-    [
-        (0, None, []),
-        (2, None, ["0", "1"]),
-        (12, None, [str(i) for i in range(12)]),
-        (2, "", []),
-        (2, "-1", []),
-        (2, "1", ["1"]),
-        (4, "3,0", ["3", "0"]),
-        (0, "GPU-1a2b", ["GPU-1a2b"]),
-    ],
-)
-def test_gpus_are_those_of_the_scheduler_or_else_of_the_machine(machine, gpus, visible, found):
-    machine(gpus, visible)
-    assert visible_gpus() == found
-    assert resolve_device("auto") == ("cuda" if found else "cpu")
-    assert (resolve_device("cpu"), resolve_device("cuda")) == ("cpu", "cuda")
-
-
-def test_a_cpu_claims_no_gpu(machine, tmp_path):
-    machine(2)
-    with claimed_device("cpu") as device:
-        assert device == CPU
-    assert list(tmp_path.iterdir()) == [] and "CUDA_VISIBLE_DEVICES" not in os.environ
-    machine(0)
-    with claimed_device("auto") as device:
-        assert device == CPU
-
-
-def test_cuda_without_a_gpu_is_refused_with_what_to_do(machine):
-    machine(0)
-    with pytest.raises(Refused, match=r"no GPU.*device: cpu"), claimed_device("cuda"):
-        pytest.fail("no GPU")
-    machine(1, cuda=False)
-    with pytest.raises(Refused, match="no GPU"), claimed_device("auto"):
-        pytest.fail("torch without CUDA")
-
-
-def test_two_jobs_hold_two_gpus_and_a_freed_one_is_taken_again(machine):
-    machine(2)
-    with claimed_device("cuda") as device:
-        assert (device.type, os.environ["CUDA_VISIBLE_DEVICES"]) == ("cuda", "0")
-        del os.environ["CUDA_VISIBLE_DEVICES"]  # as in another process, which inherits nothing of this one's choice
-        with claimed_device("auto"):
-            assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
-        del os.environ["CUDA_VISIBLE_DEVICES"]
-        with claimed_device("cuda"):
-            assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
-    del os.environ["CUDA_VISIBLE_DEVICES"]
-    with claimed_device("cuda"):
-        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
-
-
-@pytest.mark.parametrize(("gpus", "visible"), [(2, "1"), (1, None)])
-def test_the_scheduler_s_choice_and_the_only_gpu_are_taken_as_they_are(machine, tmp_path, gpus, visible):
-    machine(gpus, visible)
-    with claimed_device("cuda"), claimed_device("cuda"):
-        assert os.environ.get("CUDA_VISIBLE_DEVICES") == visible
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_each_job_uses_its_own_gpu_of_several_visible_ones(machine):
-    machine(4, "3,0")
-    with claimed_device("cuda"):
-        assert os.environ["CUDA_VISIBLE_DEVICES"] == "3"
-        os.environ["CUDA_VISIBLE_DEVICES"] = "3,0"  # what the second job of the same allocation inherits
-        with claimed_device("cuda"):
-            assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
 
 
 def test_a_seed_is_the_same_on_every_machine():

@@ -79,7 +79,10 @@ class DataSet(Options):
         raise NotImplementedError
 
     def sources(self) -> list[Path]:
-        """Return the user's files and folders that the data set depends on."""
+        """Return the user's files that ``load`` reads or downloads: if they change, the data set must be read again.
+
+        Raises FileNotFoundError or ``Refused`` if files are missing that ``load`` does not download.
+        """
         return []
 
     def load(self) -> Split:

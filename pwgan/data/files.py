@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -53,18 +54,23 @@ class Folder(DataSet):
         except FileNotFoundError as error:
             raise FileNotFoundError(f"data set 'folder': {error}") from None
 
+    @cached_property
+    def listing(self) -> list[Path]:
+        """The files as they were first listed: planning asks for their number often, and they may be many."""
+        return self.files()
+
     def train_size(self) -> int:
-        total = len(self.files())
+        total = len(self.listing)
         return total - heldout_count(total, self.heldout_fraction, str(self.path))
 
     def heldout_size(self) -> int:
-        return heldout_count(len(self.files()), self.heldout_fraction, str(self.path))
+        return heldout_count(len(self.listing), self.heldout_fraction, str(self.path))
 
     def sample_shape(self) -> tuple[int, ...]:
         return (self.channels, self.size, self.size)
 
     def sources(self) -> list[Path]:
-        return [expanded(self.path)]
+        return self.listing
 
     def load(self) -> Split:
         files = self.files(tell=True)

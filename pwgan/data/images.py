@@ -67,7 +67,7 @@ def _of_gdown(error: Exception) -> bool:
 
 def cache_folder() -> Path:
     """Return the download folder: pwgan under $XDG_CACHE_HOME, or under ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pwgan"
+    return Path(os.environ.get("XDG_CACHE_HOME") or expanded(Path("~/.cache"))) / "pwgan"
 
 
 class _TorchVision(DataSet):
@@ -95,7 +95,14 @@ class _TorchVision(DataSet):
     def heldout_size(self) -> int:
         return self.heldout or self.totals[1]
 
-    def load(self) -> Split:
+    def sources(self) -> list[Path]:
+        """Return the files of ``root``, if the user gave one; raises FileNotFoundError where ``load`` would."""
+        self._missing()
+        needed = [self._root() / path for path in self.needed] if self.root else []
+        return [file for path in needed for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+
+    def _missing(self) -> list[str]:
+        """Return the needed files that must be downloaded; raises FileNotFoundError if they may not be."""
         root = self._root()
         missing = [path for path in self.needed if not (root / path).exists()]
         if missing and not self.download:
@@ -103,6 +110,10 @@ class _TorchVision(DataSet):
                 f"data set {self.name!r}: {root} lacks {', '.join(missing)}. Put the files there, set `root` to a "
                 "folder that has them, or allow the download with `download: true`"
             )
+        return missing
+
+    def load(self) -> Split:
+        root, missing = self._root(), self._missing()
         try:
             # If all files exist, nothing is downloaded: a damaged file may be the user's, who should see the error.
             train = self._read(root, True, bool(missing))

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
 from pwgan.batches import SamplerName
 from pwgan.lazy import torch
 from pwgan.networks.base import CriticNorm
-from pwgan.options import Options
+from pwgan.options import Count, Options
 
 if TYPE_CHECKING:
     from pwgan.transport.empirical import Transport
@@ -71,7 +71,7 @@ class Method(Options):
     name: ClassVar[str]
 
     sampler: SamplerName = "random"
-    generator_steps: PositiveInt = 1
+    generator_steps: Count = 1
     generator_lr: PositiveFloat = 2e-4
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
 
@@ -96,7 +96,7 @@ class AdversarialMethod(Method):
     critic_norm: ClassVar[CriticNorm] = "batch"
     dual: ClassVar[bool] = False
 
-    critic_steps: PositiveInt = 1
+    critic_steps: Count = 1
     critic_lr: PositiveFloat = 2e-4
 
     def critic_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
@@ -118,7 +118,7 @@ class TiedMethod(Method):
     with them their latents.
     """
 
-    rematch_every: PositiveInt | None = None
+    rematch_every: Count | None = None
 
     def tie(
         self, real: torch.Tensor, fake: torch.Tensor, potentials: tuple[torch.Tensor, torch.Tensor] | None

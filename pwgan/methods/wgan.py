@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 
 from pwgan.lazy import torch
 from pwgan.methods.base import AdversarialMethod, Batch, Nets, Optimiser
+from pwgan.options import Count
 
 
 class WGAN(AdversarialMethod):
@@ -21,7 +22,7 @@ class WGAN(AdversarialMethod):
     name: ClassVar[str] = "wgan"
     dual: ClassVar[bool] = True
 
-    critic_steps: PositiveInt = 5
+    critic_steps: Count = 5
     clip: PositiveFloat = 0.01
     generator_lr: PositiveFloat = 5e-5
     critic_lr: PositiveFloat = 5e-5

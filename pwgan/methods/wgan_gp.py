@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
 from pwgan.lazy import torch
 from pwgan.methods.base import AdversarialMethod, Batch, Nets
 from pwgan.networks.base import CriticNorm
+from pwgan.options import Count
 
 
 class WGANGP(AdversarialMethod):
@@ -22,7 +23,7 @@ class WGANGP(AdversarialMethod):
     dual: ClassVar[bool] = True
     critic_norm: ClassVar[CriticNorm] = "none"
 
-    critic_steps: PositiveInt = 5
+    critic_steps: Count = 5
     penalty: PositiveFloat = 10.0
     generator_lr: PositiveFloat = 1e-4
     critic_lr: PositiveFloat = 1e-4

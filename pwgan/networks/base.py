@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import PositiveInt
-
-from pwgan.options import Options
+from pwgan.options import Count, Options
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,10 +23,14 @@ class Network(Options):
     """Standard deviation of normal initial weights; None: uniform weights, as torch initialises linear layers."""
 
     name: str
-    latent_dim: PositiveInt = 64
+    latent_dim: Count = 64
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise ``Refused`` if the network cannot generate samples of this shape; by default it accepts all shapes."""
+
+    def weights(self, shape: tuple[int, ...]) -> int:
+        """Return the number of weights of one seed's generator and critic, or a lower bound, by default 0."""
+        return 0
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
         """Return generator (S, m, z) -> (S, m, *shape) and critic (S, m, *shape) -> (S, m), not yet initialised."""

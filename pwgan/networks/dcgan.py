@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import PositiveInt
-
 from pwgan.errors import Refused
 from pwgan.networks.base import CriticNorm, Network
+from pwgan.options import Count
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,8 +18,8 @@ class DCGAN(Network):
     init_std: ClassVar[float | None] = 0.02
 
     name: Literal["dcgan"] = "dcgan"
-    width: PositiveInt = 32
-    latent_dim: PositiveInt = 64
+    width: Count = 32
+    latent_dim: Count = 64
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise ``Refused`` unless samples are square images whose side is a multiple of 4 and at least 8 pixels."""
@@ -29,6 +28,10 @@ class DCGAN(Network):
                 f"dcgan makes square images (channels, size, size) of size 8, 12, 16, ... (8, 28, 32, 64 are usual); "
                 f"got samples of shape {shape}; use network: {{name: mlp}}"
             )
+
+    def weights(self, shape: tuple[int, ...]) -> int:
+        """Return a lower bound for one seed: both networks have layers of width × 2 width kernels of 4 × 4."""
+        return 2 * 16 * 2 * self.width**2 + self.latent_dim * self.width
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
         """Return generator and critic; ``critic_norm``: normalisation of the critic's hidden layers."""

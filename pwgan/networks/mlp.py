@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import PositiveInt
-
 from pwgan.networks.base import CriticNorm, Network
+from pwgan.options import Count
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,9 +16,15 @@ class MLP(Network):
     """Fully connected generator and critic, for samples of any shape."""
 
     name: Literal["mlp"] = "mlp"
-    width: PositiveInt = 128
-    depth: PositiveInt = 3
-    latent_dim: PositiveInt = 16
+    width: Count = 128
+    depth: Count = 3
+    latent_dim: Count = 16
+
+    def weights(self, shape: tuple[int, ...]) -> int:
+        """Return the number of weights of one seed's generator and critic, without biases."""
+        generator = self.width * (self.latent_dim + math.prod(shape))
+        critic = self.width * (math.prod(shape) + 1)
+        return generator + critic + 2 * (self.depth - 1) * self.width**2
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
         """Return generator and critic; the critic has no normalisation, and ``critic_norm`` is ignored."""

@@ -1,29 +1,41 @@
 # Helper functions for the rules: the study, the paths of its files, and the dependencies of each stage.
 
 import os
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from pwgan.batches import samplers
+from pwgan.environment import prepare
 from pwgan.errors import Refused
 from pwgan.provenance import closure
 from pwgan.report import FRAMES, plugins
 from pwgan.report.captions import question
 from pwgan.report.claims import FILES as CLAIM_FILES
-from pwgan.runtime import resolve_device
+from pwgan.devices import resolve_device
+from pwgan.sources import version
 from pwgan.study import parse_study
 from pwgan.theory import TABLES as THEORY
 
 try:
     STUDY = parse_study(config)
 except (Refused, OSError) as error:
-    raise WorkflowError(f"The study is refused: {error}")
+    raise WorkflowError(f"The study is refused: {STUDY_FILES[-1]}: {error}")
+
+for note in STUDY.notes:
+    logger.warning(note)
 
 RESULTS = f"results/{STUDY.study}"
 DEVICE = resolve_device(STUDY.device)
+# A job of `auto` runs on the CPU where torch cannot use the GPU that planning saw.
+JOB_DEVICE = "auto" if (STUDY.device, DEVICE) == ("auto", "cuda") else DEVICE
 # Paths are relative, so that a study stays up to date when its folder is moved or renamed.
 BASE = Path(os.path.relpath(workflow.basedir))
+prepare()
+# What is remembered of the user's files between two plans.
+RECORDS = Path(".snakemake/pwgan-sources")
 
 
 pathvars:
@@ -73,11 +85,16 @@ def signal_code(wildcards):
     )
 
 
-def inception_weights(wildcards):
-    """The user's file of Inception weights, for data sets measured with Inception features."""
+@cache
+def weights_version():
     weights = STUDY.measures.inception_weights
+    return version([weights], RECORDS / "weights.json") if weights else ""
+
+
+def inception_weights(wildcards):
+    """The version of the user's Inception weights, for data sets measured with Inception features."""
     uses_it = STUDY.extractor(wildcards.dataset) == "inception"
-    return [str(weights)] if weights and uses_it else []
+    return weights_version() if uses_it else ""
 
 
 def data_code(wildcards):
@@ -85,8 +102,13 @@ def data_code(wildcards):
 
 
 def data_sources(wildcards):
-    """The user's files that a data set is read from."""
-    return [str(path) for path in STUDY.data_set(wildcards.dataset).sources()]
+    """The version of the user's files that a data set is read from; a parameter, since mtimes change without contents."""
+    files = STUDY.data_set(wildcards.dataset).sources()
+    return (
+        version(files, RECORDS / f"{STUDY.study}-{wildcards.dataset}.json")
+        if files
+        else ""
+    )
 
 
 def data_spec(wildcards):

@@ -1,6 +1,6 @@
 # Data sets and the classifiers trained on them.
 #
-# input:  the study
+# input:  the study, and the user's files, whose contents are a parameter: the rules run again if they change
 # output: results/{study}/data/{dataset}.safetensors             training and held-out samples, modes, true density
 #         results/{study}/data/{dataset}-classifier.safetensors  for labelled images, with its accuracy
 # steps:  load or draw, split, store; train the classifier with fixed settings
@@ -10,7 +10,6 @@ rule data:
     """Load or draw a data set, split it into training and held-out samples, and store it as one file."""
     input:
         code=data_code,
-        sources=data_sources,
     output:
         "<results>/data/{dataset}.safetensors",
     log:
@@ -21,6 +20,7 @@ rule data:
         "../../envs/pwgan.yaml"
     params:
         spec=data_spec,
+        sources=data_sources,
     shell:
         "python -m pwgan data {params.spec:q} --output {output:q} 2> {log:q}"
 
@@ -41,7 +41,7 @@ rule classifier:
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
-        device=DEVICE,
+        device=JOB_DEVICE,
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan classifier --data {input.data:q} --device {resources.device}"
         " --output {output:q} 2> {log:q}"

@@ -22,7 +22,6 @@ rule measure:
         generator="<block>/generator.safetensors",
         data=rules.data.output,
         classifier=classifier,
-        weights=inception_weights,
         code=measuring_code,
     output:
         "<block>/measures.parquet",
@@ -40,11 +39,12 @@ rule measure:
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
-        device=DEVICE,
+        device=JOB_DEVICE,
     params:
         block=measuring,
         folder=subpath(input.run, parent=True),
         classifier=classifier_option,
+        weights=inception_weights,
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan measure {params.block:q} --data {input.data:q} {params.classifier}"
         " --device {resources.device} --output {params.folder:q} 2> {log:q}"
@@ -55,7 +55,6 @@ rule reference:
     input:
         data=rules.data.output,
         classifier=classifier,
-        weights=inception_weights,
         code=reference_code,
     output:
         "<results>/{dataset}/data/measures.parquet",
@@ -72,11 +71,12 @@ rule reference:
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
-        device=DEVICE,
+        device=JOB_DEVICE,
     params:
         reference=reference,
         folder=subpath(output[0], parent=True),
         classifier=classifier_option,
+        weights=inception_weights,
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan reference {params.reference:q} --data {input.data:q} {params.classifier}"
         " --device {resources.device} --output {params.folder:q} 2> {log:q}"
@@ -100,7 +100,7 @@ rule signal:
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
-        device=DEVICE,
+        device=JOB_DEVICE,
     params:
         block=training,
         critics=critics,

@@ -41,7 +41,7 @@ rule critics:
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
-        device=DEVICE,
+        device=JOB_DEVICE,
     params:
         folder=subpath(output[0], parent=True),
     shell:

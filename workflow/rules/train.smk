@@ -30,7 +30,7 @@ rule train:
     threads: STUDY.threads
     resources:
         gpu=int(DEVICE == "cuda"),
-        device=DEVICE,
+        device=JOB_DEVICE,
     params:
         block=training,
         folder=subpath(output[0], parent=True),

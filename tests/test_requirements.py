@@ -1,0 +1,209 @@
+"""What a study needs and cannot have is refused when it is planned: memory, weights, files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from pwgan import requirements
+from pwgan.__main__ import main
+from pwgan.data.images import Mnist
+from pwgan.errors import Refused
+from pwgan.networks import networks
+from pwgan.requirements import STATE, require_memory, require_weights
+from pwgan.study import parse_study, read_study
+
+ROOT = Path(__file__).parents[1]
+SHAPES = {"mlp": (1, 8, 8), "dcgan": (3, 16, 16)}
+
+
+@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("options", [{"width": 4}, {"width": 32, "latent_dim": 5}, {"width": 64}])
+def test_the_number_of_weights_is_never_overestimated(name: str, options: dict[str, int]) -> None:
+    network = networks()[name].model_validate(options)
+    built = network.build(range(1), SHAPES[name], "batch")
+    true = sum(parameter.numel() for module in built for parameter in module.parameters())
+    assert true / 40 < network.weights(SHAPES[name]) <= true
+
+
+def test_the_state_of_a_weight_is_what_adam_keeps() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1000))
+    optimiser = torch.optim.Adam([weight])
+    weight.sum().backward()
+    optimiser.step()
+    kept = [weight, weight.grad, *(value for value in optimiser.state[weight].values() if value.numel() > 1)]
+    assert sum(tensor.numel() * tensor.element_size() for tensor in kept) == 1000 * STATE
+
+
+@pytest.mark.fault("malformed studies")
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        ("datasets.ring8.network", {"network": {"name": "mlp", "width": 10**6}}),
+        ("datasets.digits.network", {"dataset": "digits", "network": {"name": "dcgan", "width": 10**5}}),
+        ("datasets.ring8", {"samples": 10**13}),
+        ("datasets.mnist", {"dataset": "celeba", "size": 10**5, "network": {"name": "mlp"}}),
+    ],
+)
+def test_what_no_machine_can_hold_is_refused_with_its_size(tiny, place, change) -> None:
+    name = place.split(".")[1]
+    study = tiny(datasets={name: change})
+    with pytest.raises(Refused, match=rf"{place}.* GB of memory; allowed: .* GB"):
+        parse_study(study)
+
+
+def test_memory_is_refused_above_what_the_largest_machines_have(monkeypatch) -> None:
+    monkeypatch.setattr(requirements, "machine_memory", lambda: 8 * 10**9)
+    require_memory(requirements.LARGEST, "a network")
+    with pytest.raises(Refused, match="a network needs at least 276 GB of memory; allowed: 274 GB"):
+        require_memory(276 * 10**9, "a network")
+    monkeypatch.setattr(requirements, "machine_memory", lambda: 500 * 10**9)
+    require_memory(276 * 10**9, "a network")
+
+
+@pytest.mark.fault("unusual environments")
+def test_a_network_larger_than_the_machine_is_refused_at_its_start(tiny, ring8, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(requirements, "machine_memory", lambda: 10**9)
+    study = tiny(methods={"pwgan": {}})
+    study["datasets"]["ring8"]["network"] |= {"width": 20_000}
+    (block,) = parse_study(study).blocks.values()
+    arguments = ["--data", str(ring8), "--device", "cpu", "--output", str(tmp_path / "block")]
+    assert main(["train", block.training.model_dump_json(), *arguments]) == 2
+    assert "training 2 seeds of these networks at once needs at least 25 GB" in capsys.readouterr().err
+    assert not (tmp_path / "block").exists()
+
+
+@pytest.mark.fault("malformed studies")
+def test_seeds_beyond_any_workflow_are_refused_before_they_are_listed(tiny) -> None:
+    with pytest.raises(Refused, match="2000000000 seeds of ring8 in blocks of 2 make 2000000000 jobs"):
+        parse_study(tiny(seeds=2 * 10**9))
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    np.save(tmp_path / "x.npy", np.zeros((80, 1, 8, 8), np.uint8))
+    return tmp_path / "x.npy"
+
+
+def inception(tiny, pictures: Path, weights: Path):
+    study = tiny(datasets={"mine": {"dataset": "array", "path": str(pictures), "features": "inception"}})
+    study["measures"]["inception_weights"] = str(weights)
+    return study
+
+
+def truncated(path: Path) -> None:
+    torch.save({"weight": torch.zeros(1000)}, path)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def archive_without_weights(path: Path) -> None:
+    path.write_text("<html>404</html>")
+
+
+@pytest.mark.fault("malformed studies")
+@pytest.mark.parametrize("make", [truncated, archive_without_weights, Path.touch, Path.mkdir, lambda path: None])
+def test_what_is_no_file_of_weights_is_refused_when_planned(tiny, pictures, tmp_path, make) -> None:
+    make(tmp_path / "weights.pth")
+    with pytest.raises(Refused, match=r"measures\.inception_weights: .*weights\.pth"):
+        parse_study(inception(tiny, pictures, tmp_path / "weights.pth"))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_weights_saved_by_torch_are_accepted_and_not_unpickled(tiny, pictures, tmp_path, zipped) -> None:
+    class Bomb:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "exploded"),))
+
+    torch.save({"weight": Bomb()}, tmp_path / "weights.pth", _use_new_zipfile_serialization=zipped)
+    assert zipfile.is_zipfile(tmp_path / "weights.pth") == zipped
+    require_weights(tmp_path / "weights.pth", "key")
+    parse_study(inception(tiny, pictures, tmp_path / "weights.pth"))
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.fault("unusual names and paths", count=2)
+def test_a_root_without_the_files_is_refused_when_planned_unless_they_may_be_downloaded(tiny, tmp_path) -> None:
+    def study(**options):
+        return tiny(datasets={"mnist": {"network": {"name": "mlp"}, **options}})
+
+    with pytest.raises(FileNotFoundError, match=r"mnist.*nowhere"):
+        parse_study(study(root=str(tmp_path / "nowhere")))
+    with pytest.raises(FileNotFoundError, match=Mnist.needed[0]):
+        parse_study(study(root=str(tmp_path), download=False))
+    parse_study(study(root=str(tmp_path)))
+
+
+@pytest.mark.fault("unusual names and paths", count=2)
+def test_an_error_of_a_data_set_is_not_one_of_its_network(tiny, tmp_path) -> None:
+    (tmp_path / "x.npy").write_text("no array")
+    with pytest.raises(Refused, match=r"x\.npy") as caught:
+        parse_study(tiny(datasets={"mine": {"dataset": "array", "path": str(tmp_path / "x.npy")}}))
+    assert "network" not in str(caught.value)
+    np.save(tmp_path / "x.npy", np.zeros((80, 3, 9, 9), np.uint8))
+    with pytest.raises(Refused, match=r"datasets\.mine: network: dcgan"):
+        parse_study(tiny(datasets={"mine": {"dataset": "array", "path": str(tmp_path / "x.npy")}}))
+
+
+def test_options_without_effect_are_told(tiny) -> None:
+    study = tiny()
+    study["datasets"] |= {"digits": {"methods": {"nsgan": {"critic_lr": 0.1}, "pwgan": {"generator_lr": 0.1}}}}
+    study["methods"]["nsgan"] = {"datasets": ["ring8"]}
+    (note,) = parse_study(study).notes
+    assert "datasets.digits.methods.nsgan" in note and "not trained on digits" in note
+    study = tiny()
+    study["measures"]["inception_weights"] = "weights.pth"
+    (note,) = parse_study(study).notes
+    assert note.startswith("measures.inception_weights: ")
+    assert parse_study(tiny()).notes == []
+
+
+@pytest.mark.fault("unusual environments")
+@pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1"])
+def test_studies_are_read_as_utf_8_in_every_locale(tiny, tmp_path, locale) -> None:
+    text = "# Größe, 大きさ\n" + yaml.safe_dump(tiny())
+    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
+    environment = os.environ | {
+        "LC_ALL": locale,
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-m", "pwgan", "blocks", "study.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == list(read_study(tmp_path / "study.yaml").blocks)
+
+
+@pytest.mark.fault("unusual environments")
+def test_kernels_are_kept_in_a_temporary_folder_where_no_other_can_be_written_to(tmp_path) -> None:
+    """A file in the place of the folder stops even root, who may write everywhere else."""
+    solvers = tmp_path / "pwgan/transport/solvers"
+    solvers.mkdir(parents=True)
+    for package in (tmp_path / "pwgan", tmp_path / "pwgan/transport"):
+        (package / "__init__.py").touch()
+    for module in ("runtime.py", "errors.py", "lazy.py"):
+        (tmp_path / "pwgan" / module).write_bytes((ROOT / "pwgan" / module).read_bytes())
+    for module in ("__init__.py", "vector.py"):
+        (solvers / module).write_bytes((ROOT / "pwgan/transport/solvers" / module).read_bytes())
+    (solvers / "__pycache__").touch()
+    (tmp_path / "home").touch()
+    (tmp_path / "tmp").mkdir()
+    cleared = {key: value for key, value in os.environ.items() if key not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}
+    environment = cleared | {
+        "HOME": str(tmp_path / "home"),
+        "TMPDIR": str(tmp_path / "tmp"),
+        "PYTHONPATH": str(tmp_path),
+    }
+    code = "import pwgan.transport.solvers.vector, numba; print(numba.config.CACHE_DIR)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    folder = Path(done.stdout.strip())
+    assert folder.parent == tmp_path / "tmp" and folder.stat().st_mode & 0o777 == 0o700
