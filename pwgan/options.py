@@ -26,7 +26,7 @@ from pwgan.errors import Refused
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 
-CostName = Literal["euclidean", "sqeuclidean"]
+CostName = Literal["euclidean", "sqeuclidean", "cityblock", "cosine"]
 REFERENCE = "data"
 """Method name of real training samples measured in place of generated ones: the floor of each measure."""
 
