@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, get_args
 
-import numpy as np
 import torch
 
 from pwgan.errors import Refused
-from pwgan.options import CostName
-from pwgan.transport.assignment import solve
+from pwgan.options import CostName, one_of
+from pwgan.transport.assignment import Array, solve
 from pwgan.transport.cost import no_zero_vectors, normalised, pair_cost, precise_cost
 from pwgan.transport.line import solve_line
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 DENSE = 2500
 LARGEST_CITYBLOCK = 20_000
 """Largest n for the cost ``cityblock``, which only the dense solver knows: 8 n^2 bytes of costs, 3.2 GB."""
-
-Array = TypeVar("Array", torch.Tensor, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -153,8 +150,13 @@ def paired(x: torch.Tensor, y: torch.Tensor, columns: torch.Tensor, cost: CostNa
 
 
 def mean(values: torch.Tensor) -> torch.Tensor:
-    """Mean over the last axis, in blocks too small for torch to divide: the same bits for any number of threads."""
-    return torch.stack([block.sum(-1) for block in values.split(8192, -1)], -1).sum(-1) / values.shape[-1]
+    """Mean over the last axis, added as ``total`` adds."""
+    return total(values) / values.shape[-1]
+
+
+def total(values: torch.Tensor) -> torch.Tensor:
+    """Sum over the last axis, in blocks too small for torch to divide: the same bits for any number of threads."""
+    return torch.stack([block.sum(-1) for block in values.split(8192, -1)], -1).sum(-1)
 
 
 def check_pair(x: torch.Tensor, y: torch.Tensor, cost: CostName = "euclidean") -> None:
@@ -164,9 +166,15 @@ def check_pair(x: torch.Tensor, y: torch.Tensor, cost: CostName = "euclidean") -
             f"EWD matches equally many points of the same dimension, (..., n, d) on both sides; "
             f"got {tuple(x.shape)} and {tuple(y.shape)}"
         )
-    if not x.numel():
-        raise ValueError(f"nothing to match: points of shape {tuple(x.shape)}")
+    check_points(x, y, cost)
+
+
+def check_points(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> None:
+    """Raise ValueError unless both sides are finite points, not zero for ``cosine``."""
+    one_of(cost, get_args(CostName), "cost")
     for side, points in (("x", x), ("y", y)):
+        if not points.numel():
+            raise ValueError(f"nothing to match: points of shape {tuple(points.shape)}")
         if not torch.isfinite(points).all():
             raise ValueError(f"{side} holds points that are NaN or infinite")
         if cost == "cosine":
