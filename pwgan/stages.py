@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pwgan.errors import Refused
-from pwgan.runtime import claimed_device
+from pwgan.runtime import atomic_write, claimed_device
 from pwgan.study import read_block, read_data_cell, read_reference, read_study, read_training
 
 if TYPE_CHECKING:
@@ -162,13 +162,20 @@ def claims(options: Namespace) -> None:
 
 def distance(options: Namespace) -> None:
     """Print the exact distance between two sets of samples."""
+    import numpy as np
+
     from pwgan.distance import distance as between
-    from pwgan.distance import read_pair
+    from pwgan.distance import matching_file, read_pair, working
 
     progress = sys.stderr.isatty()
-    a, b = read_pair(options.a, options.b, options.first, progress=progress)
+    matching = None if options.matching is None else matching_file(options.matching, (options.a, options.b))
+    with working("reading", progress):
+        a, b = read_pair(options.a, options.b, options.first, progress=progress)
     with claimed_device(options.device) as device:
         result = between(a, b, options.cost, device=device, certify=options.certify, progress=progress)
+    if matching is not None:
+        with atomic_write(matching) as aside:
+            np.save(aside, result.matching)
     sys.stdout.write(json.dumps(result.plain()) + "\n" if options.json else result.text())
 
 

@@ -14,13 +14,14 @@ from pwgan.errors import Refused
 from pwgan.options import CostName
 from pwgan.transport.assignment import Array
 from pwgan.transport.cost import normalised, pair_cost, precise_cost
-from pwgan.transport.empirical import check_points, mean, total, wasserstein
+from pwgan.transport.empirical import DENSE, check_points, mean, total, wasserstein
 from pwgan.transport.line import solve_line, staircase
 
-COPIES = 10_000
-"""Largest lcm(n, k) for which points are copied until both sides have as many: a matching of so many points."""
+COPIES, OF_ONE = 10_000, 16
+"""Points are copied until both sides have lcm(n, k) if that is at most COPIES, with at most OF_ONE copies of a point,
+or at most DENSE, where the dense solver takes any number of copies."""
 PAIRS = 25_000_000
-"""Largest n k for the network simplex, which holds all costs and flows, about 50 bytes a pair: 5,000 by 5,000."""
+"""Largest n k for the network simplex, which holds about 65 bytes for each pair: 5,000 by 5,000 points in 1.6 GB."""
 ITERATIONS = 10**9
 """Pivots that the network simplex may take; it needs about 10 (n + k)."""
 TOLERANCE = 1e-9
@@ -69,9 +70,10 @@ def coupling(
       =  max over u, v with u_i + v_j <= c_ij of mean(u) + mean(v).
 
     x (n, d), y (k, d). In units of 1/lcm(n, k), the masses of an optimal plan are integers, so the plan is exact. On a
-    line (d = 1), the mass is moved in order, for any n and k. Otherwise, up to lcm(n, k) = COPIES, both sides are
-    copied until they have as many points, and matched; beyond that, up to n k = PAIRS, by the network simplex of POT
-    (the extra pwgan[emd]), on a CPU. The value is differentiable like that of ``wasserstein``.
+    line (d = 1), the mass is moved in order, for any n and k; a single point has one plan. Otherwise, where few copies
+    suffice (see COPIES), both sides are copied until they have as many points, and matched; elsewhere, up to n k =
+    PAIRS, by the network simplex of POT (the extra pwgan[emd]), on a CPU. Which of the two does not depend on what is
+    installed. The value is differentiable like that of ``wasserstein``.
 
     Raises ``Refused`` for other numbers of points, without POT where it is needed, and if the simplex did not reach a
     duality gap of TOLERANCE times the value; ValueError as ``wasserstein`` does. Source: article D1; C1 for the dual;
@@ -103,14 +105,18 @@ def _solve(x: torch.Tensor, y: torch.Tensor, cost: CostName, progress: bool) -> 
     if x.shape[1] == 1:
         rows, columns, u, v = solve_line(x[:, 0], y[:, 0], cost)
         return rows, columns, staircase(n, k, x.device)[2], u, v
-    if lcm(n, k) <= COPIES:
+    if min(n, k) == 1:
+        costs = precise_cost(x, y, cost).flatten()
+        rows, columns, units = staircase(n, k, x.device)
+        zero = costs.new_zeros(1)
+        return rows, columns, units, *((zero, costs) if n == 1 else (costs, zero))
+    if lcm(n, k) <= max(DENSE, min(COPIES, OF_ONE * min(n, k))):
         return _copied(x, y, cost, progress)
     if n * k > PAIRS:
-        least = min(n, k)
         raise Refused(
             f"{n} and {k} points: unequal numbers are compared up to a product of {PAIRS:,}, as 5,000 and 5,000, or if "
-            f"their least common multiple is at most {COPIES:,}; equal numbers, such as the first {least} of both, "
-            "have no such limit"
+            f"their least common multiple is at most {COPIES:,}, with {OF_ONE} copies of a point; equal numbers, such "
+            f"as the first {min(n, k)} of both, have no such limit"
         )
     return _simplex(x, y, cost)
 
@@ -133,8 +139,8 @@ def _simplex(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> tuple[torch.Te
         from ot.lp import emd
     except ImportError as error:
         raise Refused(
-            f"{len(x)} and {len(y)} points, whose least common multiple is above {COPIES:,}, need the network simplex "
-            "of POT: pip install 'pwgan[emd]'; or compare equal numbers"
+            f"{len(x)} and {len(y)} points, whose least common multiple is {lcm(len(x), len(y)):,}, need the network "
+            "simplex of POT: pip install 'pwgan[emd]'; or compare equal numbers"
         ) from error
     size = lcm(len(x), len(y))
     row_mass, column_mass = (np.full(len(side), size / len(side)) for side in (x, y))

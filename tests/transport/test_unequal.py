@@ -46,7 +46,8 @@ def test_a_linear_program_costs_as_much_and_the_potentials_prove_it(n, k, d, see
     k += n == k
     x, y = draw(n, d, seed), draw(k, d, seed + 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unequal, "COPIES", 0 if simplex else unequal.COPIES)
+        patch.setattr(unequal, "DENSE", 0 if simplex else unequal.DENSE)
+        patch.setattr(unequal, "OF_ONE", 0 if simplex else unequal.OF_ONE)
         found = coupling(x, y, cost)
     costs = torch.from_numpy(cdist(x, y, cost))
     assert float(found.value) == pytest.approx(program(costs.numpy()), rel=1e-9)
@@ -77,8 +78,10 @@ def test_it_is_a_metric_between_distributions(n, k, seed):
 
 def test_one_point_receives_everything():
     x, y = draw(1, 3, 0), draw(500, 3, 1)
-    found = coupling(x, y)
+    found, back = coupling(x, y), coupling(y, x)
     assert float(found.value) == pytest.approx(cdist(x, y).mean(), rel=1e-14)
+    assert float(back.value) == float(found.value) and abs(float(found.gap)) < 1e-14
+    assert torch.equal(back.row_potential, found.column_potential)
     assert found.plan.rows.unique().tolist() == [0] and found.plan.columns.tolist() == list(range(500))
 
 
@@ -86,7 +89,8 @@ def test_both_ways_agree_on_a_larger_problem(monkeypatch):
     ot = pytest.importorskip("ot", reason="needs pwgan[emd]")
     x, y = draw(120, 3, 0), draw(180, 3, 1)
     copied = coupling(x, y)
-    monkeypatch.setattr(unequal, "COPIES", 0)
+    monkeypatch.setattr(unequal, "DENSE", 0)
+    monkeypatch.setattr(unequal, "OF_ONE", 0)
     simplex = coupling(x, y)
     expected = ot.emd2(np.full(120, 1 / 120), np.full(180, 1 / 180), cdist(x, y))
     assert float(copied.value) == pytest.approx(expected, rel=1e-12)
@@ -113,7 +117,8 @@ def test_far_points_shared_by_both_sides_cost_nothing():
 @pytest.fixture
 def simplex_only(monkeypatch):
     pytest.importorskip("ot", reason="needs pwgan[emd]")
-    monkeypatch.setattr(unequal, "COPIES", 0)
+    monkeypatch.setattr(unequal, "DENSE", 0)
+    monkeypatch.setattr(unequal, "OF_ONE", 0)
 
 
 def test_a_simplex_that_was_stopped_is_not_believed(simplex_only, monkeypatch):
@@ -152,7 +157,7 @@ def test_without_the_extra_small_problems_are_solved_and_others_say_what_to_inst
 
 def test_sizes_beyond_both_ways_are_refused_with_those_that_work():
     x = torch.zeros(5001, 2)
-    with pytest.raises(Refused, match=r"5001 and 5003 points.*25,000,000.*10,000; equal.*first 5001 of both"):
+    with pytest.raises(Refused, match=r"5001 and 5003 points.*25,000,000.*10,000.*16 copies.*first 5001 of both"):
         coupling(x, torch.zeros(5003, 2))
 
 
