@@ -134,7 +134,13 @@ def _copied(x: torch.Tensor, y: torch.Tensor, cost: CostName, progress: bool) ->
 
 
 def _simplex(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> tuple[torch.Tensor, ...]:
-    """Solve with POT's network simplex, on integer masses, and check the plan and its duality gap."""
+    """Solve with POT's network simplex, on integer masses, and check the plan and its duality gap.
+
+    Its potentials are as large as the costs, and rounded accordingly: between far clusters, it takes plans for optimal
+    that are not. No pair of an optimal plan, whose mass is at least 1/L, L = lcm(n, k), costs more than L times the
+    value of any plan. So if the gap is too large, the problem is solved again with the costs limited to that, which
+    changes neither the optimal plans nor their value; the potentials are then feasible for the costs themselves.
+    """
     try:
         from ot.lp import emd
     except ImportError as error:
@@ -143,28 +149,33 @@ def _simplex(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> tuple[torch.Te
             "simplex of POT: pip install 'pwgan[emd]'; or compare equal numbers"
         ) from error
     size = lcm(len(x), len(y))
-    row_mass, column_mass = (np.full(len(side), size / len(side)) for side in (x, y))
+    masses = [np.full(len(side), size / len(side)) for side in (x, y)]
     costs = precise_cost(x, y, cost).cpu().numpy()
-    with warnings.catch_warnings():
-        # It warns of what is refused below.
-        warnings.simplefilter("ignore")
-        flow, log = emd(row_mass, column_mass, costs, numItermax=ITERATIONS, log=True)
-    rows, columns = np.nonzero(flow)
-    units = flow[rows, columns]
-    sums = (np.bincount(at, units, len(side)) for at, side in ((rows, x), (columns, y)))
-    exact = all(np.array_equal(found, given) for found, given in zip(sums, (row_mass, column_mass), strict=True))
-    if log["warning"] is not None or not exact or units.min() < 0 or (units != units.round()).any():
-        raise Refused(f"the network simplex found no optimal plan: {log['warning'] or 'its masses do not add up'}")
-    u, v = _feasible(x, y, torch.from_numpy(log["v"]).to(x.device), cost)
-    value = float((units * costs[rows, columns]).sum() / size)
-    gap = value - float(mean(u) + mean(v))
-    if not gap <= TOLERANCE * value + 64 * np.finfo(float).eps * costs[rows, columns].max():
-        raise Refused(
-            f"the plan of the network simplex may be {gap:.2g} above the least cost {value - gap:.6g}, since costs of "
-            "very different sizes exceed its precision; compare equal numbers of points, or leave out the far ones"
-        )
-    plan = (torch.from_numpy(part).to(x.device) for part in (rows, columns, units.astype(np.int64)))
-    return *plan, u, v
+    limit = np.inf
+    while True:
+        with warnings.catch_warnings():
+            # It warns of what is refused below.
+            warnings.simplefilter("ignore")
+            flow, log = emd(*masses, np.minimum(costs, limit), numItermax=ITERATIONS, log=True)
+        rows, columns = np.nonzero(flow)
+        units = flow[rows, columns]
+        sums = [np.bincount(at, units, len(side)) for at, side in ((rows, x), (columns, y))]
+        whole = units.min() > 0 and (units == units.round()).all()
+        if log["warning"] is not None or not whole or not all(map(np.array_equal, sums, masses)):
+            raise Refused(f"the network simplex found no optimal plan: {log['warning'] or 'its masses do not add up'}")
+        value = float((units * costs[rows, columns]).sum() / size)
+        # A plan that costs nothing is optimal, and zero potentials prove it.
+        u, v = _feasible(x, y, torch.from_numpy(log["v"]).to(x.device) * (value > 0), cost)
+        gap = value - float(mean(u) + mean(v))
+        if abs(gap) <= TOLERANCE * value + 64 * np.finfo(float).eps * costs[rows, columns].max():
+            plan = (torch.from_numpy(part).to(x.device) for part in (rows, columns, units.astype(np.int64)))
+            return *plan, u, v
+        if not size * value < limit / 2:
+            raise Refused(
+                f"the plan of the network simplex may be {gap:.2g} above the least cost, and costs {value:.6g}, since "
+                "costs of very different sizes exceed its precision; compare equal numbers, or leave out the far points"
+            )
+        limit = size * value
 
 
 def _feasible(x: torch.Tensor, y: torch.Tensor, v: torch.Tensor, cost: CostName) -> tuple[torch.Tensor, torch.Tensor]:
