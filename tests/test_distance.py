@@ -429,3 +429,11 @@ def test_the_output_is_a_function_of_the_files(run, n, k, d):
         assert {side.pop(measured) for side in found}
     assert found[0] == found[1]
     assert Path("out1.npy").read_bytes() == Path("out2.npy").read_bytes()
+
+
+def test_a_terminal_shows_the_stage(capsys, monkeypatch):
+    np.save("a.npy", normal(5, 2))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["distance", "a.npy", "a.npy", "--certify", "--device", "cpu"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("value") and err.index("reading") < err.index("matching") < err.index("certificate")
