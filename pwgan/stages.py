@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -176,6 +177,8 @@ def distance(options: Namespace) -> None:
     if matching is not None:
         with atomic_write(matching) as aside:
             np.save(aside, result.matching)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # the same bytes in every locale
     sys.stdout.write(json.dumps(result.plain()) + "\n" if options.json else result.text())
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -437,3 +438,16 @@ def test_a_terminal_shows_the_stage(capsys, monkeypatch):
     assert main(["distance", "a.npy", "a.npy", "--certify", "--device", "cpu"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("value") and err.index("reading") < err.index("matching") < err.index("certificate")
+
+
+def test_the_bytes_are_the_same_in_every_locale(monkeypatch):
+    np.save("a.npy", normal(5, 2))
+    printed = []
+    for encoding in ("ascii", "latin-1", "utf-8"):
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+        assert main(["distance", "a.npy", "a.npy", "--cost", "sqeuclidean", "--device", "cpu"]) == 0
+        sys.stdout.flush()
+        printed.append(sys.stdout.buffer.getvalue())
+    # Time and memory are measured.
+    kept = [[line for line in text.splitlines() if not line.startswith((b"time", b"memory"))] for text in printed]
+    assert kept[0] == kept[1] == kept[2] and "W2²".encode() in kept[0][0]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linear_sum_assignment, linprog
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from pwgan.errors import Refused
@@ -31,16 +31,16 @@ def table(found: Coupling, n: int, k: int) -> np.ndarray:
     return whole
 
 
-def program(costs: np.ndarray) -> float:
-    """The least cost of the linear program, by scipy."""
-    n, k = costs.shape
-    marginals = np.vstack([np.kron(np.eye(n), np.ones(k)), np.kron(np.ones(n), np.eye(k))])
-    return linprog(costs.ravel(), A_eq=marginals, b_eq=np.repeat([1 / n, 1 / k], [n, k])).fun
+def least(x: torch.Tensor, y: torch.Tensor, cost: str) -> float:
+    """The least cost by scipy: of a matching of as many copies of the points as make both sides equal."""
+    size = math.lcm(len(x), len(y))
+    costs = cdist(x.repeat_interleave(size // len(x), 0), y.repeat_interleave(size // len(y), 0), cost)
+    return costs[linear_sum_assignment(costs)].mean()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 7), st.integers(1, 7), st.integers(2, 40), SEEDS, st.sampled_from(NAMES), st.booleans())
-def test_a_linear_program_costs_as_much_and_the_potentials_prove_it(n, k, d, seed, cost, simplex):
+def test_a_matching_of_copies_costs_as_much_and_the_potentials_prove_it(n, k, d, seed, cost, simplex):
     if simplex:
         pytest.importorskip("ot", reason="needs pwgan[emd]")
     k += n == k
@@ -50,14 +50,14 @@ def test_a_linear_program_costs_as_much_and_the_potentials_prove_it(n, k, d, see
         patch.setattr(unequal, "OF_ONE", 0 if simplex else unequal.OF_ONE)
         found = coupling(x, y, cost)
     costs = torch.from_numpy(cdist(x, y, cost))
-    assert float(found.value) == pytest.approx(program(costs.numpy()), rel=1e-9)
+    assert float(found.value) == pytest.approx(least(x, y, cost), rel=1e-11, abs=1e-15)
     whole = table(found, n, k)
     np.testing.assert_allclose(whole.sum(0), 1 / k, rtol=1e-14)
     np.testing.assert_allclose(whole.sum(1), 1 / n, rtol=1e-14)
-    assert float((torch.from_numpy(whole) * costs).sum()) == pytest.approx(float(found.value), rel=1e-12)
+    assert float((torch.from_numpy(whole) * costs).sum()) == pytest.approx(float(found.value), rel=1e-11, abs=1e-15)
     assert (np.diff(found.plan.rows * k + found.plan.columns) > 0).all() and (found.plan.mass > 0).all()
-    assert (found.row_potential[:, None] + found.column_potential - costs).max() <= 1e-13 * costs.max()
-    assert abs(float(found.gap)) <= 1e-11 * float(found.value)
+    assert (found.row_potential[:, None] + found.column_potential - costs).max() <= 1e-10 * costs.max() + 1e-15
+    assert abs(float(found.gap)) <= 1e-10 * float(found.value) + 1e-15
 
 
 @settings(deadline=None, max_examples=30)
@@ -118,11 +118,10 @@ def test_far_points_shared_by_both_sides_cost_nothing(simplex_only, far, cost):
     # 30 and 45 ordinary points; each side keeps a sixteenth of its mass at one far point.
     x, y = draw(32, 2, 0), draw(48, 2, 1)
     x[30:] = y[45:] = far
-    ordinary = cdist(x[:30].repeat_interleave(3, 0), y[:45].repeat_interleave(2, 0), cost)
-    least = ordinary[linear_sum_assignment(ordinary)].sum() / 96
+    ordinary = least(x[:30], y[:45], cost) * 15 / 16
     found = coupling(x, y, cost)
-    assert float(found.value) == pytest.approx(least, rel=1e-9)
-    assert abs(float(found.gap)) <= 1e-9 * least
+    assert float(found.value) == pytest.approx(ordinary, rel=1e-9)
+    assert abs(float(found.gap)) <= 1e-9 * ordinary
 
 
 def test_a_simplex_that_was_stopped_is_not_believed(simplex_only, monkeypatch):
