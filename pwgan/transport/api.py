@@ -87,7 +87,8 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
             raise Refused(f"{name} must be a dense tensor of real numbers, got {value.dtype}, {value.layout}")
         if value.dtype in (torch.float32, torch.float64):
             return value
-        _check_integers(name, value.cpu() if value.dtype == torch.int64 else value.new_zeros(0))
+        if not value.is_floating_point() and value.dtype != torch.bool:
+            _check_integers(name, value)
         return value.double()
     try:
         array = np.asarray(value)
@@ -96,15 +97,16 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8 or np.ma.is_masked(value):
         kind = "masked values" if np.ma.is_masked(value) else str(array.dtype)
         raise Refused(f"{name} must hold truth values, integers or floats of at most 64 bits, got {kind}")
-    _check_integers(name, array)
+    if array.dtype.kind in "iu":
+        _check_integers(name, array)
     dtype = np.float32 if array.dtype.kind == "f" and array.dtype.itemsize == 4 else np.float64
     # torch takes native, writable arrays only; others are copied.
     return torch.from_numpy(np.require(array, dtype, ["C", "W"]))
 
 
 def _check_integers(name: str, values: np.ndarray | torch.Tensor) -> None:
-    array = values.numpy() if isinstance(values, torch.Tensor) else values
-    if array.dtype.kind in "iu" and array.size and max(abs(int(array.min())), abs(int(array.max()))) > EXACT:
+    """Raise ``Refused`` if an integer has no exact float64."""
+    if 0 not in values.shape and max(abs(int(values.min())), abs(int(values.max()))) > EXACT:
         raise Refused(f"{name} holds integers beyond ±2^53, which float64 cannot represent exactly")
 
 

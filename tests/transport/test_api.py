@@ -55,6 +55,15 @@ def test_every_real_type_is_taken_as_it_is(dtype):
         assert float(pwgan.wasserstein(*sides).value) == pytest.approx(least, rel=1e-12)
 
 
+def test_small_floats_of_torch_and_potentials_of_any_kind_are_taken(monkeypatch):
+    half = torch.tensor(X).bfloat16()
+    assert float(pwgan.wasserstein(half, Y).value) == pwgan.wasserstein(half.double().numpy(), Y).value
+    monkeypatch.setattr(empirical, "DENSE", 2)
+    cold = pwgan.wasserstein(X, Y)
+    warm = pwgan.wasserstein(X, Y, potentials=(cold.row_potential.tolist(), torch.tensor(cold.column_potential)))
+    assert warm.value == pytest.approx(cold.value, rel=1e-12) and isinstance(warm.matching, np.ndarray)
+
+
 def test_numbers_are_points_on_a_line():
     found = pwgan.wasserstein([3, 1, 2], [1.5, 3.5, 2.5])
     assert found.value == 0.5 and found.matching.tolist() == [1, 0, 2]
