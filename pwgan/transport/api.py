@@ -88,7 +88,7 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
         if value.dtype in (torch.float32, torch.float64):
             return value
         if not value.is_floating_point() and value.dtype != torch.bool:
-            _check_integers(name, value)
+            _check_integers(name, value.cpu().numpy())
         return value.double()
     try:
         array = np.asarray(value)
@@ -104,9 +104,9 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
     return torch.from_numpy(np.require(array, dtype, ["C", "W"]))
 
 
-def _check_integers(name: str, values: np.ndarray | torch.Tensor) -> None:
+def _check_integers(name: str, values: np.ndarray) -> None:
     """Raise ``Refused`` if an integer has no exact float64."""
-    if 0 not in values.shape and max(abs(int(values.min())), abs(int(values.max()))) > EXACT:
+    if values.size and max(abs(int(values.min())), abs(int(values.max()))) > EXACT:
         raise Refused(f"{name} holds integers beyond ±2^53, which float64 cannot represent exactly")
 
 
