@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from pwgan.transport.certificate import Certificate
-    from pwgan.transport.unequal import Plan
+    from pwgan.transport.empirical import Plan
 
 ARRAYS = (".npy", ".npz", ".safetensors")
 _MEANS: dict[CostName, tuple[str, str]] = {
@@ -179,7 +179,7 @@ def distance(
 
 def _as_array(plan: torch.Tensor | Plan[torch.Tensor]) -> np.ndarray:
     """Return a matching (n,), or a plan as a structured array (s,)."""
-    from pwgan.transport.unequal import Plan
+    from pwgan.transport.empirical import Plan
 
     if not isinstance(plan, Plan):
         return plan.cpu().numpy()

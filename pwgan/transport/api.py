@@ -36,10 +36,10 @@ def wasserstein(
     device. (n,) are n points on a line. Integers, truth values and floats of less than 32 bits are taken as float64.
     The result holds tensors on the device of x if x or y is a tensor, else NumPy arrays.
 
-    For n = k an optimal plan is a matching, and the result is a ``Transport``: ``value`` (...,), ``matching``,
-    ``row_potential``, ``column_potential`` (..., n), ``gap`` (...,). For n != k, and no leading axes, it is a
-    ``Coupling`` with a ``plan`` in place of the matching. Of tensors, the value is differentiable: its gradient is
-    that of the matched pairs (envelope theorem), 0 where they coincide.
+    The result has ``value`` (...,), ``plan``, ``row_potential`` (..., n), ``column_potential`` (..., k) and ``gap``
+    (...,). For n = k an optimal plan is a matching, and the result is a ``Transport``, which has the ``matching``
+    (..., n) too. For n != k, without leading axes, it is a ``Coupling``. Of tensors, the value is differentiable: its
+    gradient is that of the matched pairs (envelope theorem), 0 where they coincide.
 
     ``cost``: euclidean, sqeuclidean, cityblock or cosine. ``device``: of the solve, default that of x. ``potentials``:
     (u, v) of a similar problem with n = k, for a warm start. ``progress``: show bars. Raises ``Refused``, a ValueError,

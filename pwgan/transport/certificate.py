@@ -13,7 +13,7 @@ from pwgan.options import CostName, one_of
 from pwgan.transport.cost import normalised
 
 if TYPE_CHECKING:
-    from pwgan.transport.unequal import Plan
+    from pwgan.transport.empirical import Plan
 
 BLOCK = 1024  # costs are computed in blocks of this side: 8 MB per array
 UNIT = torch.finfo(torch.float64).eps / 2  # the largest relative error of one float64 operation

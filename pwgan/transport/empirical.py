@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, get_args
 
+import numpy as np
 import torch
 
 from pwgan.errors import Refused
@@ -25,6 +26,19 @@ LARGEST_CITYBLOCK = 20_000
 
 
 @dataclass(frozen=True)
+class Plan(Generic[Array]):
+    """A sparse transport plan: ``mass[s]`` > 0 goes from x_i to y_j, i = ``rows[s]``, j = ``columns[s]``.
+
+    (..., s) each, sorted by row, then column, each pair once. The mass of a row adds up to 1/n, of a column to 1/k;
+    every mass is a multiple of 1/lcm(n, k).
+    """
+
+    rows: Array
+    columns: Array
+    mass: Array
+
+
+@dataclass(frozen=True)
 class Transport(Generic[Array]):
     """An exact EWD with its certificate; shapes as in ``Matching``, ``matching[i]`` is the partner in y of x_i.
 
@@ -37,6 +51,15 @@ class Transport(Generic[Array]):
     column_potential: Array
     gap: Array
     rounds: int
+
+    @property
+    def plan(self) -> Plan[Array]:
+        """The matching as a plan, as unequal numbers of points have one: x_i gives its mass 1/n to its partner."""
+        shape = self.matching.shape
+        if isinstance(self.matching, np.ndarray):
+            return Plan(np.broadcast_to(np.arange(shape[-1]), shape), self.matching, np.full(shape, 1 / shape[-1]))
+        rows = torch.arange(shape[-1], device=self.matching.device).expand(shape)
+        return Plan(rows, self.matching, torch.full(shape, 1 / shape[-1], dtype=torch.float64, device=rows.device))
 
 
 def wasserstein(

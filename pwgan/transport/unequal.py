@@ -14,7 +14,7 @@ from pwgan.errors import Refused
 from pwgan.options import CostName
 from pwgan.transport.assignment import Array
 from pwgan.transport.cost import normalised, pair_cost, precise_cost
-from pwgan.transport.empirical import DENSE, check_points, mean, total, wasserstein
+from pwgan.transport.empirical import DENSE, Plan, check_points, mean, total, wasserstein
 from pwgan.transport.line import solve_line, staircase
 
 COPIES, OF_ONE = 10_000, 16
@@ -26,19 +26,6 @@ ITERATIONS = 10**9
 """Pivots that the network simplex may take; it needs about 10 (n + k)."""
 TOLERANCE = 1e-9
 """Largest duality gap of an answer of the network simplex, relative to the value."""
-
-
-@dataclass(frozen=True)
-class Plan(Generic[Array]):
-    """A sparse transport plan: ``mass[s]`` > 0 goes from x_i to y_j, i = ``rows[s]``, j = ``columns[s]``.
-
-    (s,) each, sorted by row, then column, each pair once. The mass of a row adds up to 1/n, of a column to 1/k; every
-    mass is a multiple of 1/lcm(n, k).
-    """
-
-    rows: Array
-    columns: Array
-    mass: Array
 
 
 @dataclass(frozen=True)

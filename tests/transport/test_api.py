@@ -77,6 +77,16 @@ def test_leading_axes_stay():
     assert found.value[2, 3] == pwgan.wasserstein(x[2, 3], y[2, 3]).value
 
 
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
+def test_a_matching_is_a_plan_too(kind):
+    x, y = (kind(side.reshape(2, 6, 3)) for side in (X, Y))
+    found = pwgan.wasserstein(x, y)
+    assert all(type(part) is type(found.matching) for part in vars(found.plan).values())
+    for k in range(2):
+        costs = cdist(x[k], y[k])[found.plan.rows[k], found.plan.columns[k]]
+        assert float(found.value[k]) == pytest.approx(float((np.asarray(found.plan.mass[k]) * costs).sum()), rel=1e-12)
+
+
 def test_unequal_numbers_give_a_plan_of_the_same_kind():
     found = pwgan.wasserstein(X[:8], Y)
     assert isinstance(found.plan.rows, np.ndarray) and isinstance(found.value, np.float64)

@@ -16,8 +16,8 @@ from scipy.spatial.distance import cdist
 from pwgan.options import CostName
 from pwgan.transport import certificate as module
 from pwgan.transport.certificate import certificate
-from pwgan.transport.empirical import wasserstein
-from pwgan.transport.unequal import Plan, coupling
+from pwgan.transport.empirical import Plan, wasserstein
+from pwgan.transport.unequal import coupling
 
 COSTS = st.sampled_from(get_args(CostName))
 SEEDS = st.integers(0, 2**32)
