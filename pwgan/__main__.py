@@ -119,9 +119,10 @@ def _parser() -> argparse.ArgumentParser:
         "distance", "Compute the exact Wasserstein distance between two sets of samples, with a certificate."
     )
     distance.description = (
-        "The exact Wasserstein distance between two sets of equally many samples: the mean cost of their optimal "
-        "one-to-one matching, with the duality gap that certifies it. Arrays are (n, *sample), integers or floats, "
-        "and are flattened. Values are compared in their stored units; pixels of images and uint8 arrays are 0..255. "
+        "The exact Wasserstein distance between two sets of samples: the mean cost of their optimal one-to-one "
+        "matching, or, of n and k samples, the least cost of moving masses 1/n to masses 1/k; with the duality gap "
+        "that certifies it. Arrays are (n, *sample), integers or floats, and are flattened; (n,) are n numbers. Values "
+        "are compared in their stored units; pixels of images and uint8 arrays are 0..255. "
         "Images of a folder and its subfolders must all have the same size; they are sorted by name, compared as RGB "
         "unless every image on both sides is grey, and flattened in the order channel, row, column."
     )
@@ -133,15 +134,23 @@ def _parser() -> argparse.ArgumentParser:
         )
     distance.add_argument(
         "--cost",
-        choices=("euclidean", "sqeuclidean"),
+        choices=("euclidean", "sqeuclidean", "cityblock", "cosine"),
         default="euclidean",
-        help="of a matched pair: the distance (default; the value is W1) or its square (the value is the square of W2)",
+        help="of a pair: the distance (default; the value is W1), its square (the value is the square of W2), the sum "
+        "of absolute differences, or 1 - cos",
     )
     distance.add_argument("--first", type=int, metavar="N", help="compare the first N samples of both (default: all)")
     distance.add_argument(
         "--certify",
         action="store_true",
         help="recompute all costs in float64, apart from the solver, and print an interval that contains the optimum",
+    )
+    distance.add_argument(
+        "--matching",
+        type=Path,
+        metavar="FILE.npy",
+        help="write the matching, int64 (n,): the row of B for each row of A; for unequal numbers the plan, a "
+        "structured array of row, column and mass",
     )
     distance.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     distance.add_argument("--json", action="store_true", help="print one JSON object instead")

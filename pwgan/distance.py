@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     import torch
 
     from pwgan.transport.certificate import Certificate
+    from pwgan.transport.empirical import Plan
 
+_MEANS: dict[CostName, tuple[str, str]] = {
+    "euclidean": ("distance", ": W1"),
+    "sqeuclidean": ("squared distance", ": W2²"),
+    "cityblock": ("cityblock distance", ": W1"),
+    "cosine": ("cosine distance", ""),
+}
 EXACT = 2**53  # float64 represents every integer up to this
 
 
@@ -44,11 +52,15 @@ class PointSet:
 
 @dataclass(frozen=True)
 class Distance:
-    """An exact distance, its certificate, its time and memory; ``value`` and ``gap`` are in the units of the cost."""
+    """An exact distance, its certificate, its time and memory; ``value`` and ``gap`` are in the units of the cost.
+
+    ``samples``: on each side, None if they differ. ``matching``: the partner in b of each sample of a, int64 (n,); for
+    unequal numbers, the plan as a structured array (s,) of row (int64), column (int64) and mass (float64).
+    """
 
     value: float
     gap: float
-    samples: int
+    samples: int | None
     dimension: int
     cost: CostName
     device: str
@@ -57,14 +69,19 @@ class Distance:
     peak_bytes: int
     a: PointSet
     b: PointSet
+    matching: np.ndarray
     certificate: Certificate | None
 
     def plain(self) -> dict[str, Any]:
-        """Return all fields except the points as JSON types; ``error`` is the certified error bound of ``value``."""
-        fields = {key: value for key, value in vars(self).items() if key not in ("a", "b", "certificate")}
-        for side in ("a", "b"):
-            description = {key: value for key, value in vars(getattr(self, side)).items() if key != "points"}
-            fields[side] = description | {"shape": list(description["shape"])}
+        """Return all fields except points and matching as JSON types, and of each side its number of ``samples``.
+
+        ``error`` is the certified error bound of ``value``.
+        """
+        left_out = ("a", "b", "matching", "certificate")
+        fields = {key: value for key, value in vars(self).items() if key not in left_out}
+        for name, side in (("a", self.a), ("b", self.b)):
+            description = {key: value for key, value in vars(side).items() if key != "points"}
+            fields[name] = description | {"shape": list(side.shape), "samples": len(side.points)}
         if self.certificate is not None:
             fields["certificate"] = asdict(self.certificate) | {"error": self.certificate.error(self.value)}
         return fields
@@ -72,11 +89,15 @@ class Distance:
     def text(self) -> str:
         """Return aligned lines of name, value and meaning."""
         peak = "of the process" if self.device == "cpu" else "on the GPU"
-        squared = "squared " if self.cost == "sqeuclidean" else ""
+        n, k = len(self.a.points), len(self.b.points)
+        whole = "matching" if n == k else "plan"
+        each = "on each side" if n == k else f"of A, which weigh 1/{n} each, and of B, 1/{k} each"
+        pairs = "matched samples" if n == k else "the optimal plan"
+        mean, symbol = _MEANS[self.cost]
         lines = [
-            ("value", repr(self.value), f"mean {squared}distance of matched samples: {'W2²' if squared else 'W1'}"),
-            ("gap", f"{self.gap:.2g}", "no matching is cheaper by more than this, up to rounding"),
-            ("samples", f"{self.samples}", "on each side"),
+            ("value", repr(self.value), f"mean {mean} of {pairs}{symbol}"),
+            ("gap", f"{self.gap:.2g}", f"no {whole} is cheaper by more than this, up to rounding"),
+            ("samples", f"{n}" if n == k else f"{n}, {k}", each),
             ("dimension", f"{self.dimension}", "numbers in a sample"),
             ("cost", self.cost, ""),
             ("device", self.device, ""),
@@ -86,16 +107,16 @@ class Distance:
         if self.certificate is not None:
             proof = self.certificate
             lines += [
-                ("certificate", f"{self.samples**2} pairs", "the cost of each recomputed in float64"),
+                ("certificate", f"{n * k} pairs", "the cost of each recomputed in float64"),
                 ("violation", f"{proof.violation:.2g}", "largest u_i + v_j - c_ij of all pairs"),
                 ("least", repr(proof.lower), "lower bound on the optimal mean cost, rounding included"),
-                ("most", repr(proof.upper), "upper bound on the mean cost of this matching, rounding included"),
+                ("most", repr(proof.upper), f"upper bound on the mean cost of this {whole}, rounding included"),
                 ("error", f"{proof.error(self.value):.2g}", "bound on the error of value"),
             ]
         width = max(len(value) for _, value, _ in lines)
         output = [f"{name:<12} {value:<{width}}  {meaning}".rstrip() for name, value, meaning in lines]
         for name, side in (("A", self.a), ("B", self.b)):
-            shape = "×".join(str(size) for size in side.shape)
+            shape = "×".join(str(size) for size in side.shape) or "1"
             output.append(f"{name:<12} {side.source}: {side.dtype} of shape {shape}, {side.low:.6g} to {side.high:.6g}")
         return "\n".join(output) + "\n"
 
@@ -105,60 +126,102 @@ def distance(
 ) -> Distance:
     """Compute the exact EWD, W = min over permutations pi of (1/n) sum_i c(a_i, b_pi(i)); certify it if ``certify``.
 
-    Raises ``Refused`` if squared distances overflow float64. Source: article D1.
+    Of n and k samples, W is the least cost of moving masses 1/n at a to masses 1/k at b. Raises ``Refused`` if squared
+    distances overflow float64, for a zero vector with the cost ``cosine``, and for numbers of samples that the solvers
+    do not take. Source: article D1.
     """
     import torch
 
     from pwgan.runtime import measured_cost
     from pwgan.transport.certificate import certificate
-    from pwgan.transport.empirical import wasserstein
+    from pwgan.transport.cost import no_zero_vectors
+    from pwgan.transport.empirical import Transport, wasserstein
+    from pwgan.transport.unequal import Coupling, coupling
 
-    _in_range(a, b)
     x, y = (torch.from_numpy(side.points).to(device) for side in (a, b))
-    with measured_cost(device) as usage:
-        transport = wasserstein(x, y, cost, device=device, progress=progress)
+    if cost == "cosine":
+        for side, points in ((a, x), (b, y)):
+            no_zero_vectors(f"{side.source}, row", points)
+    else:
+        _in_range(a, b)
+    transport: Transport[torch.Tensor] | Coupling[torch.Tensor]
+    with measured_cost(device) as usage, working("matching", progress):
+        if len(x) == len(y):
+            transport = wasserstein(x, y, cost, device=device, progress=progress)
+        else:
+            try:
+                transport = coupling(x, y, cost, device=device, progress=progress)
+            except Refused as error:
+                raise Refused(f"{error}: --first {min(len(x), len(y))}") from error
+    plan = transport.plan if isinstance(transport, Coupling) else transport.matching
     proof = None
     if certify:
-        proof = certificate(
-            x,
-            y,
-            transport.matching.to(device),
-            transport.row_potential,
-            transport.column_potential,
-            cost,
-            progress=progress,
-        )
+        with working("certificate", progress):
+            potentials = transport.row_potential, transport.column_potential
+            proof = certificate(x, y, plan, *potentials, cost, progress=progress)
     return Distance(
         value=float(transport.value),
         gap=float(transport.gap),
-        samples=x.shape[0],
+        samples=len(x) if len(x) == len(y) else None,
         dimension=x.shape[1],
         cost=cost,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        rounds=transport.rounds,
+        rounds=0 if isinstance(transport, Coupling) else transport.rounds,
         seconds=usage.seconds,
         peak_bytes=int(usage.peak_memory_mb * 1e6),
         a=a,
         b=b,
+        matching=_as_array(plan),
         certificate=proof,
     )
 
 
+def _as_array(plan: torch.Tensor | Plan[torch.Tensor]) -> np.ndarray:
+    """Return a matching (n,), or a plan as a structured array (s,)."""
+    from pwgan.transport.empirical import Plan
+
+    if not isinstance(plan, Plan):
+        return plan.cpu().numpy()
+    array = np.empty(len(plan.mass), dtype=[("row", np.int64), ("column", np.int64), ("mass", np.float64)])
+    for name, values in zip(array.dtype.names or (), (plan.rows, plan.columns, plan.mass), strict=True):
+        array[name] = values.cpu().numpy()
+    return array
+
+
+def matching_file(path: Path, inputs: Iterable[str]) -> Path:
+    """Return the path of a matching to be written; raises ``Refused`` if it is no .npy file or is one of the inputs."""
+    if path.suffix != ".npy" or path.is_dir():
+        raise Refused(f"--matching {path}: a matching is written to a file that ends in .npy")
+    if path.exists() and any(_locate(spec)[0].samefile(path) for spec in inputs):
+        raise Refused(f"--matching {path}: that is one of the inputs, which would be overwritten")
+    return path
+
+
+@contextmanager
+def working(stage: str, progress: bool) -> Iterator[None]:
+    """Show the name of a stage on the terminal while it lasts, above the bars of its parts."""
+    from tqdm import tqdm
+
+    with tqdm(desc=stage, bar_format="{desc}", leave=False, disable=not progress):
+        yield
+
+
 def read_pair(a: str, b: str, first: int | None = None, *, progress: bool = False) -> tuple[PointSet, PointSet]:
-    """Read two sets of equally many samples, each a folder of images, FILE.npy, FILE.npz[:NAME] or .safetensors[:NAME].
+    """Read two sets of samples, each a folder of images, FILE.npy, FILE.npz[:NAME] or .safetensors[:NAME].
 
     ``first`` limits both sides to their first samples: rows of an array, images sorted by name. Values keep the units
     of the file. Pixels are 0..255, with one channel if all images of both folders are grey and three (RGB) otherwise,
     and are flattened in the order channel, row, column.
 
     Raises FileNotFoundError for a missing file, and ``Refused`` for unreadable files, for arrays that are complex, of
-    objects, empty or one-dimensional, for counts, dimensions or sizes that differ, and for values that are not finite.
+    objects or empty, for dimensions or sizes that differ, and for values that are not finite. An array (n,) is n
+    numbers.
     """
     if first is not None and first < 1:
         raise Refused(f"--first takes the first N >= 1 samples of both sides, got {first}")
     places = [_locate(spec) for spec in (a, b)]
     sides = [image_files(path, tell=True) if path.is_dir() else read_array(path, name) for path, name in places]
-    rows = _equally_many(sides, (a, b), first)
+    rows = [_first(side, source, first) for side, source in zip(sides, (a, b), strict=True)]
     files = [file for side in rows if isinstance(side, list) for file in side]
     channels = 1 if files and all(is_grey(file) for file in files) else 3
     x, y = (
@@ -188,25 +251,15 @@ def _locate(spec: str) -> tuple[Path, str | None]:
     raise FileNotFoundError(f"there is no {missing}{hint}")
 
 
-def _equally_many(sides: Sequence[Any], sources: tuple[str, str], first: int | None) -> list[Any]:
-    """Truncate both sides to ``first`` samples; raises ``Refused`` for too few samples or unequal counts."""
-    counts = []
-    for rows, source in zip(sides, sources, strict=True):
-        if not isinstance(rows, list) and rows.ndim < 2:
-            raise Refused(
-                f"{source} holds {rows.dtype} of shape {tuple(rows.shape)}; allowed are samples along the first of at "
-                "least two axes, (n, *sample): (n, 1) where a sample is one number"
-            )
-        counts.append(len(rows))
-    if first is None and counts[0] != counts[1]:
+def _first(rows: Any, source: str, first: int | None) -> Any:
+    """Return the first samples, or all; raises ``Refused`` for too few samples, or for a single number."""
+    if not isinstance(rows, list) and rows.ndim == 0:
         raise Refused(
-            f"the matching is one to one, but {sources[0]} holds {counts[0]} samples and {sources[1]} holds "
-            f"{counts[1]}; --first N compares the first N of both"
+            f"{source} holds one number, of shape (); allowed are samples along the first axis: (n, *sample), or (n,)"
         )
-    for count, source in zip(counts, sources, strict=True):
-        if first is not None and count < first:
-            raise Refused(f"--first {first} needs {first} samples on both sides, but {source} holds {count}")
-    return [rows if first is None else rows[:first] for rows in sides]
+    if first is not None and len(rows) < first:
+        raise Refused(f"--first {first} needs {first} samples on both sides, but {source} holds {len(rows)}")
+    return rows if first is None else rows[:first]
 
 
 def _points(rows: np.ndarray | torch.Tensor, source: str) -> PointSet:

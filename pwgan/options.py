@@ -28,7 +28,7 @@ T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
-CostName = Literal["euclidean", "sqeuclidean"]
+CostName = Literal["euclidean", "sqeuclidean", "cityblock", "cosine"]
 REFERENCE = "data"
 """Method name of real training samples measured in place of generated ones: the floor of each measure."""
 

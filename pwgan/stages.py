@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -16,6 +17,7 @@ from pwgan.arguments import read_block, read_data_cell, read_reference, read_tra
 from pwgan.devices import claimed_device
 from pwgan.errors import Refused
 from pwgan.requirements import require_memory_to_train
+from pwgan.runtime import atomic_write
 from pwgan.study import read_study
 
 if TYPE_CHECKING:
@@ -170,13 +172,22 @@ def claims(options: Namespace) -> None:
 
 def distance(options: Namespace) -> None:
     """Print the exact distance between two sets of samples."""
+    import numpy as np
+
     from pwgan.distance import distance as between
-    from pwgan.distance import read_pair
+    from pwgan.distance import matching_file, read_pair, working
 
     progress = sys.stderr.isatty()
-    a, b = read_pair(options.a, options.b, options.first, progress=progress)
+    matching = None if options.matching is None else matching_file(options.matching, (options.a, options.b))
+    with working("reading", progress):
+        a, b = read_pair(options.a, options.b, options.first, progress=progress)
     with claimed_device(options.device) as device:
         result = between(a, b, options.cost, device=device, certify=options.certify, progress=progress)
+    if matching is not None:
+        with atomic_write(matching) as aside:
+            np.save(aside, result.matching)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # the same bytes in every locale
     sys.stdout.write(json.dumps(result.plain()) + "\n" if options.json else result.text())
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -91,9 +92,6 @@ def test_the_first_n_of_both(run, capsys):
     np.save("b.npy", normal(30, 2) + np.array([3, 4]))
     found = run("a.npy", "b.npy", "--first", 20)
     assert found["samples"] == 20 and found["value"] == pytest.approx(5)
-    assert main(["distance", "a.npy", "b.npy"]) == 2
-    told = capsys.readouterr().err
-    assert "a.npy holds 40 samples and b.npy holds 30; --first N compares the first N of both" in told
     for first, message in ((31, "b.npy holds 30"), (0, "N >= 1 samples of both sides, got 0")):
         assert main(["distance", "a.npy", "b.npy", "--first", str(first)]) == 2
         assert message in capsys.readouterr().err
@@ -121,6 +119,7 @@ def test_any_real_type_is_compared_in_its_own_units(run, dtype):
         "dtype": str(x.dtype),
         "low": float(x.min()),
         "high": float(x.max()),
+        "samples": 20,
     }
 
 
@@ -216,7 +215,7 @@ def saved(rows, pickled=False):
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("b.npy", saved(np.zeros(5)), "b.npy holds float64 of shape (5,); allowed are samples along the first"),
+        ("b.npy", saved(np.zeros(5)), "a.npy holds 2 numbers per sample (2,), b.npy 1 ()"),
         ("b.npy", saved(np.zeros(())), "shape ()"),
         ("b.npy", saved(np.zeros((5, 0))), "b.npy holds float64 of shape (5, 0); allowed are one or more"),
         ("b.npy", saved(np.zeros((5, 2), complex)), "b.npy holds complex128 of shape (5, 2); allowed"),
@@ -337,3 +336,124 @@ def test_the_help_says_what_is_compared(capsys):
     told = " ".join(capsys.readouterr().out.split())
     for fact in ("distance Compute the exact", "0..255", "channel, row, column", "--first N", "FILE.npz:NAME"):
         assert fact in told
+
+
+def test_unequal_numbers_weigh_less_each(run, capsys):
+    x, y = normal(40, 3), normal(60, 3, 1)
+    np.save("a.npy", x)
+    np.save("b.npy", y)
+    found = run("a.npy", "b.npy", "--certify", "--matching", "plan.npy")
+    costs = cdist(np.repeat(x, 3, 0), np.repeat(y, 2, 0))
+    assert found["value"] == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-12)
+    assert (found["samples"], found["a"]["samples"], found["b"]["samples"]) == (None, 40, 60)
+    assert found["certificate"]["error"] < 1e-12
+    plan = np.load("plan.npy")
+    assert plan.dtype.names == ("row", "column", "mass") and plan["row"].dtype == np.int64
+    assert np.bincount(plan["row"], plan["mass"]) == pytest.approx(np.full(40, 1 / 40))
+    assert np.bincount(plan["column"], plan["mass"]) == pytest.approx(np.full(60, 1 / 60))
+    assert plan["mass"] @ cdist(x, y)[plan["row"], plan["column"]] == pytest.approx(found["value"], rel=1e-12)
+    assert main(["distance", "a.npy", "b.npy", "--device", "cpu", "--certify"]) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert lines["samples"].startswith("40, 60") and lines["samples"].endswith(
+        "of A, which weigh 1/40 each, and of B, 1/60 each"
+    )
+    assert lines["value"].endswith("mean distance of the optimal plan: W1") and lines["certificate"].startswith("2400")
+
+
+def test_numbers_that_no_solver_takes_are_refused_with_the_option_that_helps(capsys):
+    np.save("a.npy", np.zeros((5001, 2), np.float32))
+    np.save("b.npy", np.zeros((5003, 2), np.float32))
+    assert main(["distance", "a.npy", "b.npy", "--device", "cpu"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and err.endswith("--first 5001\n")
+
+
+@pytest.mark.parametrize("cost", get_args(CostName))
+def test_the_matching_is_a_file_on_request(run, here, cost):
+    x, y = normal(30, 4), normal(30, 4, 1)
+    np.save("a.npy", x)
+    np.save("b.npy", y)
+    found = run("a.npy", "b.npy", "--cost", cost, "--matching", "out.npy", "--certify")
+    matching = np.load("out.npy")
+    assert matching.dtype == np.int64 and sorted(matching) == list(range(30))
+    assert cdist(x, y, cost)[np.arange(30), matching].mean() == pytest.approx(found["value"], rel=1e-12)
+    assert found["certificate"]["error"] < 1e-12
+    assert sorted(path.name for path in here.iterdir()) == ["a.npy", "b.npy", "out.npy"]
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("out.txt", "--matching out.txt: a matching is written to a file that ends in .npy"),
+        ("folder.npy", "--matching folder.npy: a matching is written to a file that ends in .npy"),
+        ("a.npy", "--matching a.npy: that is one of the inputs, which would be overwritten"),
+        ("link.npy", "--matching link.npy: that is one of the inputs"),
+    ],
+)
+def test_a_matching_that_cannot_be_written_there_is_refused_before_the_solve(capsys, monkeypatch, file, told):
+    np.save("a.npy", normal(5, 2))
+    Path("folder.npy").mkdir()
+    Path("link.npy").symlink_to("a.npy")
+    monkeypatch.setattr("pwgan.distance.read_pair", None)
+    assert main(["distance", "a.npy", "a.npy", "--matching", file]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_row_of_numbers_is_points_on_a_line(run, capsys):
+    np.save("a.npy", np.array([3, 1, 2]))
+    np.save("b.npy", np.array([[1.5], [3.5], [2.5]]))
+    found = run("a.npy", "b.npy")
+    assert found["value"] == 0.5 and found["dimension"] == 1 and found["a"]["shape"] == []
+    assert main(["distance", "a.npy", "b.npy", "--device", "cpu"]) == 0
+    assert "A            a.npy: int64 of shape 1, 1 to 3\n" in capsys.readouterr().out
+
+
+def test_a_zero_vector_has_no_cosine(capsys):
+    x = normal(9, 4)
+    x[6] = 0
+    np.save("a.npy", x)
+    np.save("b.npy", normal(9, 4, 1))
+    assert main(["distance", "a.npy", "b.npy", "--cost", "cosine", "--device", "cpu"]) == 2
+    assert "cost cosine: a.npy, row 6 is the zero vector" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "d"), [(40, 40, 50), (2600, 2600, 3), (2510, 2510, 40), (60, 40, 3), (9000, 9000, 1)]
+)
+def test_the_output_is_a_function_of_the_files(run, n, k, d):
+    np.save("a.npy", normal(n, d))
+    np.save("b.npy", normal(k, d, 1).astype(np.float32))
+    found, threads = [], torch.get_num_threads()
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            found.append(run("a.npy", "b.npy", "--matching", f"out{number}.npy"))
+    finally:
+        torch.set_num_threads(threads)
+    # Of the solvers that multiply matrices, bounds may be rounded differently by several threads, but not the value.
+    for name in ("seconds", "peak_bytes", *(("gap", "rounds") if d > 32 else ())):
+        for side in found:
+            del side[name]
+    assert found[0] == found[1]
+    assert Path("out1.npy").read_bytes() == Path("out2.npy").read_bytes()
+
+
+def test_a_terminal_shows_the_stage(capsys, monkeypatch):
+    np.save("a.npy", normal(5, 2))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["distance", "a.npy", "a.npy", "--certify", "--device", "cpu"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("value") and err.index("reading") < err.index("matching") < err.index("certificate")
+
+
+def test_the_bytes_are_the_same_in_every_locale(monkeypatch):
+    np.save("a.npy", normal(5, 2))
+    printed = []
+    for encoding in ("ascii", "latin-1", "utf-8"):
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+        assert main(["distance", "a.npy", "a.npy", "--cost", "sqeuclidean", "--device", "cpu"]) == 0
+        sys.stdout.flush()
+        printed.append(sys.stdout.buffer.getvalue())
+    # Time and memory are measured.
+    kept = [[line for line in text.splitlines() if not line.startswith((b"time", b"memory"))] for text in printed]
+    assert kept[0] == kept[1] == kept[2] and "W2²".encode() in kept[0][0]

@@ -15,7 +15,9 @@ class PWGAN(Method):
     """Primal Wasserstein GAN on mini-batches.
 
     min_G (1/m) sum_j c(x_j, G(z_{pi*(j)})), pi* the optimal matching of the mini-batch, held fixed in the gradient
-    (envelope theorem). ``cost`` is ||x - y|| (euclidean) or ||x - y||^2 (sqeuclidean). Source: article D3, D7.
+    (envelope theorem). ``cost`` is ||x - y|| (euclidean), ||x - y||^2 (sqeuclidean), sum |x_k - y_k| (cityblock) or
+    1 - cos(x, y) (cosine, for which no training sample may be the zero vector). The matching is optimal for
+    ``matching_cost``; the loss is computed from differences of its pairs. Source: article D3, D7.
     """
 
     name: ClassVar[str] = "pwgan"
@@ -26,11 +28,15 @@ class PWGAN(Method):
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """Mean cost of the matched pairs."""
         from pwgan.transport.assignment import match
-        from pwgan.transport.cost import cost, pair_cost, points
+        from pwgan.transport.cost import matching_cost, no_zero_vectors, pair_cost, points
 
         real, fake = points(batch.real), points(batch.fake)
-        costs = cost(real, fake.detach(), self.cost)
-        # Costs of diverged seeds are replaced by 0, so the other seeds are still solved; their loss stays non-finite.
+        if self.cost == "cosine":
+            no_zero_vectors("training sample", real, batch.index)
+        # Points and costs of diverged seeds are replaced by 0, so the other seeds are still solved; their loss stays
+        # non-finite.
+        finite = fake.isfinite().all(-1).all(-1)[:, None, None]
+        costs = matching_cost(real, torch.where(finite, fake.detach(), 0), self.cost)
         finite = costs.isfinite().all(-1).all(-1)[:, None, None]
         partner = match(torch.where(finite, costs, 0)).unsqueeze(-1).expand_as(fake)
         return pair_cost(real, fake.gather(1, partner), self.cost).mean(-1)

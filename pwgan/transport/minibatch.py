@@ -8,8 +8,7 @@ import torch
 
 from pwgan.options import CostName
 from pwgan.transport.assignment import match
-from pwgan.transport.cost import cost as cost_matrix
-from pwgan.transport.cost import pair_cost
+from pwgan.transport.cost import pair_cost, precise_cost
 from pwgan.transport.empirical import Transport, check_pair
 
 
@@ -54,7 +53,7 @@ def minibatch_wasserstein(
     x, y: (..., n, d). x_batches, y_batches: (..., n/m, m) int64, each a partition of 0..n-1: batch i of x is matched
     with batch i of y. Raises ValueError unless both are partitions of the same shape. Source: article D3.
     """
-    check_pair(x, y)
+    check_pair(x, y, cost)
     n = x.shape[-2]
     every_point = torch.arange(n, device=x.device).expand(x.shape[:-1])
     for side, batches in (("x_batches", x_batches), ("y_batches", y_batches)):
@@ -65,7 +64,7 @@ def minibatch_wasserstein(
     shape = (*x.shape[:-2], *x_batches.shape[-2:], x.shape[-1])
     x_parts = _take(x, x_batches.flatten(-2)).reshape(shape)
     y_parts = _take(y, y_batches.flatten(-2)).reshape(shape)
-    columns = match(cost_matrix(x_parts, y_parts, cost))
+    columns = match(precise_cost(x_parts, y_parts, cost))
     partners = y_batches.gather(-1, columns).flatten(-2)
     matching = torch.empty_like(partners).scatter(-1, x_batches.flatten(-2), partners)
     return MinibatchTransport(pair_cost(x, _take(y, matching), cost).mean(-1), matching)
@@ -84,8 +83,8 @@ def bias_report(
     D_M = (1/n) sum over j with pi*_i(j) != pi*(j) of |c(x_j, y_{pi*_i(j)}) - c(x_j, y_{pi*(j)})|,
     U_M = (1/n) sum over the same j of c(y_{pi*_i(j)}, y_{pi*(j)}).
 
-    x, y: (..., n, d), preferably float64. D_M <= U_M requires a metric cost; it may fail for ``sqeuclidean``.
-    Source: article D4, D5.
+    x, y: (..., n, d), preferably float64. D_M <= U_M requires a metric cost; it may fail for ``sqeuclidean`` and
+    ``cosine``. Source: article D4, D5.
     """
     y_full, y_mini = _take(y, full.matching), _take(y, minibatch.matching)
     differs = full.matching != minibatch.matching

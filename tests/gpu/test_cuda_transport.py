@@ -97,3 +97,17 @@ def test_scans_bound_every_key_left_out(n, d, k, kind, stored, monkeypatch):
     assert (bound <= rest + rounding).all()
     assert (keys.gather(1, columns.long()).amin(1) <= bound + rounding).all()
     assert k < n or bound.isinf().all()
+
+
+@pytest.mark.parametrize("cost", ["euclidean", "sqeuclidean", "cityblock", "cosine"])
+@pytest.mark.parametrize(("n", "k", "d"), [(300, 300, 40), (300, 300, 1), (200, 300, 3), (211, 89, 3)])
+def test_tensors_of_a_gpu_stay_there_and_have_the_value_of_the_cpu(cost, n, k, d):
+    import pwgan
+
+    if (n, k) == (211, 89):
+        pytest.importorskip("ot", reason="needs pwgan[emd]")
+    x, y = clouds("cloud", n, d)[0], clouds("cloud", k, d)[1]
+    here, there = pwgan.wasserstein(x, y, cost), pwgan.wasserstein(x.to(CUDA).requires_grad_(), y.to(CUDA), cost)
+    assert there.value.is_cuda and there.row_potential.is_cuda and there.value.requires_grad
+    assert float(there.value) == pytest.approx(float(here.value), rel=1e-9)
+    assert abs(float(there.gap)) <= 1e-9 * float(here.value)

@@ -1,6 +1,7 @@
 """Every loss recomputed independently, with critics whose values and slopes are known."""
 
 from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import expit
 from torch import nn
 
+from pwgan.errors import Refused
 from pwgan.methods import Batch, Nets
 from pwgan.methods.gan import GAN
 from pwgan.methods.nsgan import NonSaturatingGAN
@@ -17,6 +19,7 @@ from pwgan.methods.pwgan import PWGAN
 from pwgan.methods.wgan import WGAN
 from pwgan.methods.wgan_gp import WGANGP
 from pwgan.networks.mlp import MLP
+from pwgan.options import CostName
 
 S, M, D = 3, 6, 2
 
@@ -176,7 +179,7 @@ def optimum(real: np.ndarray, fake: np.ndarray, cost: str) -> tuple[float, np.nd
 
 
 @pytest.mark.parametrize("cost", ["euclidean", "sqeuclidean"])
-@pytest.mark.parametrize("shape", [(D,), (1, 2, 2)])
+@pytest.mark.parametrize("shape", [(D,), (1, 6, 6)])
 def test_pwgan_descends_the_optimal_matching_held_fixed(cost, shape):
     given = batch(shape)
     loss = PWGAN(cost=cost).generator_loss(Nets(nn.Identity(), nn.Identity()), given)
@@ -192,19 +195,40 @@ def test_pwgan_descends_the_optimal_matching_held_fixed(cost, shape):
     np.testing.assert_allclose(given.fake.grad.flatten(2), expected, rtol=1e-10)
 
 
-def test_pwgan_s_gradient_is_that_of_the_wasserstein_distance():
+@pytest.mark.parametrize("cost", get_args(CostName))
+def test_pwgan_s_gradient_is_that_of_the_wasserstein_distance(cost):
     # The envelope theorem: where the optimal matching is unique, holding it fixed changes no derivative.
     given = batch()
-    PWGAN().generator_loss(Nets(nn.Identity(), nn.Identity()), given).sum().backward()
+    PWGAN(cost=cost).generator_loss(Nets(nn.Identity(), nn.Identity()), given).sum().backward()
     for s in range(S):
         real, fake = given.real[s].numpy(), given.fake[s].detach().numpy()
-        slope = approx_fprime(fake.ravel(), lambda y, real=real: optimum(real, y.reshape(M, D), "euclidean")[0], 1e-7)
+        slope = approx_fprime(fake.ravel(), lambda y, real=real: optimum(real, y.reshape(M, D), cost)[0], 1e-7)
         np.testing.assert_allclose(given.fake.grad[s].flatten(), slope, atol=1e-5)
 
 
+def test_pwgan_matches_float32_images_far_from_the_origin_and_copies_of_them():
+    # A product of float32 numbers would be noise here: squares of 1e6, distances of 1.
+    real = 1e3 + torch.randn(2, 16, 1, 7, 7, generator=generator(0))
+    fake = 1e3 + torch.randn(2, 16, 1, 7, 7, generator=generator(1))
+    fake[0, :8] = real[0, 8:].flip(0)
+    given = Batch(real, torch.arange(16).expand(2, -1), torch.zeros(2, 16, 4), fake, forbidden)
+    loss = PWGAN().generator_loss(Nets(nn.Identity(), nn.Identity()), given)
+    for s in range(2):
+        value, _ = optimum(*(side[s].flatten(1).double().numpy() for side in (real, fake)), "euclidean")
+        assert loss[s].item() == pytest.approx(value, rel=1e-5)
+
+
+def test_pwgan_names_a_training_sample_without_a_direction():
+    given = batch()
+    given.real[1, 4] = 0
+    with pytest.raises(Refused, match="training sample 4 is the zero vector"):
+        PWGAN(cost="cosine").generator_loss(Nets(nn.Identity(), nn.Identity()), given)
+
+
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_a_diverged_seed_of_pwgan_shows_and_leaves_the_others_right(bad):
-    sound, spoilt = batch(), batch()
+@pytest.mark.parametrize("shape", [(D,), (1, 6, 6)])
+def test_a_diverged_seed_of_pwgan_shows_and_leaves_the_others_right(shape, bad):
+    sound, spoilt = batch(shape), batch(shape)
     with torch.no_grad():
         spoilt.fake[1, 2] = bad
     nets = Nets(nn.Identity(), nn.Identity())

@@ -68,7 +68,7 @@ def test_impossible_options_are_refused(name, bad):
         ("wgan", {"critic_steps": 0}),
         ("wgan_gp", {"penalty": -1}),
         ("gan", {"critic_lr": 0}),
-        ("pwgan", {"cost": "cosine"}),
+        ("pwgan", {"cost": "chebyshev"}),
     ],
 )
 def test_impossible_options_of_a_method_are_refused(name, bad):

@@ -1,21 +1,25 @@
 """The certificate against brute force in 60 digits, and against matchings and potentials that are wrong."""
 
 import itertools
+import math
 from decimal import Decimal, localcontext
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from pwgan.options import CostName
 from pwgan.transport import certificate as module
 from pwgan.transport.certificate import certificate
-from pwgan.transport.empirical import wasserstein
+from pwgan.transport.empirical import Plan, wasserstein
+from pwgan.transport.unequal import coupling
 
-COSTS = st.sampled_from(["euclidean", "sqeuclidean"])
+COSTS = st.sampled_from(get_args(CostName))
 SEEDS = st.integers(0, 2**32)
 
 
@@ -31,9 +35,17 @@ def certified(x, y, cost="euclidean"):
 def exact_least(x, y, cost) -> Decimal:
     """The least mean cost of all permutations, correct to 60 digits of the numbers that float64 points are."""
     x, y = ([[Decimal(value) for value in row] for row in side.tolist()] for side in (x, y))
-    squared = [[sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) for b in y] for a in x]
-    costs = squared if cost == "sqeuclidean" else [[value.sqrt() for value in row] for row in squared]
     n = len(x)
+    if cost == "cosine":
+        x, y = ([[p / sum(q * q for q in a).sqrt() for p in a] for a in side] for side in (x, y))
+    squared = [[sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) for b in y] for a in x]
+    costs = {
+        "euclidean": lambda i, j: squared[i][j].sqrt(),
+        "sqeuclidean": lambda i, j: squared[i][j],
+        "cityblock": lambda i, j: sum(abs(p - q) for p, q in zip(x[i], y[j], strict=True)),
+        "cosine": lambda i, j: squared[i][j] / 2,
+    }[cost]
+    costs = [[costs(i, j) for j in range(n)] for i in range(n)]
     return min(sum(costs[i][pi[i]] for i in range(n)) / n for pi in itertools.permutations(range(n)))
 
 
@@ -50,6 +62,7 @@ def exact_least(x, y, cost) -> Decimal:
 def test_the_interval_holds_to_the_last_digit(n, d, seed, cost, offset, scale, wrong):
     rng = np.random.default_rng(seed)
     x, y = (torch.from_numpy(offset + scale * np.round(rng.normal(size=(n, d)), rng.integers(0, 17))) for _ in "xy")
+    assume(cost != "cosine" or bool(x.any(1).all() and y.any(1).all()))
     found = wasserstein(x, y, cost)
     u, v = (p + wrong * torch.from_numpy(rng.normal(size=n)) for p in (found.row_potential, found.column_potential))
     matching = torch.from_numpy(rng.permutation(n)) if wrong else found.matching
@@ -154,17 +167,58 @@ X, U = torch.zeros(3, 2), torch.zeros(3)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((X, torch.zeros(4, 2), torch.arange(3), U, U), r"got \(3, 2\) and \(4, 2\)"),
-        ((X[None], X[None], torch.arange(3), U, U), r"points \(n, d\) of equal shape, got \(1, 3, 2\)"),
+        (
+            (X, torch.zeros(4, 2), torch.arange(3), U, torch.zeros(4)),
+            "equal numbers of points, got 3 and 4: give a Plan",
+        ),
+        ((X, torch.zeros(3, 1), torch.arange(3), U, U), r"got \(3, 2\) and \(3, 1\)"),
+        ((X[None], X[None], torch.arange(3), U, U), r"points \(n, d\) and \(k, d\), got \(1, 3, 2\)"),
         ((X[:0], X[:0], torch.arange(0), U[:0], U[:0]), r"got \(0, 2\)"),
         ((X, X, torch.arange(2), U, U), r"matching must be \(3,\) for 3 points on each side, got \(2,\)"),
         ((X, X, torch.arange(3), U, U[:2]), r"column_potential must be \(3,\)"),
         ((X, X, torch.tensor([0, 1, 1]), U, U), "not a permutation of 0..2"),
         ((X, X, torch.arange(3), U, U.new_tensor([0, torch.nan, torch.inf])), "column_potential holds 2 numbers"),
-        ((X.double(), X + 1e300, torch.arange(3), U, U), "overflows"),
+        ((X.double(), X + 1e300, torch.arange(3), U, U), "it overflows"),
         ((X, X, torch.arange(3), U, U, "euclidian"), "Did you mean 'euclidean'"),
     ],
 )
 def test_invalid_certificate_inputs_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         certificate(*arguments)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 3), SEEDS, COSTS)
+def test_the_interval_of_a_plan_holds_to_the_last_digit(n, k, d, seed, cost):
+    x, y = draw(n, d, seed), draw(k, d, seed + 1)
+    if n == k:
+        y = torch.cat([y, y[:1]])
+    found = coupling(x, y, cost)
+    proof = certificate(x, y, found.plan, found.row_potential, found.column_potential, cost)
+    assert proof.error(float(found.value)) <= 1e-13 * (1 + float(found.value))
+    copies = math.lcm(n, len(y))
+    if copies <= 6:
+        least = exact_least(x.repeat_interleave(copies // n, 0), y.repeat_interleave(copies // len(y), 0), cost)
+        with localcontext() as context:
+            context.prec = 60
+            assert Decimal(proof.lower) <= least <= Decimal(proof.upper)
+
+
+def test_a_plan_with_other_marginals_or_potentials_is_detected():
+    x, y = draw(4, 2, 0), draw(6, 2, 1)
+    found = coupling(x, y)
+    u, v = found.row_potential, found.column_potential
+    rows, columns, mass = vars(found.plan).values()
+    for plan, message in (
+        (Plan(rows.roll(1), columns, mass), "rows of the plan do not each hold a mass of 1/4"),
+        (Plan(rows, columns.clamp(max=4), mass), "columns of the plan do not each hold a mass of 1/6"),
+        (Plan(rows, columns, mass / 2), "not positive multiples of 1/12"),
+        (Plan(rows[1:], columns[1:], mass[1:]), "rows of the plan"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            certificate(x, y, plan, u, v)
+    # A plan of the same marginals in another order of the columns costs more, and is still a plan.
+    worse = certificate(x, y, Plan(rows, 5 - columns, mass), u, v)
+    assert worse.value > float(found.value) + 1e-3 and worse.lower <= float(found.value) <= worse.upper
+    raised = certificate(x, y, found.plan, u, v + torch.eye(6, dtype=torch.float64)[0])
+    assert raised.violation == pytest.approx(1) and raised.lower <= float(found.value) <= raised.upper

@@ -1,12 +1,18 @@
 """The empirical Wasserstein distance against its closed forms."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 
+from pwgan.options import CostName
+from pwgan.transport import empirical
 from pwgan.transport.cost import pair_cost
 from pwgan.transport.empirical import ewd, wasserstein
 
@@ -26,6 +32,8 @@ def test_a_translation_costs_its_length(n, d, seed, length):
     shift = length * direction / direction.norm()
     assert float(wasserstein(x, x + shift).value) == pytest.approx(length, rel=1e-9, abs=1e-12)
     assert float(wasserstein(x, x + shift, "sqeuclidean").value) == pytest.approx(length**2, rel=1e-9, abs=1e-12)
+    blocks = float(shift.abs().sum())
+    assert float(wasserstein(x, x + shift, "cityblock").value) == pytest.approx(blocks, rel=1e-9, abs=1e-12)
 
 
 @settings(deadline=None, max_examples=40)
@@ -63,17 +71,54 @@ def test_the_distance_scales_with_the_points(n, d, seed, factor):
 
 
 @settings(deadline=None, max_examples=40)
-@given(SIZES, DIMENSIONS, SEEDS)
-def test_it_is_a_metric_and_carries_its_proof(n, d, seed):
+@given(SIZES, DIMENSIONS, SEEDS, st.sampled_from(["euclidean", "cityblock"]))
+def test_it_is_a_metric_and_carries_its_proof(n, d, seed, cost):
     x, y, z = (draw(n, d, seed + k) for k in range(3))
-    found = wasserstein(x, y)
-    assert float(found.value) == pytest.approx(float(wasserstein(y, x).value), rel=1e-12)
-    assert float(found.value) <= float(wasserstein(x, z).value + wasserstein(z, y).value) + 1e-12
-    assert float(found.value) == pytest.approx(float(pair_cost(x, y[found.matching]).mean()), rel=1e-12)
+    found = wasserstein(x, y, cost)
+    assert float(found.value) == pytest.approx(float(wasserstein(y, x, cost).value), rel=1e-12)
+    assert float(found.value) <= float(wasserstein(x, z, cost).value + wasserstein(z, y, cost).value) + 1e-12
+    assert float(found.value) == pytest.approx(float(pair_cost(x, y[found.matching], cost).mean()), rel=1e-12)
     assert float(found.value - found.row_potential.mean() - found.column_potential.mean()) == pytest.approx(
         0, abs=1e-13
     )
     assert abs(float(found.gap)) < 1e-13
+
+
+@settings(deadline=None, max_examples=40)
+@given(SIZES, DIMENSIONS, SEEDS, st.sampled_from(get_args(CostName)), st.sampled_from([2, 2500]))
+def test_any_cost_is_scipys_in_any_order_by_any_solver(n, d, seed, cost, dense):
+    x, y = draw(n, d, seed), draw(n, d, seed + 1)
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(empirical, "DENSE", dense)
+        found, mixed = wasserstein(x, y, cost), wasserstein(x[order], y.flip(0), cost)
+    costs = torch.from_numpy(cdist(x, y, cost))
+    least = float(costs[linear_sum_assignment(costs)].mean())
+    assert float(found.value) == pytest.approx(least, rel=1e-11, abs=1e-15)
+    assert float(mixed.value) == pytest.approx(least, rel=1e-11, abs=1e-15)
+    rounding = 1e-13 * float(costs.max()) + 1e-15
+    assert float((found.row_potential[:, None] + found.column_potential - costs).max()) <= rounding
+    assert abs(float(found.gap)) <= rounding
+
+
+@settings(deadline=None, max_examples=20)
+@given(SIZES, DIMENSIONS, SEEDS)
+def test_the_cosine_knows_directions_alone(n, d, seed):
+    x, y = draw(n, d, seed), draw(n, d, seed + 1)
+    lengths = 10 ** draw(n, 1, seed + 2)
+    expected = float(wasserstein(x, y, "cosine").value)
+    assert float(wasserstein(x * lengths, y, "cosine").value) == pytest.approx(expected, rel=1e-9, abs=1e-15)
+
+
+@pytest.mark.parametrize("cost", ["euclidean", "sqeuclidean", "cosine"])
+def test_potentials_of_a_similar_problem_change_no_value(monkeypatch, cost):
+    monkeypatch.setattr(empirical, "DENSE", 2)
+    x, y = draw(60, 3, 0), draw(60, 3, 1)
+    cold = wasserstein(x, y, cost)
+    warm = wasserstein(x, y + 1e-3 * draw(60, 3, 2), cost, potentials=(cold.row_potential, cold.column_potential))
+    again = wasserstein(x, y + 1e-3 * draw(60, 3, 2), cost)
+    assert float(warm.value) == pytest.approx(float(again.value), rel=1e-12)
+    assert abs(float(warm.gap)) < 1e-12
 
 
 @pytest.mark.parametrize("theta", [-2.0, 0.0, 1e-3, 0.5])

@@ -58,7 +58,7 @@ def test_bias_deviation_and_bound_are_in_order(pool):
 
 
 @settings(deadline=None, max_examples=60)
-@given(pools(), st.sampled_from(["euclidean", "sqeuclidean"]))
+@given(pools(), st.sampled_from(["euclidean", "sqeuclidean", "cityblock"]))
 def test_each_mini_batch_is_matched_as_scipy_does_and_together_they_match_all(pool, cost):
     x, y, x_batches, y_batches = pool
     found = minibatch_wasserstein(x, y, x_batches, y_batches, cost)
@@ -72,7 +72,7 @@ def test_each_mini_batch_is_matched_as_scipy_does_and_together_they_match_all(po
 
 
 @settings(deadline=None, max_examples=60)
-@given(pools(), st.sampled_from(["euclidean", "sqeuclidean"]))
+@given(pools(), st.sampled_from(["euclidean", "sqeuclidean", "cityblock"]))
 def test_the_report_is_the_article_s_formula(pool, cost):
     x, y, x_batches, y_batches = pool
     full = wasserstein(x, y, cost)
