@@ -26,17 +26,59 @@ if sys.platform != "win32":
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write to; it is renamed to ``path`` only if the block succeeds."""
+    """Yield a path beside ``path`` to write to; it is renamed to ``path`` only if the block succeeds.
+
+    Files that killed writers left in the folder are deleted. An OSError of the block that names no file names ``path``.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
+    _sweep(path.parent)
+    with naming(path):
+        handle, aside = _temporary(path)
     try:
-        yield Path(aside)
-        os.chmod(aside, 0o666 & ~_umask())
-        os.replace(aside, path)
+        with naming(path):
+            yield aside
+            os.chmod(aside, 0o666 & ~_umask())
+            os.replace(aside, path)
     finally:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
+        os.close(handle)
+
+
+_ASIDE = ".pwgan-"  # prefix of files that are being written; the writer holds a lock on each
+
+
+def _temporary(path: Path) -> tuple[int, Path]:
+    """Create a file beside ``path`` and lock it; the suffix is that of ``path``, which tells some writers the format."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_ASIDE, suffix=f"-{path.name}")
+        with contextlib.suppress(OSError):  # a file system without locks: then nothing is ever swept
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.exists(name):
+            return handle, Path(name)
+        os.close(handle)  # swept between its creation and its lock
+
+
+def _sweep(folder: Path) -> None:
+    """Delete the files of writers that were killed: nobody holds their locks."""
+    for leftover in folder.glob(f"{_ASIDE}*"):
+        with contextlib.suppress(OSError), leftover.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leftover.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Make an OSError name ``path`` if it names no file, as that of a full disk, or a temporary one."""
+    try:
+        yield
+    except OSError as error:
+        temporary = os.path.basename(str(error.filename)).startswith(_ASIDE)
+        if error.filename is not None and not temporary:
+            raise
+        if error.errno is None:
+            raise OSError(f"{path}: {error}") from error
+        raise OSError(error.errno, error.strerror or os.strerror(error.errno), str(path)) from error
 
 
 def _umask() -> int:
