@@ -13,6 +13,7 @@ from pwgan.limits import FEWEST
 from pwgan.methods import Method, methods
 from pwgan.networks import AnyNetwork
 from pwgan.options import Options, one_of, validated
+from pwgan.seals import identity
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 Extractor = Literal["classifier", "inception", "none"]
@@ -62,6 +63,11 @@ class Training(Options):
     def seed_range(self) -> range:
         """The seeds of the block."""
         return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
+    def identity(self) -> str:
+        """Hash of all parameters, which the seals of the block's files hold."""
+        return identity(self.model_dump(mode="json"))
 
     def build_method(self) -> Method:
         """Return the method with its options."""

@@ -49,7 +49,7 @@ _ASIDE = ".pwgan-"  # prefix of files that are being written; the writer holds a
 
 
 def _temporary(path: Path) -> tuple[int, Path]:
-    """Create a file beside ``path`` and lock it; the suffix is that of ``path``, which tells some writers the format."""
+    """Create a file beside ``path``, with its suffix, which tells some writers the format, and lock it."""
     while True:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=_ASIDE, suffix=f"-{path.name}")
         with contextlib.suppress(OSError):  # a file system without locks: then nothing is ever swept
@@ -91,19 +91,6 @@ def write_json(path: str | Path, content: Any) -> None:
     """Write JSON atomically."""
     with atomic_write(path) as aside:
         aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-
-
-def write_table(path: str | Path, rows: list[dict[str, Any]], types: dict[str, str] | None = None) -> None:
-    """Write rows as parquet atomically, without pandas, which is slow to import.
-
-    ``types`` gives the columns and their types, for tables that may have no rows.
-    """
-    import pyarrow
-    from pyarrow import parquet
-
-    with atomic_write(path) as aside:
-        schema = None if types is None else pyarrow.schema(list(types.items()))
-        parquet.write_table(pyarrow.Table.from_pylist(rows, schema), aside)
 
 
 def visible_gpus() -> list[str]:

@@ -46,7 +46,7 @@ def classifier(options: Namespace) -> None:
     from pwgan.data.store import read_data
     from pwgan.measures.classifier import write_classifier
 
-    with claimed_device(options.device) as device:
+    with claimed_device(options.device) as device, _timed("classifier"):
         write_classifier(options.output, read_data(options.data), device)
 
 
@@ -57,7 +57,7 @@ def train(options: Namespace) -> None:
     training = read_training(options.block)
     stored = _stored(options.data, training.dataset)
     with claimed_device(options.device) as device:
-        train_block(training, stored, options.output, device)
+        train_block(training, stored, options.output, device, options.force)
 
 
 def measure(options: Namespace) -> None:

@@ -67,8 +67,7 @@ class Trainer:
         if isinstance(method, AdversarialMethod):
             optimisers["critic"] = method.optimiser(critic.parameters(), method.critic_lr)
         fate = torch.full((cell.seeds,), RUNNING, device=self.device)
-        made_from = origin(cell, self.data, self.device)
-        return State(nets, optimisers, fate, torch.full_like(fate, -1), self._untied(), made_from)
+        return State(nets, optimisers, fate, torch.full_like(fate, -1), self._untied(), origin=origin(cell, self.data))
 
     def _untied(self) -> dict[str, torch.Tensor]:
         """Return the initial tie of each seed: latent i with sample i, potentials 0."""
