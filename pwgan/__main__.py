@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -26,7 +25,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with raising():
             getattr(stages, options.verb)(options)
-            _flush()
     # OSError: a full disk, missing permissions, missing files.
     except (Refused, OSError) as error:
         _tell(f"pwgan {options.verb}: {type(error).__name__}: {' '.join(str(error).split())}\n")
@@ -35,17 +33,6 @@ def main(arguments: list[str] | None = None) -> int:
         _tell(f"pwgan {options.verb}: {stop}\n")
         return stop.status
     return 0
-
-
-def _flush() -> None:
-    """Write what was printed; raises OSError if it cannot be, as to a full disk, and gives it up."""
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        # Python would try again at its end, and print a second message.
-        with open(os.devnull, "w") as nothing:
-            os.dup2(nothing.fileno(), sys.stdout.fileno())
-        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def _tell(line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from argparse import Namespace
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 def blocks(options: Namespace) -> None:
     """Print the blocks of a study, one per line."""
-    sys.stdout.write("\n".join(read_study(options.study).blocks) + "\n")
+    _print("\n".join(read_study(options.study).blocks) + "\n")
 
 
 def schema(options: Namespace) -> None:
     """Print the JSON schema of a study."""
     from pwgan.schema import schema as study_schema
 
-    sys.stdout.write(study_schema())
+    _print(study_schema())
 
 
 def data(options: Namespace) -> None:
@@ -169,7 +170,19 @@ def distance(options: Namespace) -> None:
     a, b = read_pair(options.a, options.b, options.first, progress=progress)
     with claimed_device(options.device) as device:
         result = between(a, b, options.cost, device=device, certify=options.certify, progress=progress)
-    sys.stdout.write(json.dumps(result.plain()) + "\n" if options.json else result.text())
+    _print(json.dumps(result.plain()) + "\n" if options.json else result.text())
+
+
+def _print(text: str) -> None:
+    """Write to standard output; raises an OSError that names it if that fails, as on a full disk."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would try again at its end, and print a second message.
+        with open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), sys.stdout.fileno())
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 @contextmanager

@@ -43,10 +43,11 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device, 
     """
     with exclusive(folder / ".lock"):
         place = f"{cell.dataset}, {cell.method}, m = {cell.batch_size}, seeds {list(cell.seed_range)}"
+        checkpoint = folder / "checkpoint.pt"
         if not force and finished(folder, cell, data):
+            checkpoint.unlink(missing_ok=True)  # of a run that was killed after its last file
             log.info("%s: finished, and nothing to do in %s (--force trains it again)", place, folder)
             return
-        checkpoint = folder / "checkpoint.pt"
         log.info("%s, on %s", place, device)
         with measured_cost(device) as cost:
             state = Trainer(cell, data, device).run(checkpoint)
