@@ -10,7 +10,7 @@ import pandas as pd
 from pwgan.errors import Refused
 from pwgan.measures.names import MeasureName
 from pwgan.options import REFERENCE
-from pwgan.seals import check, read_table
+from pwgan.seals import AGAIN, check, read_table
 
 CELL = ["dataset", "method", "batch_size"]
 KIND = "study-"  # in the seals of frames, before the name: those of a block have the same names
@@ -49,6 +49,14 @@ def read(results_dir: str | Path, name: str) -> pd.DataFrame:
     if name == "measures":
         frame = with_names(frame)
     return typed(frame) if "batch_size" in frame else frame
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table of the theory; raises ``Refused`` if it is no CSV file."""
+    try:
+        return pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise Refused(f"{path} is damaged ({' '.join(str(error).split())}); {AGAIN}") from error
 
 
 def with_names(frame: pd.DataFrame) -> pd.DataFrame:

@@ -21,6 +21,10 @@ from pwgan.report import plugins
 from pwgan.study import Study, read_study
 
 METHOD = "wgan"
+SHORTENED = {
+    "tables": {"tables": ["bias", "per_seed"]},
+    "figures": {"figures": ["losses"], "figures/each": ["samples"]},
+}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -88,12 +92,12 @@ class Stages:
     commands: dict[str, list[str]]
 
     def run(self, stage: str) -> int:
-        """Run a stage, some of them shortened: two figures, few epochs and steps of critics."""
+        """Run a stage, some of them shortened: two tables and figures, few epochs and steps of critics."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pwgan.measures.classifier.MAX_EPOCHS", 2)
             patch.setattr("pwgan.measures.signal.block_signal.__defaults__", (4,))
-            if stage == "figures":
-                patch.setattr(plugins, "names", {"figures": ["losses"], "figures/each": ["samples"]}.get)
+            if stage in SHORTENED:
+                patch.setattr(plugins, "names", SHORTENED[stage].get)
             return main(self.commands[stage])
 
     def files(self) -> dict[str, bytes]:
@@ -102,17 +106,13 @@ class Stages:
         return {
             path.relative_to(self.root).as_posix(): path.read_bytes()
             for path in sorted(self.root.rglob("*"))
-            if path.is_file() and path.name not in spent and not path.name.startswith("cost.")
+            if path.is_file() and path.name not in spent
         }
 
     def copy(self, root: Path) -> Stages:
         """Return a copy of the study in another folder."""
         shutil.copytree(self.root, root)
-        moved = {
-            name: [text.replace(str(self.root), str(root)) for text in arguments]
-            for name, arguments in self.commands.items()
-        }
-        return Stages(root, self.study, moved)
+        return stages_of(root)
 
 
 def make(root: Path) -> Stages:
@@ -145,6 +145,15 @@ def make(root: Path) -> Stages:
     }
     path = root / "study.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
+    made = stages_of(root)
+    for stage in made.commands:
+        assert made.run(stage) == 0, stage
+    return made
+
+
+def stages_of(root: Path) -> Stages:
+    """Return the stages of the study in a folder."""
+    path = root / "study.yaml"
     study, results = read_study(path), root / "results"
     data, classifier = results / "data/shades.safetensors", results / "data/shades-classifier.safetensors"
     on = ["--data", str(data), "--device", "cpu", "--output"]
@@ -166,10 +175,7 @@ def make(root: Path) -> Stages:
         "claims": ["claims", "--results", str(results), "--output", str(results / "claims")],
     }
     commands["aggregate"] += ["--cells", *blocks, reference, "--signals", f"{block}/signal.parquet"]
-    made = Stages(root, study, commands)
-    for stage in commands:
-        assert made.run(stage) == 0, stage
-    return made
+    return Stages(root, study, commands)
 
 
 def _leftovers(root: Path) -> list[Path]:

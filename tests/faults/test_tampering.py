@@ -1,4 +1,4 @@
-"""Files of results that were damaged or misplaced are refused by their readers in one line; nothing else comes of them."""
+"""Files of results that were damaged or misplaced are refused by their readers in one line that says what to do."""
 
 import os
 import random
@@ -64,7 +64,7 @@ def study(whole, tmp_path_factory):
 @pytest.fixture(scope="module")
 def readers(study):
     """Return for each file of results how it is read, relative to the folder of results."""
-    results, (place, other) = study.root / "results", study.study.blocks
+    results, place = study.root / "results", next(iter(study.study.blocks))
     cell, block = study.study.blocks[place].training, results / place
 
     def table(name, of=cell.identity):

@@ -167,6 +167,7 @@ class Trap:
         return (open, (str(self.path), "w"))
 
 
+@pytest.mark.fault("tampered checkpoints")
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("form", ["torch", "pickle"])
 def test_a_checkpoint_is_read_as_data_and_never_run_as_code(trained, tmp_path, caught, form):
@@ -182,6 +183,7 @@ def test_a_checkpoint_is_read_as_data_and_never_run_as_code(trained, tmp_path, c
     assert (folder / "checkpoint.damaged").exists()
 
 
+@pytest.mark.fault("tampered checkpoints")
 @pytest.mark.parametrize("kept", [0.0, 0.001, 0.01, 0.5, 0.9, 0.999])
 def test_a_damaged_checkpoint_is_reported_and_training_starts_from_scratch(trained, stop, caught, kept):
     stop(12)
