@@ -13,7 +13,7 @@ import pandas as pd
 from pwgan.data.store import StoredData, read_data
 from pwgan.errors import Refused
 from pwgan.report.frames import COLUMNS, KIND
-from pwgan.seals import about_tensors, check, identity, read_json, read_table, write_frame
+from pwgan.seals import AGAIN, about_tensors, check, identity, read_json, read_table, write_frame
 
 CLASSIFIER = "-classifier"  # suffix of a classifier's file, after the name of its data set
 Rows = list[dict[str, Any]]
@@ -32,10 +32,10 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
     if not blocks:
         raise Refused(f"no trained block (run.json) in {', '.join(map(str, folders))}")
     runs = {folder: read_json(folder / "run.json", "run") for folder in blocks}
-    # The references lie in the folder of their data set.
-    made_from = {
-        folder: identity(runs[folder]["training"] if folder in runs else folder.parent.name) for folder in folders
-    }
+    made_from = {folder: _made_from(folder) for folder in folders}
+    if len(set(made_from.values())) < len(made_from):
+        repeated = [str(folder) for folder, of in made_from.items() if list(made_from.values()).count(of) > 1]
+        raise Refused(f"{', '.join(repeated)} hold results of the same block; {AGAIN} where it does not belong")
 
     def part(folder: Path, name: str) -> pd.DataFrame:
         return read_table(folder / f"{name}.parquet", name, made_from[folder]).to_pandas()
@@ -44,7 +44,8 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
     for name in ("history", "ranking"):
         frames[name] = [_named(part(folder, name), runs[folder]) for folder in blocks]
     frames["mode_steps"] = [part(folder, "mode_steps") for folder in blocks]
-    frames["signal"] = [part(file.parent, "signal") for file in signals] or [pd.DataFrame(columns=COLUMNS["signal"])]
+    frames["signal"] = [read_table(file, "signal", _made_from(file.parent)).to_pandas() for file in signals]
+    frames["signal"] = frames["signal"] or [pd.DataFrame(columns=COLUMNS["signal"])]
     rows: dict[str, Rows] = {"runs": [], "costs": []}
     for folder, run in runs.items():
         cell, training = _cell(run), run["training"]
@@ -127,6 +128,14 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Concatenate frames, with a nullable integer ``batch_size`` (missing for references)."""
     filled = [part for part in parts if len(part)] or parts[:1]
     return pd.concat([part.astype({"batch_size": "Int64"}) for part in filled], ignore_index=True)
+
+
+def _made_from(folder: Path) -> str:
+    """Return what the seals of all files of a block or reference must name."""
+    run = folder / "run.json"
+    if run.exists():
+        return identity(read_json(run, "run")["training"])
+    return identity(read_json(folder / "measures.json", "costs")["dataset"])
 
 
 def _named(frame: pd.DataFrame, run: dict[str, Any]) -> pd.DataFrame:

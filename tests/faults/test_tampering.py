@@ -154,7 +154,7 @@ def test_a_whole_file_in_the_place_of_another_is_refused(file, study):
                 read()
 
 
-@pytest.mark.fault("tampered results")
+@pytest.mark.fault("tampered results", count=2)
 def test_results_of_two_blocks_that_changed_places_are_not_joined(study, tmp_path):
     copy = study.copy(tmp_path / "study")
     results, (place, other) = copy.root / "results", study.study.blocks
@@ -164,6 +164,10 @@ def test_results_of_two_blocks_that_changed_places_are_not_joined(study, tmp_pat
         os.rename(results / "aside", results / other / name)
     data = [results / "data/shades.safetensors", results / "data/shades-classifier.safetensors"]
     with pytest.raises(Refused, match="belongs to another cell"):
+        write_aggregates([results / place, results / other, results / "shades/data"], data, [], results)
+    shutil.rmtree(results / other)
+    shutil.copytree(results / place, results / other)
+    with pytest.raises(Refused, match="hold results of the same block"):
         write_aggregates([results / place, results / other, results / "shades/data"], data, [], results)
 
 
