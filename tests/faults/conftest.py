@@ -19,11 +19,13 @@ import yaml
 from pwgan.__main__ import main
 from pwgan.report import plugins
 from pwgan.study import Study, read_study
+from pwgan.theory.picture import picture
 
 METHOD = "wgan"
 SHORTENED = {
     "tables": {"tables": ["bias", "per_seed"]},
-    "figures": {"figures": ["losses"], "figures/each": ["samples"]},
+    "figures": {"figures": ["losses"], "figures/each": []},
+    "theory_figures": {"theory": ["picture"]},
 }
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -92,10 +94,11 @@ class Stages:
     commands: dict[str, list[str]]
 
     def run(self, stage: str) -> int:
-        """Run a stage, some of them shortened: two tables and figures, few epochs and steps of critics."""
+        """Run a stage, some of them shortened: few tables and figures, epochs, and steps of critics."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pwgan.measures.classifier.MAX_EPOCHS", 2)
             patch.setattr("pwgan.measures.signal.block_signal.__defaults__", (4,))
+            patch.setattr("pwgan.theory.tables.TABLES", {"picture": picture})
             if stage in SHORTENED:
                 patch.setattr(plugins, "names", SHORTENED[stage].get)
             return main(self.commands[stage])
@@ -159,7 +162,7 @@ def stages_of(root: Path) -> Stages:
     on = ["--data", str(data), "--device", "cpu", "--output"]
     place, other = study.blocks
     block, reference = str(results / place), str(results / "shades/data")
-    blocks = [block, str(results / other)]
+    blocks, theory = [block, str(results / other)], str(results / "theory")
     commands = {
         "data": ["data", f"{path}:shades", "--output", str(data)],
         "classifier": ["classifier", *on, str(classifier)],
@@ -172,6 +175,8 @@ def stages_of(root: Path) -> Stages:
         "aggregate": ["aggregate", "--output", str(results), "--data", str(data), str(classifier)],
         "tables": ["tables", "--results", str(results), "--output", str(results / "tables")],
         "figures": ["figures", "--results", str(results), "--output", str(results / "figures")],
+        "theory": ["theory", "--output", theory],
+        "theory_figures": ["theory_figures", "--theory", theory, "--output", theory],
         "claims": ["claims", "--results", str(results), "--output", str(results / "claims")],
     }
     commands["aggregate"] += ["--cells", *blocks, reference, "--signals", f"{block}/signal.parquet"]

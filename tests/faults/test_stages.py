@@ -6,6 +6,7 @@ import random
 import resource
 import signal
 import sys
+from functools import partial
 
 import pytest
 
@@ -22,6 +23,8 @@ KILLS = {
     "tables": 2,
     "figures": 2,
     "claims": 2,
+    "theory": 1,
+    "theory_figures": 1,
 }
 EVERY = [*KILLS, "train"]
 CAUSES = [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT]
@@ -122,39 +125,30 @@ def test_a_stopped_stage_says_so_and_leaves_no_partial_file(
     ends_as_if_nothing_had_happened(stage)
 
 
-@pytest.mark.parametrize("stage", of_each("full or read-only disks", dict.fromkeys(EVERY, 4)))
-def test_a_refused_file_operation_is_told_in_one_line_with_its_path(
+@pytest.mark.parametrize("stage", of_each("full or read-only disks", dict.fromkeys(EVERY, len(CAUSES) + 1)))
+def test_a_failed_file_operation_or_write_is_told_in_one_line_with_its_path(
     study, forked, at_operation, operations, intact, ends_as_if_nothing_had_happened, stage
 ):
-    for number, cause in zip(operations(stage, 4), CAUSES, strict=True):
-        unfinished(study, stage)
+    def refused(number, cause):
+        def fail(path):
+            raise OSError(cause, os.strerror(cause), path)
 
-        def refused(number=number, cause=cause):
-            def fail(path):
-                raise OSError(cause, os.strerror(cause), path)
+        at_operation(study.root, number, fail)
+        return study.run(stage)
 
-            at_operation(study.root, number, fail)
-            return study.run(stage)
-
-        line = told(forked(refused), stage, 2)
-        assert f"{study.root}/results" in line and os.strerror(cause) in line and ".pwgan-" not in line
-        intact()
-    ends_as_if_nothing_had_happened(stage)
-
-
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit of file sizes")
-@pytest.mark.parametrize("stage", of_each("full or read-only disks", dict.fromkeys(EVERY, 1)))
-def test_a_file_that_cannot_be_written_to_its_end_is_told_in_one_line_with_its_path(
-    study, forked, intact, ends_as_if_nothing_had_happened, stage
-):
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         return study.run(stage)
 
-    unfinished(study, stage)
-    line = told(forked(limited), stage, 2)
-    assert f"{study.root}/results" in line and "File too large" in line and ".pwgan-" not in line
-    intact()
+    faults = {
+        os.strerror(cause): partial(refused, number, cause)
+        for number, cause in zip(operations(stage, len(CAUSES)), CAUSES, strict=True)
+    }
+    for reason, fault in (faults | {"File too large": limited}).items():
+        unfinished(study, stage)
+        line = told(forked(fault), stage, 2)
+        assert f"{study.root}/results" in line and reason in line and ".pwgan-" not in line
+        intact()
     ends_as_if_nothing_had_happened(stage)
 
 

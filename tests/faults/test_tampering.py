@@ -136,22 +136,22 @@ def test_a_damaged_file_is_refused(file):
     refuses(read, path)
 
 
-@pytest.mark.fault("tampered results", count=2)
-def test_a_whole_file_in_the_place_of_another_is_refused(file, study):
+@pytest.mark.fault("tampered results")
+def test_a_whole_file_of_another_kind_is_refused(file, study):
     path, read = file
-    kinds = [name for name in ("history.parquet", "ranking.parquet") if name != path.name]
-    place, other = study.study.blocks
-    shutil.copy(study.root / "results" / place / kinds[0], path)
+    block = study.root / "results" / next(iter(study.study.blocks))
+    shutil.copy(block / ("ranking.parquet" if path.name == "history.parquet" else "history.parquet"), path)
     refuses(read, path)
-    # The same file of the other method; the files of the study itself are those of this one, and have no other.
-    foreign = study.root / "results" / other / path.name
-    if path.parent == study.root / "results" / place and foreign.exists():
-        shutil.copy(foreign, path)
-        if path.name != "run.json":
-            refuses(read, path)
-        else:
-            with pytest.raises(Refused, match="another cell"):
-                read()
+
+
+@pytest.mark.fault("tampered results")
+@pytest.mark.parametrize("file", [name for name in FILES if "BLOCK" in name and "signal" not in name], indirect=True)
+def test_the_same_file_of_another_method_is_refused(file, study):
+    path, read = file
+    _, other = study.study.blocks
+    shutil.copy(study.root / "results" / other / path.name, path)
+    with pytest.raises(Refused, match="belongs to another cell"):
+        read()
 
 
 @pytest.mark.fault("tampered results", count=2)

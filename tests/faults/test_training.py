@@ -93,11 +93,11 @@ def test_a_stopped_run_takes_no_step_twice(run, tmp_path, forked):
     assert same(folder, whole)
 
 
-@pytest.mark.fault("SIGKILL of training", count=5)
+@pytest.mark.fault("SIGKILL of training", count=4)
 def test_a_killed_run_repeats_only_the_steps_since_its_checkpoint(run, tmp_path, forked):
     train, whole, chance = run
     folder, log = tmp_path / "run", tmp_path / "steps"
-    kills = sorted(chance.sample(range(1, STEPS - 1), 5))
+    kills = sorted(chance.sample(range(1, STEPS - 1), 4))
     for chosen in [*kills, -1]:
 
         def killed(chosen=chosen):
@@ -111,7 +111,7 @@ def test_a_killed_run_repeats_only_the_steps_since_its_checkpoint(run, tmp_path,
     assert same(folder, whole)
 
 
-@pytest.mark.fault("SIGKILL of training", count=3)
+@pytest.mark.fault("SIGKILL of training", count=2)
 def test_a_run_killed_between_its_last_files_is_finished_by_the_next(run, tmp_path, forked, at_operation, leftovers):
     train, whole, chance = run
 
@@ -122,7 +122,7 @@ def test_a_run_killed_between_its_last_files_is_finished_by_the_next(run, tmp_pa
         return status
 
     operations = int(forked(counted).said.rpartition("counted ")[2])
-    for place in chance.sample(range(operations // 2, operations + 1), 3):
+    for place in chance.sample(range(operations // 2, operations + 1), 2):
         folder = tmp_path / f"run{place}"
 
         def killed(folder=folder, place=place):
