@@ -33,10 +33,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent)
-    with naming(path):
-        handle, aside = _temporary(path)
+    handle, aside = _temporary(path)
     try:
-        with naming(path):
+        with naming(path, aside):
             yield aside
             os.chmod(aside, 0o666 & ~_umask())
             os.replace(aside, path)
@@ -51,7 +50,10 @@ _ASIDE = ".pwgan-"  # prefix of files that are being written; the writer holds a
 def _temporary(path: Path) -> tuple[int, Path]:
     """Create a file beside ``path``, with its suffix, which tells some writers the format, and lock it."""
     while True:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_ASIDE, suffix=f"-{path.name}")
+        try:
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=_ASIDE, suffix=f"-{path.name}")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         with contextlib.suppress(OSError):  # a file system without locks: then nothing is ever swept
             fcntl.flock(handle, fcntl.LOCK_EX)
         if os.path.exists(name):
@@ -62,19 +64,18 @@ def _temporary(path: Path) -> tuple[int, Path]:
 def _sweep(folder: Path) -> None:
     """Delete the files of writers that were killed: nobody holds their locks."""
     for leftover in folder.glob(f"{_ASIDE}*"):
-        with contextlib.suppress(OSError), leftover.open("rb") as file:
+        with contextlib.suppress(OSError), leftover.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             leftover.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Make an OSError name ``path`` if it names no file, as that of a full disk, or a temporary one."""
+def naming(path: Path, aside: Path | None = None) -> Iterator[None]:
+    """Make an OSError name ``path`` if it names no file, as that of a full disk, or ``aside``."""
     try:
         yield
     except OSError as error:
-        temporary = os.path.basename(str(error.filename)).startswith(_ASIDE)
-        if error.filename is not None and not temporary:
+        if error.filename is not None and error.filename != str(aside):
             raise
         if error.errno is None:
             raise OSError(f"{path}: {error}") from error
