@@ -125,6 +125,18 @@ def test_a_stopped_stage_says_so_and_leaves_no_partial_file(
     ends_as_if_nothing_had_happened(stage)
 
 
+@pytest.mark.fault("SIGTERM of other stages")
+def test_measuring_ends_in_the_midst_of_its_measures(study, forked, intact, monkeypatch):
+    def stopped():
+        monkeypatch.setattr("pwgan.measures.measuring.ewd", lambda *points: signal.raise_signal(signal.SIGTERM))
+        return study.run("measure")
+
+    before = study.files()
+    assert told(forked(stopped), "measure", 143) == "pwgan measure: stopped by SIGTERM\n"
+    intact()
+    assert study.files() == before
+
+
 @pytest.mark.parametrize("stage", of_each("full or read-only disks", dict.fromkeys(EVERY, len(CAUSES) + 1)))
 def test_a_failed_file_operation_or_write_is_told_in_one_line_with_its_path(
     study, forked, at_operation, operations, intact, ends_as_if_nothing_had_happened, stage
