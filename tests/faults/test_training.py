@@ -12,7 +12,7 @@ from pwgan.study import parse_study
 from pwgan.training import loop
 from pwgan.training.run import FILES
 
-STEPS = 40
+STEPS = 24
 # A method with a critic, one with tied latents, and one on images, whose networks have batch statistics.
 CASES = {"wgan_gp": {}, "pwgan_full": {"rematch_every": 3}, "nsgan": {}}
 DIGITS = {"digits": {"features": "none", "network": {"name": "dcgan", "width": 2, "latent_dim": 3}}}
