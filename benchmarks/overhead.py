@@ -15,12 +15,10 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from safetensors import safe_open
 
 
-def _classifier(path: Path) -> float:
-    with safe_open(path, framework="numpy") as file:
-        return json.loads(file.metadata()["report"])["seconds"]
+def _logged(path: Path, stage: str) -> float:
+    return float(re.search(rf"{stage}: ([\d.]+) s", path.read_text())[1])
 
 
 def main() -> None:
@@ -33,9 +31,9 @@ def main() -> None:
     costs = pd.read_parquet(options.results / "costs.parquet").groupby("stage")["seconds"].sum()
     references = [json.loads(path.read_text()) for path in options.results.glob("*/data/measures.json")]
     jobs = pd.concat([pd.read_csv(path, sep="\t") for path in (options.results / "benchmarks").rglob("*.tsv")])
-    classifiers = sum(_classifier(path) for path in (options.results / "data").glob("*-classifier.safetensors"))
-    logs = [(options.results / "logs" / f"{name}.log").read_text() for name in ("figures", "tables")]
-    drawing = sum(float(re.search(r"(?:figures|tables): ([\d.]+) s", text)[1]) for text in logs)
+    logs = options.results / "logs"
+    classifiers = sum(_logged(path, "classifier") for path in (logs / "classifier").glob("*.log"))
+    drawing = sum(_logged(logs / f"{stage}.log", stage) for stage in ("figures", "tables"))
     measured = sum(cost["seconds"] for reference in references for cost in reference["costs"].values())
     available = options.cores * options.wall
     rows = {

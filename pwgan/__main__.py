@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import logging
 import sys
@@ -12,25 +13,34 @@ from pwgan import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb. Errors that the user can fix print one line and exit with status 2; bugs keep their traceback."""
+    """Run one verb. Errors that the user can fix print one line and exit with status 2; bugs keep their traceback.
+
+    SIGINT and SIGTERM print one line too; the status is 128 and the number of the signal.
+    """
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # of a path that the locale cannot spell
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     from pwgan import stages
     from pwgan.errors import Refused
+    from pwgan.interrupts import Interrupted, raising
 
     try:
-        getattr(stages, options.verb)(options)
+        with raising():
+            getattr(stages, options.verb)(options)
     # OSError: a full disk, missing permissions, missing files.
     except (Refused, OSError) as error:
-        message = " ".join(str(error).split())
-        sys.stderr.write(f"pwgan {options.verb}: {type(error).__name__}: {message}\n")
+        _tell(f"pwgan {options.verb}: {type(error).__name__}: {' '.join(str(error).split())}\n")
         return 2
-    except KeyboardInterrupt:
-        sys.stderr.write(f"pwgan {options.verb}: interrupted\n")
-        return 130  # the shell's exit status for a program ended by SIGINT
+    except Interrupted as stop:
+        _tell(f"pwgan {options.verb}: {stop}\n")
+        return stop.status
     return 0
+
+
+def _tell(line: str) -> None:
+    with contextlib.suppress(OSError):  # the log may be on the full disk that the line is about
+        sys.stderr.write(line)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train = block("train", "Train one block of seeds, resuming from its checkpoint if there is one.")
     train.add_argument("--output", type=Path, required=True, help="the folder of the block")
+    train.add_argument("--force", action="store_true", help="train a finished block again")
 
     measure = block("measure", "Measure the trained generators of one block.")
     measure.add_argument("--output", type=Path, required=True, help="the folder of the trained block")

@@ -14,6 +14,7 @@ from pwgan.limits import FEWEST
 from pwgan.methods import Method, methods
 from pwgan.networks import AnyNetwork
 from pwgan.options import Count, Options, one_of, validated
+from pwgan.seals import identity
 
 # Words that YAML, or programs that read the tables as CSV, take for a missing value, a truth value or a number.
 _MISREAD = {"na", "nan", "none", "null", "inf", "infinity", "true", "false", "yes", "no", "on", "off"}
@@ -83,6 +84,11 @@ class Training(Options):
     def seed_range(self) -> range:
         """The seeds of the block."""
         return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
+    def identity(self) -> str:
+        """Hash of all parameters, which the seals of the block's files hold."""
+        return identity(self.model_dump(mode="json"))
 
     def build_method(self) -> Method:
         """Return the method with its options."""

@@ -19,6 +19,7 @@ EXEMPT = {
     "pwgan": "the version and the public names",
     "pwgan.cells": "reads the parameters of a job; the parameters themselves are tracked",
     "pwgan.errors": "an exception class",
+    "pwgan.interrupts": "ends a run; a resumed one has the same results",
     "pwgan.lazy": "imports torch on first use",
     "pwgan.options": "checks parameters",
     "pwgan.provenance": "lists files",

@@ -27,17 +27,60 @@ if sys.platform != "win32":
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write to; it is renamed to ``path`` only if the block succeeds."""
+    """Yield a path beside ``path`` to write to; it is renamed to ``path`` only if the block succeeds.
+
+    Files that killed writers left in the folder are deleted. An OSError of the block that names no file names ``path``.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
+    _sweep(path.parent)
+    handle, aside = _temporary(path)
     try:
-        yield Path(aside)
-        os.chmod(aside, 0o666 & ~_umask())
-        os.replace(aside, path)
+        with naming(path, aside):
+            yield aside
+            os.chmod(aside, 0o666 & ~_umask())
+            os.replace(aside, path)
     finally:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
+        os.close(handle)
+
+
+_ASIDE = ".pwgan-"  # prefix of files that are being written; the writer holds a lock on each
+
+
+def _temporary(path: Path) -> tuple[int, Path]:
+    """Create a file beside ``path``, with its suffix, which tells some writers the format, and lock it."""
+    while True:
+        try:
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=_ASIDE, suffix=f"-{path.name}")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        with contextlib.suppress(OSError):  # a file system without locks: then nothing is ever swept
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.exists(name):
+            return handle, Path(name)
+        os.close(handle)  # swept between its creation and its lock
+
+
+def _sweep(folder: Path) -> None:
+    """Delete the files of writers that were killed: nobody holds their locks."""
+    for leftover in folder.glob(f"{_ASIDE}*"):
+        with contextlib.suppress(OSError), leftover.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leftover.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: Path, aside: Path | None = None) -> Iterator[None]:
+    """Make an OSError name ``path`` if it names no file, as that of a full disk, or ``aside``."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and error.filename != str(aside):
+            raise
+        if error.errno is None:
+            raise OSError(f"{path}: {error}") from error
+        raise OSError(error.errno, error.strerror or os.strerror(error.errno), str(path)) from error
 
 
 def _umask() -> int:
@@ -52,19 +95,6 @@ def write_json(path: str | Path, content: Any) -> None:
         aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
-def write_table(path: str | Path, rows: list[dict[str, Any]], types: dict[str, str] | None = None) -> None:
-    """Write rows as parquet atomically, without pandas, which is slow to import.
-
-    ``types`` gives the columns and their types, for tables that may have no rows.
-    """
-    import pyarrow
-    from pyarrow import parquet
-
-    with atomic_write(path) as aside:
-        schema = None if types is None else pyarrow.schema(list(types.items()))
-        parquet.write_table(pyarrow.Table.from_pylist(rows, schema), aside)
-
-
 @contextlib.contextmanager
 def exclusive(lock: Path) -> Iterator[None]:
     """Hold a lock file while the context is active; raises ``Refused`` if another process holds it.
@@ -74,7 +104,8 @@ def exclusive(lock: Path) -> Iterator[None]:
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock, "w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with naming(lock):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Refused(f"{lock.parent} is being written by another process; wait for it, or end it") from error
         yield

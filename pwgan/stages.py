@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import sys
 import time
 from argparse import Namespace
@@ -29,14 +30,14 @@ def blocks(options: Namespace) -> None:
     study = read_study(options.study)
     for note in study.notes:
         logging.getLogger("pwgan").warning(note)
-    sys.stdout.write("\n".join(study.blocks) + "\n")
+    _print("\n".join(study.blocks) + "\n")
 
 
 def schema(options: Namespace) -> None:
     """Print the JSON schema of a study."""
     from pwgan.schema import schema as study_schema
 
-    sys.stdout.write(study_schema())
+    _print(study_schema())
 
 
 def data(options: Namespace) -> None:
@@ -53,7 +54,7 @@ def classifier(options: Namespace) -> None:
     from pwgan.data.store import read_data
     from pwgan.measures.classifier import write_classifier
 
-    with claimed_device(options.device) as device:
+    with claimed_device(options.device) as device, _timed("classifier"):
         write_classifier(options.output, read_data(options.data), device)
 
 
@@ -67,7 +68,7 @@ def train(options: Namespace) -> None:
         if device.type == "cpu":
             shape = stored.train.shape[1:]
             require_memory_to_train(training.network, training.seeds, shape, training.dataset, elsewhere=False)
-        train_block(training, stored, options.output, device)
+        train_block(training, stored, options.output, device, options.force)
 
 
 def measure(options: Namespace) -> None:
@@ -188,7 +189,19 @@ def distance(options: Namespace) -> None:
             np.save(aside, result.matching)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # the same bytes in every locale
-    sys.stdout.write(json.dumps(result.plain()) + "\n" if options.json else result.text())
+    _print(json.dumps(result.plain()) + "\n" if options.json else result.text())
+
+
+def _print(text: str) -> None:
+    """Write to standard output; raises an OSError that names it if that fails, as on a full disk."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would try again at its end, and print a second message.
+        with open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), sys.stdout.fileno())
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 @contextmanager

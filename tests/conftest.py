@@ -95,7 +95,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip("needs a CUDA device, and torch finds none")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Callable[..., Given]:
     """Return the maker of tiny studies, as a YAML file would state them; keywords replace its keys."""
     return lambda **changes: copy.deepcopy(TINY) | changes

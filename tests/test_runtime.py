@@ -1,5 +1,6 @@
 """Whole files, locks, seeds and costs."""
 
+import errno
 import hashlib
 import json
 import os
@@ -53,6 +54,26 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, error):
         raise error
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_swept_and_what_a_living_one_writes_is_not(tmp_path):
+    killed = tmp_path / ".pwgan-k1ll3d-result.json"
+    killed.write_text("half of the n")
+    (tmp_path / ".hidden").write_text("not ours")
+    with atomic_write(tmp_path / "other.csv") as living:
+        living.write_text("1,2")
+        assert not killed.exists()
+        write_json(tmp_path / "result.json", {})
+        assert living.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "other.csv", "result.json"]
+
+
+@pytest.mark.parametrize("named", [None, "aside", "elsewhere"])
+def test_an_error_of_writing_names_the_file_and_not_its_temporary_one(tmp_path, named):
+    with pytest.raises(OSError) as failure, atomic_write(tmp_path / "result.json") as aside:
+        raise OSError(errno.ENOSPC, "No space left on device", {"aside": str(aside)}.get(named, named))
+    expected = "elsewhere" if named == "elsewhere" else str(tmp_path / "result.json")
+    assert (failure.value.errno, failure.value.filename) == (errno.ENOSPC, expected)
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,12 +12,10 @@ import numpy as np
 from pwgan.data.base import Split
 from pwgan.errors import Refused
 from pwgan.lazy import torch
-from pwgan.runtime import atomic_write
+from pwgan.seals import about_tensors, check, header, identity, metadata, sealed
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-FORMAT = "pwgan data 1"  # the only metadata key: with several, their order, and so the bytes, would vary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,37 +56,37 @@ def write_data(path: str | Path, split: Split, about: Mapping[str, str]) -> None
 
     Raises ``Refused``, before writing, if ``name`` is missing or the arrays do not satisfy ``Split``.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
+    path = Path(path)
     if "name" not in about:
         raise Refused(f"about must hold the data set's name; got: {', '.join(about) or 'nothing'}")
     check_split(split)
     values = {field.name: getattr(split, field.name) for field in fields(Split)}
     arrays = {key: np.asarray(value, order="C") for key, value in values.items() if value is not None}
-    with atomic_write(path) as aside:
-        save_file(arrays, aside, metadata={FORMAT: json.dumps(dict(about), sort_keys=True)})
+    with sealed(path, "data", identity(about["name"])) as (aside, seal):
+        try:
+            save_file(arrays, aside, metadata=metadata(about, seal))
+        except SafetensorError as error:
+            if "os error" not in str(error):
+                raise
+            raise OSError(f"{path} cannot be written: {error}") from error  # as of a full disk
 
 
 def read_data(path: str | Path) -> StoredData:
     """Read a file of ``write_data``; the arrays are memory-mapped.
 
-    Raises FileNotFoundError, and ``Refused`` for a truncated file or one in another format.
+    Raises FileNotFoundError, and ``Refused`` for a file that is damaged or holds something else.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"there is no stored data at {path}")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-    except SafetensorError as error:
-        raise Refused(f"{path} is truncated or not a safetensors file ({error}); create it again") from error
-    if FORMAT not in metadata:
-        raise Refused(f"{path} was not written as {FORMAT!r}, but as {list(metadata)}; create it again")
+    check(path, "data")
+    with path.open("rb") as file:
+        about = about_tensors(file)
     arrays = _mapped(path)
     extent, sigma = arrays.pop("extent", None), arrays.pop("sigma", None)
-    about = json.loads(metadata[FORMAT])
     return StoredData(
         **arrays,
         extent=None if extent is None else tuple(extent.tolist()),
@@ -104,23 +100,21 @@ _TYPES = {"U8": np.uint8, "F32": np.float32, "F64": np.float64, "I64": np.int64}
 
 
 def _mapped(path: Path) -> dict[str, np.ndarray]:
-    """Memory-map the tensors of a safetensors file that ``safe_open`` has validated.
+    """Memory-map the tensors of a checked safetensors file.
 
     The numpy reader of safetensors copies every tensor; most jobs need only a small part of a large file.
     The mapping is copy-on-write: writing to an array changes neither the file nor another process.
     """
     with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    header.pop("__metadata__")
+        entries, start = header(file), file.tell()
+    entries.pop("__metadata__")
     whole = np.memmap(path, mode="c")
-    start = 8 + length
     return {
         name: whole[start + entry["data_offsets"][0] : start + entry["data_offsets"][1]]
         .view(np.ndarray)
         .view(_TYPES[entry["dtype"]])
         .reshape(entry["shape"])
-        for name, entry in header.items()
+        for name, entry in entries.items()
     }
 
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import copy
-import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pwgan.data.store import StoredData, to_float
 from pwgan.errors import Refused
-from pwgan.runtime import atomic_write
+from pwgan.seals import identity, read_tensors, write_tensors
 
 BATCH = 128
 LEARNING_RATE = 1e-3
@@ -90,7 +86,7 @@ def train_classifier(
     numbers of threads, and no global random state is read or changed.
 
     Returns the classifier in eval mode and its report: ``accuracy`` (held-out), ``validation`` (best accuracy),
-    ``epochs`` (run), ``seconds``. Raises ValueError for invalid shapes, labels or values.
+    ``epochs`` (run). Raises ValueError for invalid shapes, labels or values.
     """
     for images, image_labels in ((train, labels), (heldout, heldout_labels)):
         _check(images, image_labels)
@@ -99,7 +95,6 @@ def train_classifier(
             "at least 10 training images, and held-out images of their shape, are needed; "
             f"got {tuple(train.shape)} and {tuple(heldout.shape)}"
         )
-    started = time.perf_counter()
     labels, heldout_labels = labels.long().cpu(), heldout_labels.long().cpu()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -128,7 +123,6 @@ def train_classifier(
         "accuracy": _accuracy(model, heldout, heldout_labels),
         "validation": best,
         "epochs": epoch,
-        "seconds": time.perf_counter() - started,
     }
 
 
@@ -141,31 +135,25 @@ def write_classifier(path: Path, data: StoredData, device: torch.device) -> None
     train, labels = torch.from_numpy(data.train), torch.from_numpy(data.train_labels)
     heldout, heldout_labels = torch.from_numpy(data.heldout), torch.from_numpy(data.heldout_labels)
     model, report = train_classifier(train, labels, heldout, heldout_labels, device=device)
-    save_classifier(path, model, report)
+    save_classifier(path, model, report, data.name)
 
 
-def save_classifier(path: str | Path, model: Classifier, report: dict[str, float]) -> None:
-    """Write weights, architecture and report to one safetensors file, atomically."""
-    architecture = {"channels": model.channels, "classes": model.classes}
-    metadata = {"classifier": json.dumps(architecture), "report": json.dumps(report)}
-    with atomic_write(path) as aside:
-        save_file({name: value.cpu().contiguous() for name, value in model.state_dict().items()}, aside, metadata)
+def save_classifier(path: Path, model: Classifier, report: dict[str, float], dataset: str) -> None:
+    """Write weights, architecture and report of the classifier of a data set to one safetensors file, atomically."""
+    about = {"channels": model.channels, "classes": model.classes, "report": report}
+    weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+    write_tensors(path, "classifier", identity(dataset), weights, about)
 
 
-def load_classifier(path: str | Path) -> tuple[Classifier, dict[str, float]]:
+def load_classifier(path: Path, dataset: str) -> tuple[Classifier, dict[str, float]]:
     """Load a file of ``save_classifier``: the classifier, on the CPU in eval mode, and its report.
 
-    Raises FileNotFoundError for a missing file and ``Refused`` for one without such a classifier.
+    Raises FileNotFoundError for a missing file and ``Refused`` for one without the classifier of this data set.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        model, report = Classifier(**json.loads(metadata["classifier"])), json.loads(metadata["report"])
-        model.load_state_dict(state)
-    except (SafetensorError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
-        raise Refused(f"{path} holds no classifier of this version of pwgan; train it again ({error})") from error
-    return model.eval(), report
+    state, about = read_tensors(path, "classifier", identity(dataset))
+    model = Classifier(about["channels"], about["classes"])
+    model.load_state_dict(state)
+    return model.eval(), about["report"]
 
 
 def _accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:

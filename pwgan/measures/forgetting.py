@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from pyarrow.parquet import read_table
-from safetensors.torch import load_file
 
+from pwgan.cells import Training
 from pwgan.data.store import StoredData
 from pwgan.measures.classifier import Classifier
 from pwgan.measures.modes import RADIUS, nearest_mode
 from pwgan.measures.names import named
+from pwgan.seals import read_table, read_tensors
 
 Rows = list[dict[str, Any]]
 MODE_STEPS = {"dataset": "string", "method": "string"} | dict.fromkeys(
@@ -103,20 +103,21 @@ def step_counts(
 
 
 def run_measures(
-    folder: Path, data: StoredData, classifier: Classifier | None, seeds: range, floor: float, points: int
+    folder: Path, data: StoredData, classifier: Classifier | None, training: Training, floor: float
 ) -> tuple[Rows, Rows]:
     """Measure a trained block from the snapshots, history and rankings of its training.
 
-    Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples). ``floor`` is the EWD of ``points``
-    real samples, as many as the history's. ``coverage-lost``: ``coverage_lost`` of the snapshots;
+    Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples). ``floor`` is the EWD of as
+    many real samples as the history's. ``coverage-lost``: ``coverage_lost`` of the snapshots;
     ``ewd-above-floor``, ``ewd-trend`` and ``ewd-variance``: ``settling`` of the history; ``critic-auc`` and
     ``critic-auc-lost``: ``ranking_lost`` of the critic, where there is one; ``tied-ewd``: the last EWD between the
     training samples and the samples of their tied latents, for tied methods (a value far below ``ewd`` of fresh latents
     indicates memorisation). NaN, and no counts, where snapshots are not finite.
     """
-    stored = load_file(folder / "snapshots.safetensors")
+    seeds, points, of = training.seed_range, training.evaluation_points, training.identity
+    stored, _ = read_tensors(folder / "snapshots.safetensors", "snapshots", of)
     steps, snapshots = stored["steps"].numpy(), stored["samples"].transpose(0, 1).numpy()
-    tables = (read_table(folder / f"{name}.parquet") for name in ("history", "ranking"))
+    tables = (read_table(folder / f"{name}.parquet", name, of) for name in ("history", "ranking"))
     history, ranked = ({name: table[name].to_numpy() for name in table.column_names} for table in tables)
     values, counted = [], []
     for seed, samples in zip(seeds, snapshots, strict=True):

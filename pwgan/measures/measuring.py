@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 
 from pwgan.batches import samplers
-from pwgan.cells import Block, Extractor, Measures, Reference
+from pwgan.cells import Block, Extractor, Measures, Reference, Training
 from pwgan.data.store import StoredData
 from pwgan.limits import FEWEST
 from pwgan.measures.bias import pool_bias
@@ -28,8 +27,9 @@ from pwgan.measures.modes import label_coverage, mode_coverage
 from pwgan.measures.names import MeasureName, named
 from pwgan.measures.subjects import Generated, Real, Subject
 from pwgan.options import REFERENCE
-from pwgan.runtime import Cost, atomic_write, exclusive, measured_cost, write_json, write_table
-from pwgan.training.run import load_generator
+from pwgan.runtime import Cost, exclusive, measured_cost
+from pwgan.seals import identity, write_array, write_json, write_rows
+from pwgan.training.run import load_generator, read_run
 from pwgan.transport.bias import pool_size
 from pwgan.transport.cost import points
 from pwgan.transport.empirical import ewd
@@ -50,7 +50,9 @@ class Measuring:
         device: torch.device,
     ) -> None:
         self.subject, self.data, self.measures, self.features = subject, data, measures, features
-        self.classifier: Classifier | None = load_classifier(classifier)[0].to(device) if classifier else None
+        self.classifier: Classifier | None = (
+            load_classifier(classifier, data.name)[0].to(device) if classifier else None
+        )
         self.device = device
         self.sound = subject.sound.clone()
         self.values: list[dict[str, object]] = []
@@ -69,23 +71,24 @@ class Measuring:
                 self.costs[name] = cost
                 log.info("%s: %.1f s, %.0f MB", name, cost.seconds, cost.peak_memory_mb)
 
-    def along_training(self, folder: Path, evaluation_points: int) -> Rows:
+    def along_training(self, folder: Path, training: Training) -> Rows:
         """Add the measures along training of the run in ``folder``; return its mode counts at each step."""
+        evaluation_points = training.evaluation_points
         with measured_cost(self.device) as cost:
             seeds = self.subject.seeds
             real = Real(self.data, len(seeds), self.device)
             floor = Measuring(real, self.data, self.measures, "none", None, self.device)
             floor.ewd_at(evaluation_points)
             mean = float(np.mean([row["value"] for row in floor.values]))
-            values, counts = run_measures(folder, self.data, self.classifier, seeds, mean, evaluation_points)
+            values, counts = run_measures(folder, self.data, self.classifier, training, mean)
             self.values += values
         self.costs["training"] = cost
         return counts
 
-    def write(self, folder: Path, labels: dict[str, Any]) -> None:
+    def write(self, folder: Path, labels: dict[str, Any], of: str) -> None:
         """Write the tables of measures, bias and interpolation, the strips of samples, and measures.json.
 
-        ``labels`` are the columns that name the cell.
+        ``labels`` are the columns that name the cell, ``of`` is what the seals name.
         """
         tables: dict[str, list[Any]] = {
             "measures": self.values,
@@ -93,11 +96,10 @@ class Measuring:
             "interpolation": self.interpolation_rows,
         }
         for name, rows in tables.items():
-            write_table(folder / f"{name}.parquet", [{**labels, **row} for row in rows])
-        with atomic_write(folder / "interpolation.npy") as aside:
-            np.save(aside, self.data.restored(self.strips.numpy()), allow_pickle=False)
+            write_rows(folder / f"{name}.parquet", name, of, [{**labels, **row} for row in rows])
+        write_array(folder / "interpolation.npy", "strips", of, self.data.restored(self.strips.numpy()))
         costs = {name: asdict(cost) for name, cost in self.costs.items()}
-        write_json(folder / "measures.json", {**labels, "device": str(self.device), "costs": costs})
+        write_json(folder / "measures.json", "costs", of, {**labels, "device": str(self.device), "costs": costs})
 
     def add(self, measure: str, values: torch.Tensor | list[float]) -> None:
         """Record one measure, by its full name, for every seed; NaN for diverged seeds."""
@@ -223,17 +225,18 @@ GROUPS: dict[str, Callable[[Measuring], None]] = {
 def measure_block(block: Block, data: StoredData, folder: Path, classifier: Path | None, device: torch.device) -> None:
     """Measure the trained generators of a block and write the results into its folder."""
     training = block.training
-    run = json.loads((folder / "run.json").read_text())
+    run = read_run(folder, training)
     sound = torch.tensor([seed["status"] == "ok" for seed in run["seeds"]])
     with exclusive(folder / ".lock"):
         generator = load_generator(folder / "generator.safetensors", training, device)
         subject = Generated(data, generator, training.seed_range, training.network.latent_dim, sound)
         measuring = Measuring(subject, data, block.measures, block.features, classifier, device)
         measuring.run()
-        counts = measuring.along_training(folder, training.evaluation_points)
+        counts = measuring.along_training(folder, training)
         labels = training.labels()
-        write_table(folder / "mode_steps.parquet", [{**labels, **row} for row in counts], MODE_STEPS)
-        measuring.write(folder, labels)
+        rows = [{**labels, **row} for row in counts]
+        write_rows(folder / "mode_steps.parquet", "mode_steps", training.identity, rows, MODE_STEPS)
+        measuring.write(folder, labels, training.identity)
 
 
 def measure_reference(
@@ -244,4 +247,5 @@ def measure_reference(
     measuring = Measuring(real, data, reference.measures, reference.features, classifier, device)
     measuring.run()
     measuring.ewd_at(reference.evaluation_points, "ewd-history")
-    measuring.write(folder, {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None})
+    labels = {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None}
+    measuring.write(folder, labels, identity(reference.dataset))

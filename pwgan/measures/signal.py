@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from pwgan.cells import Training
 from pwgan.data.store import StoredData, to_float
 from pwgan.errors import Refused
 from pwgan.methods import AdversarialMethod, Batch
-from pwgan.runtime import write_table
+from pwgan.seals import write_rows
 from pwgan.training.checkpoint import RUNNING
 from pwgan.training.loop import Trainer
-from pwgan.training.run import load_generator
+from pwgan.training.run import load_generator, read_run
 from pwgan.training.samples import latent_samples
 
 Weights = dict[str, torch.Tensor]
@@ -101,7 +100,7 @@ def block_signal(
             actual, expected = getattr(critic, name), getattr(block, name)
             if actual != expected:
                 raise Refused(f"the critic of {critic.method} has {name} {actual!r}, but the block has {expected!r}")
-    fates = json.loads((folder / "run.json").read_text())["seeds"]
+    fates = read_run(folder, block)["seeds"]
     lost = {fate["seed"] for fate in fates if fate["status"] != "ok"}
     trained = load_generator(folder / "generator.safetensors", block, device).state_dict()
     rows: Rows = []
@@ -131,4 +130,5 @@ def measure_signal(
     folder: Path, block: Training, critics: list[Training], data: StoredData, device: torch.device
 ) -> None:
     """Write ``block_signal`` of a block into its folder as signal.parquet."""
-    write_table(folder / "signal.parquet", block_signal(folder, block, critics, data, device), SIGNAL_COLUMNS)
+    rows = block_signal(folder, block, critics, data, device)
+    write_rows(folder / "signal.parquet", "signal", block.identity, rows, SIGNAL_COLUMNS)

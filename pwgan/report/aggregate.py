@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors import safe_open
 
 from pwgan.data.store import StoredData, read_data
 from pwgan.errors import Refused
-from pwgan.report.frames import COLUMNS
-from pwgan.runtime import atomic_write
+from pwgan.report.frames import COLUMNS, KIND
+from pwgan.seals import AGAIN, about_tensors, check, identity, read_json, read_table, write_frame
 
 CLASSIFIER = "-classifier"  # suffix of a classifier's file, after the name of its data set
 Rows = list[dict[str, Any]]
@@ -25,24 +24,32 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
 
     ``folders`` are the folders of blocks and references; a folder without run.json is a reference (real samples).
     ``data`` are stored data sets and classifiers, ``signals`` the files signal.parquet of the blocks that have one. The
-    frame ``runs`` has the folder of each block relative to ``out``.
+    frame ``runs`` has the folder of each block relative to ``out``. Raises ``Refused`` for a damaged file, and for one
+    that is not of the block in whose folder it lies.
     """
     folders, out = list(folders), Path(out)
     blocks = [folder for folder in folders if (folder / "run.json").exists()]
     if not blocks:
         raise Refused(f"no trained block (run.json) in {', '.join(map(str, folders))}")
-    frames = {
-        name: [pd.read_parquet(folder / f"{name}.parquet") for folder in folders]
-        for name in ("measures", "bias", "interpolation")
-    }
+    runs = {folder: read_json(folder / "run.json", "run") for folder in blocks}
+    made_from = {folder: _made_from(folder) for folder in folders}
+    if len(set(made_from.values())) < len(made_from):
+        repeated = [str(folder) for folder, of in made_from.items() if list(made_from.values()).count(of) > 1]
+        raise Refused(f"{', '.join(repeated)} hold results of the same block; {AGAIN} where it does not belong")
+
+    def part(folder: Path, name: str) -> pd.DataFrame:
+        return read_table(folder / f"{name}.parquet", name, made_from[folder]).to_pandas()
+
+    frames = {name: [part(folder, name) for folder in folders] for name in ("measures", "bias", "interpolation")}
     for name in ("history", "ranking"):
-        frames[name] = [_named(folder, name) for folder in blocks]
-    frames["mode_steps"] = [pd.read_parquet(folder / "mode_steps.parquet") for folder in blocks]
-    frames["signal"] = [pd.read_parquet(file) for file in signals] or [pd.DataFrame(columns=COLUMNS["signal"])]
+        frames[name] = [_named(part(folder, name), runs[folder]) for folder in blocks]
+    frames["mode_steps"] = [part(folder, "mode_steps") for folder in blocks]
+    frames["signal"] = [read_table(file, "signal", _made_from(file.parent)).to_pandas() for file in signals]
+    frames["signal"] = frames["signal"] or [pd.DataFrame(columns=COLUMNS["signal"])]
     rows: dict[str, Rows] = {"runs": [], "costs": []}
-    for folder in blocks:
-        run, cell = _read(folder / "run.json"), _cell(folder)
-        training, measured = run["training"], _read(folder / "measures.json")
+    for folder, run in runs.items():
+        cell, training = _cell(run), run["training"]
+        measured = read_json(folder / "measures.json", "costs", made_from[folder])
         block = {**cell, "first_seed": training["first_seed"], "seeds": training["seeds"]}
         rows["runs"] += [
             {
@@ -71,13 +78,12 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
         rows["costs"] += [
             {**block, "stage": f"measure: {name}", **cost, "device": measured["device"]} for name, cost in costs.items()
         ]
+    study = identity(*made_from.values())
     joined = {name: _joined(parts) for name, parts in frames.items()}
     for name, frame in (joined | {name: pd.DataFrame(content) for name, content in rows.items()}).items():
         typed = frame.astype({"batch_size": "Int64"} | ({"diverged_at": "Int64"} if "diverged_at" in frame else {}))
-        with atomic_write(out / f"{name}.parquet") as temporary:
-            typed.to_parquet(temporary, index=False)
-    with atomic_write(out / "datasets.parquet") as temporary:
-        _datasets(list(data)).to_parquet(temporary, index=False)
+        write_frame(out / f"{name}.parquet", KIND + name, study, typed)
+    write_frame(out / "datasets.parquet", f"{KIND}datasets", study, _datasets(list(data)))
 
 
 def _datasets(files: list[Path]) -> pd.DataFrame:
@@ -88,7 +94,7 @@ def _datasets(files: list[Path]) -> pd.DataFrame:
             continue
         stored = read_data(path)
         classifier = path.with_stem(path.stem + CLASSIFIER)
-        report = _report(classifier) if classifier in files else {}
+        report = _report(classifier, stored.name) if classifier in files else {}
         rows.append(
             {
                 "dataset": stored.name,
@@ -104,10 +110,11 @@ def _datasets(files: list[Path]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"modes": "Int64", "classifier_accuracy": float, "classifier_epochs": "Int64"})
 
 
-def _report(classifier: Path) -> dict[str, float]:
-    """Read the training report of a classifier, without its weights."""
-    with safe_open(classifier, framework="numpy") as file:
-        return json.loads(file.metadata()["report"])
+def _report(classifier: Path, dataset: str) -> dict[str, float]:
+    """Read the training report of a classifier, without torch, which its weights would need."""
+    check(classifier, "classifier", identity(dataset))
+    with classifier.open("rb") as file:
+        return about_tensors(file)["report"]
 
 
 def _modes(stored: StoredData) -> int | None:
@@ -123,16 +130,18 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([part.astype({"batch_size": "Int64"}) for part in filled], ignore_index=True)
 
 
-def _named(folder: Path, table: str) -> pd.DataFrame:
-    """Read a table written by training and add the columns that identify the cell."""
-    frame = pd.read_parquet(folder / f"{table}.parquet")
-    return frame.assign(**_cell(folder))[[*_cell(folder), *frame.columns]]
+def _made_from(folder: Path) -> str:
+    """Return what the seals of all files of a block or reference must name."""
+    run = folder / "run.json"
+    if run.exists():
+        return identity(read_json(run, "run")["training"])
+    return identity(read_json(folder / "measures.json", "costs")["dataset"])
 
 
-def _cell(folder: Path) -> dict[str, Any]:
-    training = _read(folder / "run.json")["training"]
-    return {key: training[key] for key in ("dataset", "method", "batch_size")}
+def _named(frame: pd.DataFrame, run: dict[str, Any]) -> pd.DataFrame:
+    """Add the columns that identify the cell to a table written by training."""
+    return frame.assign(**_cell(run))[[*_cell(run), *frame.columns]]
 
 
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text())
+def _cell(run: dict[str, Any]) -> dict[str, Any]:
+    return {key: run["training"][key] for key in ("dataset", "method", "batch_size")}

@@ -10,8 +10,10 @@ import pandas as pd
 from pwgan.errors import Refused
 from pwgan.measures.names import MeasureName
 from pwgan.options import REFERENCE
+from pwgan.seals import AGAIN, check, read_table
 
 CELL = ["dataset", "method", "batch_size"]
+KIND = "study-"  # in the seals of frames, before the name: those of a block have the same names
 
 BIAS = ["ewd", "mbwd", "bias", "deviation", "bound", "differing", "cosine_batch", "cosine_mean"]
 BIAS_PARTS = ["matching_bias", "sampling_bias"]
@@ -33,18 +35,28 @@ COLUMNS = {
 
 
 def read(results_dir: str | Path, name: str) -> pd.DataFrame:
-    """Read ``{name}.parquet`` of a study; raises ``Refused`` if a column is missing.
+    """Read ``{name}.parquet`` of a study; raises ``Refused`` if it is damaged, of another study or lacks a column.
 
     For ``measures``, the parts of each measure's name are added as columns ``name``, ``extractor`` and ``count``.
     """
     path = Path(results_dir) / f"{name}.parquet"
-    frame = pd.read_parquet(path)
+    runs = path.with_name("runs.parquet")
+    study = check(runs, f"{KIND}runs").of if runs.exists() else None
+    frame = read_table(path, KIND + name, study).to_pandas()
     missing = [column for column in COLUMNS[name] if column not in frame]
     if missing:
         raise Refused(f"{path} lacks {missing}; it has {list(frame.columns)} and must have {COLUMNS[name]}")
     if name == "measures":
         frame = with_names(frame)
     return typed(frame) if "batch_size" in frame else frame
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table of the theory; raises ``Refused`` if it is no CSV file."""
+    try:
+        return pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise Refused(f"{path} is damaged ({' '.join(str(error).split())}); {AGAIN}") from error
 
 
 def with_names(frame: pd.DataFrame) -> pd.DataFrame:

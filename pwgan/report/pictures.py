@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 
 from pwgan.data.base import Split
+from pwgan.options import REFERENCE
 from pwgan.report.style import Look
+from pwgan.seals import check, identity, read_array
 
 SEED = 0
 """The seed whose samples are shown (always the first; no seed is selected)."""
@@ -38,6 +42,13 @@ def sample_rows(values: np.ndarray) -> pd.DataFrame:
         values = np.rint(np.clip(np.nan_to_num(values), -1, 1) * 127.5 + 127.5).astype(np.uint8)
     pixels = [image.tobytes().hex() if whole else None for image, whole in zip(values, finite, strict=True)]
     return pd.DataFrame({"index": index, "channels": values.shape[1], "size": values.shape[2], "pixels": pixels})
+
+
+def stored(folder: Path, kind: Literal["samples", "strips"]) -> np.ndarray:
+    """Read the samples or the paths of the first seed of a block, or the paths of a reference, from its folder."""
+    name = {"samples": "samples.npy", "strips": "interpolation.npy"}[kind]
+    of = identity(folder.parent.name) if folder.name == REFERENCE else check(folder / "run.json", "run").of
+    return read_array(folder / name, kind, of)[SEED]
 
 
 def missing(rows: pd.DataFrame) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
-import pickle
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import torch
 from pwgan import __version__
 from pwgan.cells import Training
 from pwgan.data.store import StoredData
+from pwgan.errors import Refused
 from pwgan.methods import Nets
 from pwgan.methods.base import Optimiser
 from pwgan.provenance import ROOT, closure
-from pwgan.runtime import atomic_write
+from pwgan.seals import read_bytes, write_behind
 from pwgan.training.watch import Snapshot
 
 log = logging.getLogger("pwgan")
@@ -40,7 +42,7 @@ class State:
     has entries (step, (7, S)) of critic loss, generator loss, EWD, EWD on tied latents, and the critic's dual, largest
     and mean slope. ``snapshots``: one per completed evaluation. ``tie``: the fields ``TIE`` of a ``TiedMethod``, (S, n)
     each; empty for other methods. Random draws and batches depend only on seed and step, tied latents only on the seed.
-    ``origin``: hash of the data, code and device of the run.
+    ``origin``: hash of the data and code of the run.
     """
 
     nets: Nets
@@ -64,14 +66,17 @@ class State:
         return torch.where(running & ~diverging, losses, 0)
 
 
-def stamp(cell: Training, made_from: str = "") -> str:
-    """Hash the configuration of a run: a checkpoint of another configuration is never resumed."""
-    return hashlib.sha256(f"{__version__} {made_from} {cell.model_dump_json()}".encode()).hexdigest()
+def stamp(cell: Training, made_from: str = "", device: str = "cpu") -> str:
+    """Hash the configuration of a run and its type of device, which determines the random numbers.
+
+    A checkpoint of another configuration is never resumed.
+    """
+    return hashlib.sha256(f"{__version__} {device} {made_from} {cell.model_dump_json()}".encode()).hexdigest()
 
 
-def origin(cell: Training, data: StoredData, device: torch.device) -> str:
-    """Hash the samples, the code that trains this cell, and the device type, which determines the random numbers."""
-    digest = hashlib.blake2b(device.type.encode(), digest_size=16)
+def origin(cell: Training, data: StoredData) -> str:
+    """Hash the samples and the code that trains this cell."""
+    digest = hashlib.blake2b(digest_size=16)
     for array in (data.train, data.heldout):
         digest.update(np.ascontiguousarray(array).data)
     for file in closure("pwgan.training.run", *cell.modules()):
@@ -82,7 +87,7 @@ def origin(cell: Training, data: StoredData, device: torch.device) -> str:
 def save_checkpoint(path: Path, cell: Training, state: State) -> None:
     """Write the state atomically."""
     content = {
-        "stamp": stamp(cell, state.origin),
+        "stamp": stamp(cell, state.origin, state.fate.device.type),
         "generator": state.nets.generator.state_dict(),
         "critic": state.nets.critic.state_dict(),
         "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
@@ -95,20 +100,27 @@ def save_checkpoint(path: Path, cell: Training, state: State) -> None:
         "history": state.history,
         "snapshots": [tuple(snapshot) for snapshot in state.snapshots],
     }
-    with atomic_write(path) as aside:
-        torch.save(content, aside)
+    plain = io.BytesIO()
+    torch.save(content, plain)
+    write_behind(path, "checkpoint", cell.identity, plain.getvalue())
 
 
 def load_checkpoint(path: Path, cell: Training, state: State, device: torch.device) -> bool:
-    """Restore ``state`` from the checkpoint; returns False if there is none of this configuration."""
+    """Restore ``state`` from the checkpoint; returns False if there is none of this configuration.
+
+    A damaged one, or whatever else has its name, is set aside with a warning: nobody may be there to delete it.
+    """
     if not path.exists():
         return False
     try:
-        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-        log.warning("%s is not a checkpoint (%s); starting from scratch", path, str(error).partition("\n")[0])
+        sealed = read_bytes(path, "checkpoint")
+    except Refused as error:
+        damaged = path.with_name("checkpoint.damaged")
+        os.replace(path, damaged)
+        log.warning("starting from scratch: %s; it is now %s", str(error).partition("; ")[0], damaged)
         return False
-    if content["stamp"] != stamp(cell, state.origin):
+    content: dict[str, Any] = torch.load(io.BytesIO(sealed), map_location=device, weights_only=True)
+    if content["stamp"] != stamp(cell, state.origin, device.type):
         log.warning("%s was made with other data, code, options or device; starting from scratch", path)
         return False
     state.nets.generator.load_state_dict(content["generator"])

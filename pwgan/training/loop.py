@@ -14,6 +14,7 @@ from tqdm import tqdm
 from pwgan.batches.drawing import build_sampler, choose
 from pwgan.cells import Training
 from pwgan.data.store import StoredData, to_float
+from pwgan.interrupts import Interrupted, holding
 from pwgan.methods import AdversarialMethod, Batch, Nets, TiedMethod
 from pwgan.training.checkpoint import (
     CRITIC_LOSS,
@@ -33,6 +34,7 @@ from pwgan.transport.cost import points
 from pwgan.transport.empirical import ewd
 
 log = logging.getLogger("pwgan")
+SAVE_SECONDS = 120  # wall time between two checkpoints, besides those at evaluations
 
 
 class Trainer:
@@ -65,8 +67,7 @@ class Trainer:
         if isinstance(method, AdversarialMethod):
             optimisers["critic"] = method.optimiser(critic.parameters(), method.critic_lr)
         fate = torch.full((cell.seeds,), RUNNING, device=self.device)
-        made_from = origin(cell, self.data, self.device)
-        return State(nets, optimisers, fate, torch.full_like(fate, -1), self._untied(), made_from)
+        return State(nets, optimisers, fate, torch.full_like(fate, -1), self._untied(), origin=origin(cell, self.data))
 
     def _untied(self) -> dict[str, torch.Tensor]:
         """Return the initial tie of each seed: latent i with sample i, potentials 0."""
@@ -78,19 +79,35 @@ class Trainer:
         return dict(zip(TIE, (matching, *potentials), strict=True))
 
     def run(self, checkpoint: Path) -> State:
-        """Train to the last step, resuming from ``checkpoint`` if it exists, and keep it up to date."""
+        """Train to the last step, resuming from ``checkpoint`` if it exists, and keep it up to date.
+
+        A signal ends the run after the step in hand: the checkpoint is written, then ``Interrupted`` is raised.
+        """
         state, cell = self.state, self.cell
         if load_checkpoint(checkpoint, cell, state, self.device):
             log.info("resuming from step %d of %d", state.step, cell.steps)
-        started = time.perf_counter()
+        started = saved = time.perf_counter()
         record_every = max(1, cell.evaluate_every // 10)
         done = False
-        with tqdm(total=cell.steps, initial=state.step, disable=not sys.stderr.isatty(), unit="step") as bar:
+        with (
+            tqdm(total=cell.steps, initial=state.step, disable=not sys.stderr.isatty(), unit="step") as bar,
+            holding() as held,
+        ):
             while not done:
-                # Evaluated and saved before each step: step 0 is the untrained generator.
+                # Saved and evaluated before each step: step 0 is the untrained generator.
                 losses, evaluation, snapshots = self._nothing(2), self._nothing(4), list[Snapshot]()
                 done = state.step == cell.steps
                 evaluates = done or state.step % cell.evaluate_every == 0
+                now = time.perf_counter()
+                if evaluates or held.number is not None or now - saved >= SAVE_SECONDS:
+                    # Before evaluating and matching, which may take long: a resumed run does both again.
+                    state.seconds += now - started
+                    started = saved = now
+                    save_checkpoint(checkpoint, cell, state)
+                    if held.number is not None:
+                        raise Interrupted(
+                            held.number, f"at step {state.step} of {cell.steps}; the same command resumes from there"
+                        )
                 if evaluates:
                     paused = time.perf_counter()
                     evaluation = self._evaluate()
@@ -100,9 +117,7 @@ class Trainer:
                     state.seconds += paused - started
                     started = time.perf_counter()
                     state.evaluation_seconds += started - paused
-                    save_checkpoint(checkpoint, cell, state)
                     self._report(evaluation[0], bar)
-                # After saving the checkpoint: a resumed run solves the same matching from the same potentials.
                 tied = self._tie(done)
                 if done:
                     # No step uses the last tie: its time counts as evaluation.

@@ -2,68 +2,91 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from pwgan.cells import Training
 from pwgan.data.store import StoredData
 from pwgan.errors import Refused
 from pwgan.methods import AdversarialMethod
-from pwgan.runtime import Cost, atomic_write, environment, exclusive, measured_cost, write_json, write_table
-from pwgan.training.checkpoint import REASONS, State
+from pwgan.runtime import Cost, environment, exclusive, measured_cost
+from pwgan.seals import check, read_json, read_tensors, write_array, write_json, write_rows, write_tensors
+from pwgan.training.checkpoint import REASONS, State, origin
 from pwgan.training.loop import Trainer
 from pwgan.training.samples import generate, latent_samples
 
 log = logging.getLogger("pwgan")
-FORMAT = "pwgan generator 1"  # the only metadata key: with several, their order, and so the bytes, would vary
 HISTORY = ("critic_loss", "generator_loss", "ewd", "tied_ewd", "critic_dual", "critic_slope", "critic_slope_mean")
 SAMPLES_KEPT = {"points": 1000, "images": 64}  # samples per seed for figures
 
 
-def train(cell: Training, data: StoredData, folder: Path, device: torch.device) -> None:
+FILES = {
+    "history": "history.parquet",
+    "ranking": "ranking.parquet",
+    "snapshots": "snapshots.safetensors",
+    "generator": "generator.safetensors",
+    "samples": "samples.npy",
+    "run": "run.json",
+}
+"""The files of a trained block by kind; run.json is written last."""
+
+
+def train(cell: Training, data: StoredData, folder: Path, device: torch.device, force: bool = False) -> None:
     """Train a block and write its files to ``folder``, run.json last; then remove the checkpoint.
 
-    Raises ``Refused`` if another process is training the block.
+    Does nothing if that is done, with these parameters, data and code, unless ``force``. Raises ``Refused`` if another
+    process is training the block.
     """
     with exclusive(folder / ".lock"):
+        place = f"{cell.dataset}, {cell.method}, m = {cell.batch_size}, seeds {list(cell.seed_range)}"
         checkpoint = folder / "checkpoint.pt"
-        log.info(
-            "%s, %s, m = %d, seeds %s, on %s", cell.dataset, cell.method, cell.batch_size, list(cell.seed_range), device
-        )
+        if not force and finished(folder, cell, data):
+            checkpoint.unlink(missing_ok=True)  # of a run that was killed after its last file
+            log.info("%s: finished, and nothing to do in %s (--force trains it again)", place, folder)
+            return
+        log.info("%s, on %s", place, device)
         with measured_cost(device) as cost:
             state = Trainer(cell, data, device).run(checkpoint)
         # Includes the time before an interruption.
         cost.seconds = round(state.seconds, 3)
-        write_history(folder / "history.parquet", cell, state)
-        write_ranking(folder / "ranking.parquet", cell, state)
-        with atomic_write(folder / "snapshots.safetensors") as aside:
-            save_file(
-                {
-                    "steps": torch.tensor([snapshot.step for snapshot in state.snapshots]),
-                    "samples": torch.stack([snapshot.samples for snapshot in state.snapshots]),
-                },
-                aside,
-            )
-        about = {**_identity(cell), "shape": data.train.shape[1:]}
-        with atomic_write(folder / "generator.safetensors") as aside:
-            save_file(state.nets.generator.state_dict(), aside, {FORMAT: json.dumps(about, sort_keys=True)})
-        with atomic_write(folder / "samples.npy") as aside:
-            latents = latent_samples(cell.seed_range, "shown", SAMPLES_KEPT[data.kind], cell.network.latent_dim)
-            np.save(aside, data.restored(generate(state.nets.generator, latents.to(device)).cpu().numpy()))
-        write_json(folder / "run.json", _summary(cell, state, cost, device))
+        of, paths = cell.identity, {kind: folder / name for kind, name in FILES.items()}
+        write_history(paths["history"], cell, state)
+        write_ranking(paths["ranking"], cell, state)
+        snapshots = {
+            "steps": torch.tensor([snapshot.step for snapshot in state.snapshots]),
+            "samples": torch.stack([snapshot.samples for snapshot in state.snapshots]),
+        }
+        write_tensors(paths["snapshots"], "snapshots", of, snapshots, {})
+        about = {"network": cell.network.model_dump(), "seeds": cell.seeds, "shape": data.train.shape[1:]}
+        write_tensors(paths["generator"], "generator", of, state.nets.generator.state_dict(), about)
+        latents = latent_samples(cell.seed_range, "shown", SAMPLES_KEPT[data.kind], cell.network.latent_dim)
+        samples = data.restored(generate(state.nets.generator, latents.to(device)).cpu().numpy())
+        write_array(paths["samples"], "samples", of, samples)
+        write_json(paths["run"], "run", of, _summary(cell, state, cost, device))
         checkpoint.unlink()
 
 
-def _identity(cell: Training) -> dict[str, object]:
-    """Return the properties that a stored generator must share with the cell that loads it."""
-    return {"network": cell.network.model_dump(), "seeds": cell.seeds}
+def finished(folder: Path, cell: Training, data: StoredData) -> bool:
+    """Return whether all files of a trained block are in ``folder``, undamaged, of these data and the present code."""
+    if not all((folder / name).exists() for name in FILES.values()):
+        return False
+    try:
+        run = read_json(folder / FILES["run"], "run", cell.identity)
+        for kind, name in FILES.items():
+            check(folder / name, kind, cell.identity)
+    except Refused as error:
+        log.warning("training again: %s", str(error).partition("; ")[0])
+        return False
+    return run["origin"] == origin(cell, data)
+
+
+def read_run(folder: Path, cell: Training) -> dict[str, Any]:
+    """Read run.json of a trained block; raises ``Refused`` if it was trained with other parameters."""
+    return read_json(folder / FILES["run"], "run", cell.identity)
 
 
 def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> dict[str, object]:
@@ -81,6 +104,7 @@ def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> 
             for seed, reason, at in zip(cell.seed_range, fates, state.diverged_at, strict=True)
         ],
         "steps": state.step,
+        "origin": state.origin,
         **asdict(cost),
         "evaluation_seconds": round(state.evaluation_seconds, 3),
         **environment(device),
@@ -94,7 +118,7 @@ def write_history(path: Path, cell: Training, state: State) -> None:
         for step, values in state.history
         for seed, row in zip(cell.seed_range, values.T.tolist(), strict=True)
     ]
-    write_table(path, rows)
+    write_rows(path, "history", cell.identity, rows)
 
 
 def write_ranking(path: Path, cell: Training, state: State) -> None:
@@ -108,21 +132,18 @@ def write_ranking(path: Path, cell: Training, state: State) -> None:
         )  # a snapshot ranks only the steps up to its own
         for seed, auc in zip(cell.seed_range, row, strict=True)
     ]
-    write_table(path, rows, {"seed": "int64", "step": "int64", "earlier_step": "int64", "auc": "double"})
+    write_rows(
+        path,
+        "ranking",
+        cell.identity,
+        rows,
+        {"seed": "int64", "step": "int64", "earlier_step": "int64", "auc": "double"},
+    )
 
 
 def load_generator(path: Path, cell: Training, device: torch.device) -> torch.nn.Module:
     """Load the generators of a block in eval mode; raises ``Refused`` if the file is not of this cell."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except SafetensorError as error:
-        raise Refused(f"{path} is truncated or not a safetensors file ({error}); train the block again") from error
-    about = json.loads(metadata.get(FORMAT, "{}"))
-    shape = about.pop("shape", None)
-    if about != _identity(cell):
-        raise Refused(f"{path} holds {metadata}, not the generators of {cell.network!r} with {cell.seeds} seeds")
-    generator, _ = cell.network.build(cell.seed_range, tuple(shape), "none")
+    tensors, about = read_tensors(path, "generator", cell.identity)
+    generator, _ = cell.network.build(cell.seed_range, tuple(about["shape"]), "none")
     generator.load_state_dict(tensors)
     return generator.to(device).eval()

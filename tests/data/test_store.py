@@ -122,6 +122,7 @@ def test_a_name_is_needed(tmp_path):
         write_data(tmp_path / "data", images(), {"title": "x"})
 
 
+@pytest.mark.fault("tampered results", count=6)
 def test_foreign_and_damaged_files_are_refused(tmp_path):
     from safetensors.numpy import save_file
 
@@ -132,10 +133,10 @@ def test_foreign_and_damaged_files_are_refused(tmp_path):
     whole = file.read_bytes()
     for damaged in (b"", b"hello", whole[:-1], whole[:100], b"\xff" * 64):
         file.write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"data\.safetensors is truncated or not a safetensors file"):
+        with pytest.raises(ValueError, match=r"data\.safetensors is damaged"):
             read_data(file)
     save_file({"train": np.zeros(3)}, file)
-    with pytest.raises(ValueError, match=r"data\.safetensors was not written as"):
+    with pytest.raises(ValueError, match=r"data\.safetensors is damaged, or was not written by this version"):
         read_data(file)
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.torch import save_file
 
 from pwgan.__main__ import main
+from pwgan.cells import Training
 from pwgan.data.store import read_data
 from pwgan.measures.classifier import Classifier
 from pwgan.measures.forgetting import (
@@ -20,6 +20,7 @@ from pwgan.measures.forgetting import (
     settling,
     step_counts,
 )
+from pwgan.seals import write_frame, write_tensors
 
 MODES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
 
@@ -71,12 +72,22 @@ def test_ranking_lost_compares_the_last_critic_with_each_of_its_time():
     assert np.isnan(ranking_lost(steps[:1], earlier[:1], auc[:1])).all()
 
 
+def training(seeds):
+    """Return the parameters of a block of so many seeds; what they are makes no difference here."""
+    made = {"dataset": "ring8", "method": "gan", "batch_size": 8, "first_seed": 0, "seeds": seeds, "steps": 20}
+    made |= {"evaluate_every": 10, "evaluation_points": 32, "network": {"name": "mlp"}, "algorithm": "gan"}
+    return Training(**made, options={})
+
+
 def left(folder, snapshots, ewd, ranking=(), tied=None):
     """Write what a run of (seeds, steps, samples, 2) snapshots would leave at steps 0, 10, 20, ..."""
     seeds, count = snapshots.shape[:2]
     steps = [10 * t for t in range(count)]
     kept = torch.from_numpy(snapshots.astype(np.float32)).transpose(0, 1).contiguous()
-    save_file({"steps": torch.tensor(steps), "samples": kept}, folder / "snapshots.safetensors")
+    of = training(seeds).identity
+    write_tensors(
+        folder / "snapshots.safetensors", "snapshots", of, {"steps": torch.tensor(steps), "samples": kept}, {}
+    )
     # A row between the evaluations, where no distance is measured.
     tied = np.full((seeds, count), np.nan) if tied is None else tied
     history = [
@@ -85,9 +96,9 @@ def left(folder, snapshots, ewd, ranking=(), tied=None):
         for s in range(seeds)
     ]
     history += [{"seed": s, "step": 15, "ewd": np.nan, "tied_ewd": np.nan} for s in range(seeds)]
-    pd.DataFrame(history).to_parquet(folder / "history.parquet")
+    write_frame(folder / "history.parquet", "history", of, pd.DataFrame(history))
     columns = ["seed", "step", "earlier_step", "auc"]
-    pd.DataFrame(ranking, columns=columns).to_parquet(folder / "ranking.parquet")
+    write_frame(folder / "ranking.parquet", "ranking", of, pd.DataFrame(ranking, columns=columns))
 
 
 def test_a_run_is_measured_by_what_it_left(ring8, tmp_path):
@@ -100,7 +111,7 @@ def test_a_run_is_measured_by_what_it_left(ring8, tmp_path):
     ranks = [(s, t, e, 0.9 - 0.01 * (t - e)) for t in (0, 10, 20) for e in (0, 10, 20) if e <= t for s in range(2)]
     tied = [[2.5, 1.0, 0.1], [2.5, 1.0, np.nan]]
     left(tmp_path, np.stack([forgets, diverges]), [[3.0, 2.0, 0.5], [3.0, 2.0, np.nan]], ranks, tied)
-    values, counts = run_measures(tmp_path, data, None, range(2), 0.2, 32)
+    values, counts = run_measures(tmp_path, data, None, training(2), 0.2)
     found = {(row["seed"], row["measure"]): row["value"] for row in values}
     assert found[0, "coverage-lost@16"] == 3 and np.isnan(found[1, "coverage-lost@16"])
     assert found[0, "ewd-above-floor@32"] == pytest.approx(0.3) and np.isnan(found[1, "ewd-above-floor@32"])
@@ -118,7 +129,7 @@ def test_without_modes_or_critic_there_is_less_to_say(ring8, tmp_path):
     data = read_data(ring8)
     left(tmp_path, np.zeros((1, 2, 4, 2)), [[1.0, 2.0]])
     unknown = type(data)(train=data.train, heldout=data.heldout, name="cloud", about={})
-    values, counts = run_measures(tmp_path, unknown, None, range(1), 0.0, 32)
+    values, counts = run_measures(tmp_path, unknown, None, training(1), 0.0)
     assert [row["measure"] for row in values] == ["ewd-above-floor@32", "ewd-trend@32", "ewd-variance@32"]
     assert counts == []
 

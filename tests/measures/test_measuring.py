@@ -19,6 +19,7 @@ from pwgan.measures.measuring import Measuring
 from pwgan.measures.subjects import Generated, Real
 from pwgan.networks.layers.seeds import initialise
 from pwgan.networks.mlp import MLP
+from pwgan.seals import identity
 from pwgan.training.run import generate, latent_samples
 
 MEASURES = Measures(ewd_points=32, mode_samples=50, feature_samples=40, bias_points=20, bias_partitions=1)
@@ -52,7 +53,7 @@ def classifier(tmp_path_factory):
         torch.manual_seed(0)
         model = Classifier(1, 3)
     path = tmp_path_factory.mktemp("classifier") / "images-classifier.safetensors"
-    save_classifier(path, model, {"accuracy": 0.3})
+    save_classifier(path, model, {"accuracy": 0.3}, "images")
     return path
 
 
@@ -264,7 +265,7 @@ def test_paths_are_those_of_the_generator_and_blends_of_held_out_samples(points,
 def test_written_values_are_the_measured_ones(points, tmp_path):
     values, bias, block = measured(real(points, 2), points)
     labels = {"dataset": "ring8", "method": "data", "batch_size": None}
-    block.write(tmp_path / "new", labels)
+    block.write(tmp_path / "new", labels, identity("ring8"))
     tables = {"measures": values, "bias": bias, "interpolation": pd.DataFrame(block.interpolation_rows)}
     files = {*(f"{name}.parquet" for name in tables), "interpolation.npy", "measures.json"}
     assert {path.name for path in (tmp_path / "new").iterdir()} == files

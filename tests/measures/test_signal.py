@@ -1,7 +1,5 @@
 """The generator's gradient as a critic is trained: against autograd on the same critic, and what theory says of it."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +9,7 @@ from torch.nn.functional import softplus
 from pwgan.__main__ import main
 from pwgan.data.store import read_data
 from pwgan.measures.signal import POOL, SIGNAL, critic_signal, rungs
+from pwgan.seals import check, read_json, write_json
 from pwgan.study import parse_study
 from pwgan.training.loop import Trainer
 from pwgan.training.samples import latent_samples
@@ -90,9 +89,9 @@ def trained(cells, ring8, tmp_path):
 
 def test_the_verb_measures_initial_and_trained_generators(cells, trained, tmp_path, monkeypatch):
     monkeypatch.setattr("pwgan.measures.signal.block_signal.__defaults__", (4,))
-    run = json.loads((tmp_path / "run.json").read_text())
+    run = read_json(tmp_path / "run.json", "run")
     run["seeds"][1]["status"] = "diverged"
-    (tmp_path / "run.json").write_text(json.dumps(run))
+    write_json(tmp_path / "run.json", "run", check(tmp_path / "run.json", "run").of, run)
     critics = [cells[name].training.model_dump_json() for name in ("gan", "wgan")]
     assert main([*trained, *critics]) == 0
     frame = pd.read_parquet(tmp_path / "signal.parquet")

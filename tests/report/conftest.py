@@ -13,7 +13,8 @@ import pytest
 
 from pwgan.data import Split
 from pwgan.data.store import write_data
-from pwgan.report.frames import COLUMNS
+from pwgan.report.frames import COLUMNS, KIND
+from pwgan.seals import identity, write_array, write_frame, write_json
 
 Study = tuple[Path, list[tuple[str, str, int, Path]]]
 Tables = dict[str, list[dict[str, Any]]]
@@ -21,6 +22,7 @@ POINTS = ("ring8", "grid25")
 NEAR = {"nn_ratio": (1.0, 3.0), "copies": (0.01, 0.2), "data_copying": (-0.3, -20.0)}
 FRAMES = ("measures", "bias", "interpolation", "history", "ranking", "mode_steps", "runs", "costs", "signal")
 STEPS = range(0, 2001, 200)
+STUDY = identity("study")  # what all its files were made from, as their seals say
 METHODS = ("gan", "nsgan", "pwgan", "wgan", "wgan_gp")
 Scales = tuple[float, ...]
 
@@ -60,19 +62,21 @@ def make_study(
                 shape = (40, 1, 8, 8) if scales is None else (400, len(scales))
                 drawn = rng.normal(size=(seeds, *shape)).astype(np.float32)
                 drawn[:failed] = np.nan
-                np.save(path, np.tanh(drawn) if scales is None else drawn * np.array(scales, np.float32))
+                samples = np.tanh(drawn) if scales is None else drawn * np.array(scales, np.float32)
+                write_json(path.with_name("run.json"), "run", STUDY, {})
+                write_array(path, "samples", STUDY, samples)
                 _paths(path.parent, tables, (dataset, method, m), seeds, failed, scales, rng)
     sizes_of = {"training": 500, "heldout": 100, "modes": 8, "classifier_epochs": 3}
     described = [
         {"dataset": name, "source": name, "sample": "2", "classifier_accuracy": 0.98, **sizes_of} for name in datasets
     ]
-    pd.DataFrame(described).to_parquet(root / "datasets.parquet")
+    write_frame(root / "datasets.parquet", f"{KIND}datasets", STUDY, pd.DataFrame(described))
     for name, rows in tables.items():
         frame = pd.DataFrame(rows, columns=None if rows else COLUMNS[name])
         frame["batch_size"] = frame["batch_size"].astype("Int64")
         if name == "runs":
             frame["diverged_at"] = frame["diverged_at"].astype("Int64")
-        frame.to_parquet(root / f"{name}.parquet")
+        write_frame(root / f"{name}.parquet", KIND + name, STUDY, frame)
     return root, cells
 
 
@@ -99,7 +103,7 @@ def _paths(
     drawn = rng.uniform(-1, 1, (seeds, 2, 9, *((1, 8, 8) if scales is None else (len(scales),)))).astype(np.float32)
     drawn = drawn if scales is None else drawn * np.array(scales, np.float32)
     drawn[:failed] = np.nan
-    np.save(folder / "interpolation.npy", drawn)
+    write_array(folder / "interpolation.npy", "strips", identity(dataset) if method == "data" else STUDY, drawn)
 
 
 def _names(dataset: str) -> dict[str, tuple[float, float]]:

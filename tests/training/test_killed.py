@@ -45,6 +45,7 @@ def wait_for(process, checkpoint, seen):
     return seen
 
 
+@pytest.mark.fault("SIGKILL of training", count=2)
 @pytest.mark.parametrize(
     ("method", "dataset"), [("wgan_gp", "ring8"), ("nsgan", "digits")], ids=["mlp", "batch-normalised"]
 )

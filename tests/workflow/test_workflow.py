@@ -245,7 +245,14 @@ def test_slurm_profile_plans(folder: Path, config: tuple[str, ...], gpu: int) ->
     assert set(profile["set-resources"]) | set(profile["set-threads"]) <= {job.split()[0] for job, _ in announced}
 
 
-def test_killed_training_goes_on(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(signal.SIGKILL, marks=pytest.mark.fault("SIGKILL of training")),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.fault("SIGTERM of training")),
+    ],
+)
+def test_ended_training_goes_on(folder: Path, changed: Callable[..., tuple[str, str]], ending: signal.Signals) -> None:
     arguments = changed(lambda study: study.update(steps=1000, evaluate_every=100))
     block = "results/smoke/ring8/nsgan/m16/seeds0-1"
     arguments = (f"{block}/run.json", "--cores", "1", *arguments)
@@ -258,12 +265,14 @@ def test_killed_training_goes_on(folder: Path, changed: Callable[..., tuple[str,
         assert running.poll() is None
         children = psutil.Process(running.pid).children(recursive=True)
         (training,) = [child for child in children if child.cmdline()[1:4] == ["-m", "pwgan", "train"]]
-        training.send_signal(signal.SIGKILL)
+        training.send_signal(ending)
     assert running.returncode == 1
     assert not (folder / block / "run.json").exists()
     assert (folder / block / "checkpoint.pt").exists()
+    stopped = re.search(r"stopped by SIGTERM at step (\d+) of 1000", log.read_text())
     snakemake(folder, *arguments)
-    assert re.search(r"resuming from step [1-9]\d* of 1000", log.read_text())
+    resumed = re.search(r"resuming from step ([1-9]\d*) of 1000", log.read_text())
+    assert resumed and (resumed[1] == stopped[1] if stopped else ending == signal.SIGKILL)
     assert json.loads((folder / block / "run.json").read_text())["steps"] == 1000
     assert not (folder / block / "checkpoint.pt").exists()
 

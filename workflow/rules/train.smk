@@ -6,7 +6,8 @@
 #         ranking.parquet      AUC of the critic of each evaluation on the samples of earlier evaluations
 #         snapshots.safetensors  samples of the same latents at each evaluation
 #         generator.safetensors, samples.npy
-# steps:  resume from the block's checkpoint if an interrupted job left one (undeclared, so it survives), else start
+# steps:  resume from the block's checkpoint if an interrupted job left one (undeclared, so it survives), else start;
+#         on SIGTERM finish the step, write a checkpoint and fail, so that a retry resumes
 
 
 rule train:

@@ -58,7 +58,7 @@ class Results:
         path = self.folder / "theory" / f"{name}.csv"
         if not path.exists():
             raise NotMeasured(f"no theory/{name}.csv")
-        return pd.read_csv(path)
+        return frames.read_csv(path)
 
     def datasets(self, method: str) -> list[str]:
         """Return the data sets on which a method was trained with the m shared by all methods, in order."""

@@ -11,7 +11,8 @@ from pwgan.report.claims import evidence
 from pwgan.report.claims.evidence import NotMeasured, Results
 from pwgan.report.claims.rules import CLAIMS
 from pwgan.report.claims.verdicts import SUPPORTED, judge
-from pwgan.report.frames import COLUMNS
+from pwgan.report.frames import COLUMNS, KIND
+from pwgan.seals import identity, write_frame
 
 SEEDS = (0, 1, 2)
 
@@ -21,7 +22,7 @@ def study(tmp_path, **frames):
         frame = pd.DataFrame(rows)
         if "batch_size" in frame:
             frame["batch_size"] = frame["batch_size"].astype("Int64")
-        frame.to_parquet(tmp_path / f"{name}.parquet")
+        write_frame(tmp_path / f"{name}.parquet", KIND + name, identity("study"), frame)
     return Results(tmp_path)
 
 

@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 from pwgan.data.store import StoredData
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
 from pwgan.report.panels import lines, means, seeds_of
-from pwgan.report.pictures import SEED, describe, edges, frame_points, missing, sample_rows, show_images, window
+from pwgan.report.pictures import (
+    SEED,
+    describe,
+    edges,
+    frame_points,
+    missing,
+    sample_rows,
+    show_images,
+    stored,
+    window,
+)
 from pwgan.report.style import LEVEL, WIDTH, Look, head, legend, log_limits, looks, shown, themed
 
 PATHS_DRAWN = 2
@@ -39,7 +49,7 @@ def data(
     parts = [with_fates(medians.rename("value").reset_index(), at_largest_m)]
     places = np.sort(frame["t"].unique())
     for method, size in cells:
-        made = np.load(folders[method, size] / "interpolation.npy", mmap_mode="r", allow_pickle=False)[SEED]
+        made = stored(folders[method, size], "strips")
         for path, samples in enumerate(made):
             if np.isfinite(samples).all():
                 rows = sample_rows(samples).drop(columns="index")

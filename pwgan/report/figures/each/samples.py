@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pwgan.data.store import StoredData
 from pwgan.report.frames import CELL, REFERENCE
 from pwgan.report.panels import sizes_of, spread, told
-from pwgan.report.pictures import SEED, describe, missing, sample_rows, show_images, show_points
+from pwgan.report.pictures import SEED, describe, missing, sample_rows, show_images, show_points, stored
 from pwgan.report.style import WIDTH, head, look, shown, themed
 
 POINTS = 1000
@@ -36,7 +36,7 @@ def data(
             continue
         seeds = trained[(trained["method"] == method) & (trained["batch_size"] == size)].set_index("seed")
         lost = seeds["status"] == "diverged"
-        made = np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)[SEED, :count]
+        made = stored(folder, "samples")[:count]
         rows = sample_rows(made)[["index"]].head(1) if lost.get(SEED, False) else sample_rows(made)
         parts.append(
             rows.assign(method=method, batch_size=size, seed=SEED, trained=len(lost), diverged=int(lost.sum()))
