@@ -5,7 +5,9 @@
 column that is not in row i's list; v only decreases, so the bound stays valid. ``behind`` (n,): the same for all but
 the first FRONT entries. ``price`` (n,): the column potentials v; ``rounded`` (n,): v - reference in float32, rounded
 up. ``partner`` (n,) of a row and ``owner`` (n,) of a column: the matching, -1 if free. ``paid`` (n,): cost of a row's
-pair. ``codes``, ``low``, ``step``: the screen, see ``encoding``.
+pair. ``ceiling``: costs are limited to it, see ``exact``. ``codes``, ``low``, ``step``: the screen, see ``encoding``,
+in row place[i]. Without codes, the lists come from a tree of the columns, see ``tree``: ``order``, ``spots``,
+``boxes``, ``dearest``, ``begin``, ``leaf``.
 
 All are in one file because numba's cache only checks the file of the kernel it loads for changes.
 """
@@ -184,9 +186,9 @@ def _squared_distance(x, y):
 
 
 @njit(nogil=True, cache=True)
-def _exact(x, y, square):
+def _exact(x, y, square, ceiling):
     c = _squared_distance(x, y)
-    return c if square else np.sqrt(c)
+    return min(c if square else np.sqrt(c), ceiling)
 
 
 @njit(nogil=True, cache=True)
@@ -210,17 +212,167 @@ def _chunk_width(n, k):
 
 
 @njit(nogil=True, cache=True)
-def scan(
-    rows, deep, slack, x, y, square, codes, low, step, rounded, price,
-    first, size, columns, costs, outside, behind, listed_at,
+def _node_bound(x, i, node, square, ceiling, boxes, dearest):
+    """Lower bound on the keys of row i and the columns of a node: cost of the nearest point less the highest price.
+
+    The rounding of the costs is included. Indexed without slices, which would count references.
+    """
+    total = 0.0
+    d = x.shape[1]
+    for axis in range(d):
+        a = np.float64(x[i, axis])
+        apart = max(boxes[node, 0, axis] - a, a - boxes[node, 1, axis], 0.0)
+        total += apart * apart
+    if not square:
+        total = np.sqrt(total)
+    return min(total * (1 - (d + 8) * 2.0**-52), ceiling) - dearest[node]
+
+
+@njit(nogil=True, cache=True)
+def raise_nodes(order, begin, dearest, price):
+    """Store the highest price of the columns of every node."""
+    leaves = len(begin) - 1
+    for a in range(leaves):
+        most = -np.inf
+        for p in range(begin[a], begin[a + 1]):
+            most = max(most, price[order[p]])
+        dearest[leaves - 1 + a] = most
+    for node in range(leaves - 2, -1, -1):
+        dearest[node] = max(dearest[2 * node + 1], dearest[2 * node + 2])
+
+
+@njit(nogil=True, cache=True)
+def _lower_node(j, order, begin, dearest, leaf, price):
+    """Update the nodes above column j after its price has fallen."""
+    leaves = len(begin) - 1
+    a = leaf[j]
+    most = -np.inf
+    for p in range(begin[a], begin[a + 1]):
+        most = max(most, price[order[p]])
+    node = leaves - 1 + a
+    while most < dearest[node]:
+        dearest[node] = most
+        if node == 0:
+            break
+        node = (node - 1) >> 1
+        most = max(dearest[2 * node + 1], dearest[2 * node + 2])
+
+
+@njit(nogil=True, cache=True)
+def _sift(keys, index, exact, size, at):
+    """Restore the heap of the largest key after the entry ``at`` has become smaller."""
+    key, j, c = keys[at], index[at], exact[at]
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        if child + 1 < size and keys[child + 1] > keys[child]:
+            child += 1
+        if keys[child] <= key:
+            break
+        keys[at], index[at], exact[at] = keys[child], index[child], exact[child]
+        at = child
+    keys[at], index[at], exact[at] = key, j, c
+
+
+@njit(nogil=True, cache=True)
+def _search(
+    x, i, k, window, square, ceiling, price, order, spots, boxes, dearest, begin, nodes, bounds, keys, index, exact
+):
+    """Collect the k columns of least key by branch and bound; return their number and a lower bound on the others.
+
+    A node is left out if its bound is not below the k-th key found so far less ``window``, or, if more than k keys are
+    within ``window`` of the least, not below the least: then any k of those suffice. Where both children of a node are
+    equally near, rows differ in which they visit first: rows with the same lists would need new scans after a few bids.
+    """
+    leaves = len(begin) - 1
+    d = x.shape[1]
+    nodes[0] = 0
+    bounds[0] = _node_bound(x, i, 0, square, ceiling, boxes, dearest)
+    depth = 1
+    m = 0
+    least = limit = rest = np.inf
+    while depth > 0:
+        depth -= 1
+        node = nodes[depth]
+        if bounds[depth] >= limit:
+            rest = min(rest, bounds[depth])
+            continue
+        if node >= leaves - 1:
+            for p in range(begin[node - leaves + 1], begin[node - leaves + 2]):
+                c = 0.0
+                for axis in range(d):
+                    apart = np.float64(x[i, axis]) - spots[p, axis]
+                    c += apart * apart
+                c = min(c if square else np.sqrt(c), ceiling)
+                j = order[p]
+                key = c - price[j]
+                if m < k:
+                    keys[m], index[m], exact[m] = key, j, c
+                    m += 1
+                    if m == k:
+                        for at in range(k // 2, -1, -1):
+                            _sift(keys, index, exact, k, at)
+                elif key < keys[0]:
+                    rest = min(rest, keys[0])
+                    keys[0], index[0], exact[0] = key, j, c
+                    _sift(keys, index, exact, k, 0)
+                else:
+                    rest = min(rest, key)
+                least = min(least, key)
+            if m == k:
+                limit = max(least - 0.5 * window, keys[0] - window)
+            continue
+        near, far = 2 * node + 1, 2 * node + 2
+        b_near = _node_bound(x, i, near, square, ceiling, boxes, dearest)
+        b_far = _node_bound(x, i, far, square, ceiling, boxes, dearest)
+        if b_far < b_near or (b_far == b_near and ((i * 2654435761) >> (depth & 15)) & 1):
+            near, far = far, near
+            b_near, b_far = b_far, b_near
+        nodes[depth], bounds[depth] = far, b_far
+        nodes[depth + 1], bounds[depth + 1] = near, b_near
+        depth += 2
+    return m, rest
+
+
+@njit(nogil=True, cache=True)
+def _scan_tree(
+    rows, window, x, square, ceiling, price, order, spots, boxes, dearest, begin,
+    first, size, columns, costs, outside, behind,
 ):  # fmt: skip
-    """Rebuild the lists of ``rows`` from the screen, with exact costs from differences in float64.
+    """Rebuild the lists of ``rows`` from the tree."""
+    longest = 0
+    for a in range(len(rows)):
+        longest = max(longest, size[rows[a]])
+    keys, exact, index = np.empty(longest), np.empty(longest), np.empty(longest, np.int32)
+    nodes, bounds = np.empty(64, np.int64), np.empty(64)
+    for a in range(len(rows)):
+        i = rows[a]
+        m, rest = _search(
+            x, i, size[i], window, square, ceiling, price, order, spots, boxes, dearest, begin,
+            nodes, bounds, keys, index, exact,
+        )  # fmt: skip
+        _set_list(i, m, index, exact, rest, first, size, columns, costs, outside, behind)
+
+
+@njit(nogil=True, cache=True)
+def scan(
+    rows, deep, slack, x, y, square, ceiling, codes, low, step, place, order, spots, boxes, dearest, begin, leaf,
+    rounded, price, first, size, columns, costs, outside, behind, listed_at,
+):  # fmt: skip
+    """Rebuild the lists of ``rows`` from the screen or tree, with exact costs from differences in float64.
 
     ``deep``: number of screened candidates whose exact cost is computed per list entry; 0 means every column. If the
     least exact key is not within ``slack`` of the screened bound, the screen is too coarse for this row, and more costs
     are computed. listed_at (n,): -1 between calls. Returns the number of such cases.
     """
     n = len(price)
+    if len(order):
+        _scan_tree(
+            rows, slack if deep == 1 else 0.0, x, square, ceiling, price, order, spots, boxes, dearest, begin,
+            first, size, columns, costs, outside, behind,
+        )  # fmt: skip
+        return 0
     coarse = 0
     for a in range(len(rows)):
         i = rows[a]
@@ -241,9 +393,11 @@ def scan(
                 minima = np.empty((n + width - 1) // width, np.float32)
                 scratch = np.empty(max(room, len(minima)), np.float32)
                 window = slack if level == 1 else 0.0
-                m, bound = _screen(codes[i], step[i], rounded, wanted, window, i, keys, index, scratch, minima)
+                m, bound = _screen(
+                    codes[place[i]], step[place[i]], rounded, wanted, window, i, keys, index, scratch, minima
+                )
                 # Rounding error of step * code - price; that of the price is included in ``rounded``.
-                rest = low[i] + np.float64(bound) - 4.8e-7 * 65535.0 * step[i]
+                rest = low[place[i]] + np.float64(bound) - 4.8e-7 * 65535.0 * step[place[i]]
             else:
                 m = n
                 rest = np.inf
@@ -254,7 +408,7 @@ def scan(
             least = np.inf
             for e in range(m):
                 at = listed_at[index[e]]
-                exact[e] = costs[at] if at >= 0 else _exact(x[i], y[index[e]], square)
+                exact[e] = costs[at] if at >= 0 else _exact(x[i], y[index[e]], square, ceiling)
                 least = min(least, exact[e] - price[index[e]])
             for e in range(start, start + k):
                 listed_at[columns[e]] = -1
@@ -324,7 +478,7 @@ def _bring_to_front(i, first, size, columns, costs, outside, behind, price, keys
 @njit(nogil=True, cache=True)
 def auction(
     epsilon, budget, inline, stack, free, waiting, counts, reference,
-    x, y, square, codes, low, step, rounded, price,
+    x, y, square, ceiling, codes, low, step, place, order, spots, boxes, dearest, begin, leaf, rounded, price,
     first, size, columns, costs, outside, behind, listed_at, partner, owner, paid,
 ):  # fmt: skip
     """Let free rows bid (Gauss-Seidel, last in first out) until none is free or ``budget`` bids have been made.
@@ -344,7 +498,8 @@ def auction(
             if n_waiting > inline:
                 break
             counts[3] += scan(
-                waiting[:n_waiting], 1, slack, x, y, square, codes, low, step, rounded, price,
+                waiting[:n_waiting], 1, slack, x, y, square, ceiling, codes, low, step, place,
+                order, spots, boxes, dearest, begin, leaf, rounded, price,
                 first, size, columns, costs, outside, behind, listed_at,
             )  # fmt: skip
             for a in range(n_waiting):
@@ -384,7 +539,10 @@ def auction(
         bids += 1
         j = columns[chosen]
         price[j] = costs[chosen] - second - epsilon
-        rounded[j] = _screened_price(price[j], reference[j])
+        if len(order):
+            _lower_node(j, order, begin, dearest, leaf, price)
+        else:
+            rounded[j] = _screened_price(price[j], reference[j])
         previous = owner[j]
         owner[j] = i
         partner[i] = j

@@ -14,17 +14,24 @@ from pwgan.transport.solvers.vector import maximum, minimum
 # Without NaN, the compiler may use vector minima and maxima. Sums may not be reassociated, since their error bound
 # assumes the order of operations.
 ORDERED = {"nnan", "nsz", "contract"}
+# The codes of a row reach UNITS times its lower quartile if they would otherwise have to reach WIDE times as far.
+UNITS, WIDE = np.float32(1024), np.float32(4)
 
 
 @njit(nogil=True, cache=True, fastmath=ORDERED)
-def _bounds(row, lost, factor, square):
-    """Replace squared distances by lower bounds of the cost: max(factor root - lost, 0), squared if ``square``."""
+def _bounds(row, lost, moved, factor, square, ceiling):
+    """Replace squared distances by lower bounds of the cost: max(factor root - lost - moved, 0), squared if ``square``.
+
+    They are limited to ``ceiling``, as the costs are.
+    """
     for j in range(len(row)):
-        s = factor * np.sqrt(row[j] if row[j] > 0 else np.float32(0)) - lost
+        s = factor * np.sqrt(row[j] if row[j] > 0 else np.float32(0)) - lost - moved[j]
         row[j] = s if s > 0 else np.float32(0)
     if square:
         for j in range(len(row)):
             row[j] = row[j] * row[j]
+    for j in range(len(row)):
+        row[j] = row[j] if row[j] < ceiling else ceiling
 
 
 @njit(nogil=True, cache=True, fastmath=ORDERED)
@@ -58,65 +65,78 @@ def _to_codes(row, low, scale, codes):
 
 
 @njit(nogil=True, cache=True)
-def _encode(row, codes, low, step, i):
+def _encode(row, codes, low, step, place, unit):
     least = minimum(row, len(row))
     most = maximum(row, len(row))
+    if most - least > WIDE * UNITS * _nearer(row, least):
+        # Near columns would all have the same code: resolve them, and let distant ones share the largest code.
+        most = least + UNITS * _nearer(row, least)
     width = (most - least) / np.float32(65535)
     if width < 1e-30:
         width = np.float32(1e-30)
-    _to_codes(row, least, np.float32(1) / width, codes[i])
-    low[i] = least
-    step[i] = width
+    _to_codes(row, least, np.float32(1) / width, codes[place])
+    low[place] = least * unit
+    step[place] = width * unit
 
 
 @njit(nogil=True, cache=True)
-def encode_products(products, pp, qq, lost, factor, square, start, codes, low, step):
-    """Store lower bounds of the costs of rows start, start + 1, ... from their products (rows, n), overwritten."""
-    for a in range(len(products)):
-        _expanded(products[a], pp[start + a], qq)
-        _bounds(products[a], lost[start + a], factor, square)
-        _encode(products[a], codes, low, step, start + a)
+def _nearer(row, least):
+    """Lower quartile of a sample of the row, less the least; infinite if that is 0, as among many copies."""
+    some = row[:: max(len(row) // 64, 1)].copy()
+    some.sort()
+    nearer = some[len(some) // 4] - least
+    return nearer if nearer > 0 else np.float32(np.inf)
 
 
 @njit(nogil=True, cache=True)
-def encode_points(points, by_axis, lost, factor, square, start, stop, codes, low, step):
-    """Store lower bounds of the costs of rows start..stop-1 from the points (n, d) and by_axis (d, n)."""
+def encode_products(products, rows, place, pp, qq, lost, moved, factor, square, ceiling, unit, codes, low, step):
+    """Store lower bounds of the costs of ``rows`` from their products (rows, n), overwritten."""
+    for a in range(len(rows)):
+        _expanded(products[a], pp[rows[a]], qq)
+        _bounds(products[a], lost[rows[a]], moved, factor, square, ceiling)
+        _encode(products[a], codes, low, step, place[rows[a]], unit)
+
+
+@njit(nogil=True, cache=True)
+def encode_points(points, by_axis, rows, place, lost, moved, factor, square, ceiling, unit, codes, low, step):
+    """Store lower bounds of the costs of ``rows`` from the points (n, d) and by_axis (d, n)."""
     row = np.empty(by_axis.shape[1], np.float32)
-    for i in range(start, stop):
-        _direct(row, points[i], by_axis)
-        _bounds(row, lost[i], factor, square)
-        _encode(row, codes, low, step, i)
+    for a in range(len(rows)):
+        _direct(row, points[rows[a]], by_axis)
+        _bounds(row, lost[rows[a]], moved, factor, square, ceiling)
+        _encode(row, codes, low, step, place[rows[a]], unit)
 
 
 @njit(nogil=True, cache=True, fastmath=ORDERED)
-def _fine_row(row, error, square, reference):
+def _fine_row(row, error, pp, qq, square, ceiling, reference):
+    for j in range(len(qq)):
+        row[j] -= error * (pp + qq[j])
     for j in range(len(row)):
-        s = row[j] - error
-        row[j] = s if s > 0 else 0.0
+        row[j] = row[j] if row[j] > 0 else 0.0
     if not square:
         for j in range(len(row)):
             row[j] = np.sqrt(row[j])
     for j in range(len(row)):
-        row[j] -= reference[j]
+        row[j] = (row[j] if row[j] < ceiling else ceiling) - reference[j]
 
 
 @njit(nogil=True, cache=True)
-def refine(products, points, by_axis, pp, qq, error, width, square, reference, start, stop, codes, low, step):
-    """Recompute in float64, relative to the keys c_ij - reference_j, the bounds of rows start..stop-1.
+def refine(products, points, by_axis, rows, place, pp, qq, error, width, square, ceiling, reference, codes, low, step):
+    """Compute in float64, relative to the keys c_ij - reference_j, the bounds of ``rows``.
 
     All rows use the step ``width``; keys more than 65535 steps above the least of their row are all stored as 65535.
     Computed from the points if ``products`` (rows, n) is empty.
     """
     row = np.empty(len(reference))
-    most = qq.max() if len(qq) else 0.0
-    for i in range(start, stop):
+    for a in range(len(rows)):
+        i, at = rows[a], place[rows[a]]
         if len(products):
-            row = products[i - start]
+            row = products[a]
             _expanded(row, pp[i], qq)
-            _fine_row(row, error * (pp[i] + most), square, reference)
+            _fine_row(row, error, pp[i], qq, square, ceiling, reference)
         else:
             _direct(row, points[i], by_axis)
-            _fine_row(row, 0.0, square, reference)
-        low[i] = minimum(row, len(row))
-        step[i] = width
-        _to_codes(row, low[i], 1 / np.float64(step[i]), codes[i])
+            _fine_row(row, 0.0, 0.0, qq, square, ceiling, reference)
+        low[at] = minimum(row, len(row))
+        step[at] = width
+        _to_codes(row, low[at], 1 / np.float64(step[at]), codes[at])

@@ -11,16 +11,34 @@ from __future__ import annotations
 import hashlib
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from pwgan.errors import Refused
+from pwgan.memory import free_memory
 from pwgan.options import CostName
 from pwgan.transport.solvers import auction, paths
-from pwgan.transport.solvers.screen import ROWS_AT_ONCE, SMALLEST_BATCH, DeviceScreen, Screen, blocks
+from pwgan.transport.solvers.known import known_matching
+from pwgan.transport.solvers.screen import ROWS_AT_ONCE, SMALLEST_BATCH, DeviceScreen, Screen, Source, blocks
+from pwgan.transport.solvers.tree import Tree
 
+# Bounds of all n^2 costs are stored if they take at most this share of the free memory.
+SHARE = 0.5
+# Otherwise, up to this dimension, lists come from a tree of the columns; beyond, bounds are computed for every scan.
+TREE_AXES = 4
+# The first epsilon is at least the largest cost over this, so that a price gets anywhere in so many bids.
+REACH = 64
+# Ratio of epsilon to the lower quartile of costs above which phases go on to the scale of that quartile.
+WIDE = 100.0
+# No epsilon is below this fraction of the ceiling: bids would be lost to rounding, ...
+DIGITS = 2.0**-50
+# ... or below this fraction of the value.
+FINE = 2e-11
+# Relative error of the value above which the problem is solved again with a lower limit on the costs.
+PRECISE = 1e-10
 # Initial list length of a row. Longer lists need fewer scans, but most of their entries are never bid on.
 CANDIDATES = 32
 # Epsilon falls by this factor from phase to phase, ...
@@ -50,13 +68,19 @@ class Exact:
     paid: np.ndarray
     rounds: int
 
+    def error(self) -> float:
+        """Bound how far the mean cost is from the least, the rounding of the potentials included."""
+        u, v = self.row_potential, self.column_potential
+        rounding = 2.0**-50 * (np.abs(u).mean() + np.abs(v).mean())
+        return abs(float(self.paid.mean() - u.mean() - v.mean())) + float(rounding)
+
 
 class Solver:
     """The state of one solve; its arrays are documented in ``auction`` and ``paths``."""
 
     def __init__(
         self,
-        screen: Screen | DeviceScreen,
+        screen: Source,
         pool: ThreadPoolExecutor,
         threads: int,
         price: np.ndarray,
@@ -77,7 +101,6 @@ class Solver:
         self.stack, self.waiting = np.empty(2 * n, np.int32), np.empty(n, np.int32)
         # Bids, scans, rows passed by paths, rows for which the screen was too coarse since it was last refined.
         self.counts = np.zeros(4, np.int64)
-        self.refined = False
         self.listed_at = [np.full(n, -1, np.int64) for _ in range(threads)]
         self.rounds = 0
         self.scan(np.arange(n, dtype=np.int32), 1, slack)
@@ -86,21 +109,16 @@ class Solver:
     def _lists(self) -> tuple[np.ndarray, ...]:
         return self.first, self.size, self.columns, self.costs
 
-    @property
-    def _screened(self) -> tuple[object, ...]:
-        screen = self.screen
-        return (
-            screen.x,
-            screen.y,
-            screen.square,
-            screen.codes,
-            screen.low,
-            screen.step,
-            self.rounded,
-            self.price,
-            *self._lists,
-            *self._bounds,
-        )
+    def _screened(self, rows: np.ndarray) -> tuple[object, ...]:
+        return *self.screen.prepare(rows), self.rounded, self.price, *self._lists, *self._bounds
+
+    def recentre(self) -> None:
+        """Subtract the median from the prices, which changes no comparison, so that they lose no digits."""
+        change = float(np.median(self.price))
+        self.price -= change
+        self.outside += change
+        self.behind += change
+        self.screen.shift(change)
 
     @property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -112,23 +130,22 @@ class Solver:
 
     def scan(self, rows: np.ndarray, deep: int, slack: float) -> None:
         """Rebuild the lists of ``rows``, on all threads."""
-        auction.round_up(self.price, self.screen.reference, self.rounded)
+        self.screen.update(self.price, self.rounded)
         self.counts[1] += len(rows)
         if isinstance(self.screen, DeviceScreen):
             for k in np.unique(self.size[rows]):
                 same = rows[self.size[rows] == k]
                 auction.set_lists(same, *self.screen.scan(same, self.price, int(k)), *self._lists, *self._bounds)
             return
-        shared = self._screened
         parts = np.array_split(rows, max(1, len(rows) // ROWS_AT_ONCE, min(self.threads, len(rows) // SMALLEST_BATCH)))
         if len(parts) == 1:
-            self.counts[3] += auction.scan(rows, deep, slack, *shared, self.listed_at[0])
+            self.counts[3] += auction.scan(rows, deep, slack, *self._screened(rows), self.listed_at[0])
             return
         spare = list(self.listed_at)
 
         def work(part: np.ndarray) -> int:
             listed_at = spare.pop()
-            coarse = auction.scan(part, deep, slack, *shared, listed_at)
+            coarse = auction.scan(part, deep, slack, *self._screened(part), listed_at)
             spare.append(listed_at)
             return coarse
 
@@ -136,9 +153,8 @@ class Solver:
 
     def sharpen(self, epsilon: float) -> None:
         """Refine the screen once it was too coarse for more than n / 4 rows, about the cost of refining."""
-        if not isinstance(self.screen, DeviceScreen) and self.counts[3] > self.n // 4:
+        if self.counts[3] > self.n // 4:
             self.screen.refine(self.price, max(epsilon / FINENESS, 1e-30))
-            self.refined = True
             self.counts[3] = 0
 
     def phase(self, epsilon: float) -> None:
@@ -148,11 +164,11 @@ class Solver:
         while free:
             self.rounds += 1
             before = self.counts[0]
-            auction.round_up(self.price, self.screen.reference, self.rounded)
+            self.screen.update(self.price, self.rounded)
             free, waiting = auction.auction(
                 *(epsilon, PATIENCE * self.n - spent, self.screen.inline),
                 *(self.stack, free, self.waiting, self.counts, self.screen.reference),
-                *(*self._screened, self.listed_at[0], *self._pairs),
+                *(*self._screened(self.waiting[:0]), self.listed_at[0], *self._pairs),
             )
             spent += self.counts[0] - before
             if waiting:
@@ -162,6 +178,7 @@ class Solver:
                 free += waiting
             if spent >= PATIENCE * self.n and free:
                 paths.lower_prices(epsilon, self.price, *self._lists, self.outside, *self._pairs)
+                self.recentre()
                 spent = 0
             self.sharpen(epsilon)
             self.bar.set_postfix_str(f"{free} of {self.n} free", refresh=False)
@@ -207,9 +224,13 @@ class Solver:
         paths.least_listed(self.price, *self._lists, least)
         return least
 
+    def bound(self) -> float:
+        """Return a lower bound on the least mean cost, from the prices."""
+        return float(np.minimum(self.best(), self.outside).mean() + self.price.mean())
+
     def looseness(self) -> float:
         """Return the median difference between exact and screened cost over a sample of listed pairs."""
-        if isinstance(self.screen, DeviceScreen):
+        if not len(self.screen.codes):
             return 0.0
         rows = np.linspace(0, self.n - 1, min(self.n, 200)).astype(int)
         entries = self.first[rows][:, None] + np.arange(self.size[rows].min())
@@ -244,14 +265,21 @@ def solve_exact(
     min over pi of sum_i c(x_i, y_pi(i)), c = |x - y| or its square. ``potentials`` u, v (n,) of a similar problem give
     a warm start from the prices v; the largest deviation of u from the row potentials for v measures the similarity. If
     x and y are on a GPU, it computes screen and costs; auction and paths run on the CPU.
+
+    Costs are limited to the total cost T of a known matching: no cost is negative, so no optimal matching contains a
+    larger one, and potentials for the limited costs are feasible for the true ones. Their size and rounding are of the
+    order of T, whatever the scale of far points. If that is still too coarse for the value, the matching that was found
+    gives a lower T, and the problem is solved again.
     """
-    square, device = cost == "sqeuclidean", x.device
+    square = cost == "sqeuclidean"
+    require_memory(len(x), x.shape[1])
     a, b = (_as_numpy(points) for points in (x, y))
-    n = len(a)
-    extent = max(float(np.abs(part - a[0].astype(np.float64)).max()) for points in (a, b) for part in blocks(points))
-    if extent == 0:
-        return Exact(np.arange(n), np.zeros(n), np.zeros(n), np.zeros(n), 0)
-    exponent = math.frexp(extent)[1]
+    columns, part = known_matching(a, b)
+    paid = _pair_costs(a, b, columns, square)
+    mean = float(paid.mean())
+    if mean == 0:
+        return Exact(columns, np.zeros(len(a)), np.zeros(len(a)), paid, 0)
+    exponent = math.frexp(math.sqrt(mean) if square else mean)[1]
     if abs(exponent) > 40:
         # Squares of such points over- or underflow float32. Scaling by a power of two is exact.
         unscale = 2.0 ** (2 * exponent if square else exponent)
@@ -265,23 +293,65 @@ def solve_exact(
             solution.paid * unscale,
             solution.rounds,
         )
-    epsilon, scale = _spread(a, b, square)
-    finest = epsilon / n / FINER
-    (_, a_copies), (b_which, b_copies) = _copies(a), _copies(b)
-    if potentials is None and a_copies.max() < b_copies.max():
+    if potentials is None and _copies(a)[1].max() < _copies(b)[1].max():
         # Duplicates are cheaper as rows: as columns, all copies would have to be on every list.
         swapped = solve_exact(y, x, cost, progress=progress)
         rows = np.argsort(swapped.columns)
         return Exact(rows, swapped.column_potential, swapped.row_potential, swapped.paid[rows], swapped.rounds)
+    total = len(a) * mean
+    while True:
+        ceiling, near = total * (1 + 1e-9), float(np.quantile(paid, 0.25))
+        spread, largest = _spread(a, b, square, ceiling)
+        epsilon = max(min(spread, mean), largest / REACH)
+        if near < epsilon / WIDE and x.device.type == "cpu" and 20 * len(a) ** 2 <= SHARE * free_memory():
+            solution = _solve_densely(x, y, cost, ceiling)
+        else:
+            solution = _solve(x, y, a, b, square, potentials, progress, ceiling, epsilon, near, part)
+        paid = _pair_costs(a, b, solution.columns, square)
+        solution = replace(solution, paid=paid)
+        mean, limit, total = float(paid.mean()), total, float(paid.sum())
+        if solution.error() <= PRECISE * mean or total > limit / 8:
+            return solution
+
+
+def _solve(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    a: np.ndarray,
+    b: np.ndarray,
+    square: bool,
+    potentials: Potentials | None,
+    progress: bool,
+    ceiling: float,
+    epsilon: float,
+    near: float,
+    part: np.ndarray,
+) -> Exact:
+    """Solve with costs limited to ``ceiling``.
+
+    ``epsilon``: the first one; ``near``: lower quartile of the costs of a matching; ``part`` (n,): of each row.
+    """
+    n = len(a)
+    near = near if near < epsilon / WIDE else epsilon
+    digits = DIGITS * ceiling
+    finest = max(near / n / FINER, digits)
+    (_, a_copies), (b_which, _) = _copies(a), _copies(b)
     price = np.zeros(n) if potentials is None else potentials[1] - potentials[1].max()
-    if price.min() < -2 * scale:
+    if price.min() < -2 * ceiling:
         # Prices spread more widely than the costs belong to a different problem, and would lose precision.
         potentials, price = None, np.zeros(n)
+    stored = 2 * n**2 <= SHARE * free_memory()
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads)
     bar = tqdm(total=n, disable=not progress, leave=False)
     try:
-        screen = Screen(a, b, square, pool, bar) if device.type == "cpu" else DeviceScreen(x, y, cost)
+        screen: Source
+        if x.device.type != "cpu":
+            screen = DeviceScreen(x, y, "sqeuclidean" if square else "euclidean", ceiling)
+        elif stored or a.shape[1] > TREE_AXES:
+            screen = Screen(a, b, square, ceiling, part, pool, bar, stored=stored)
+        else:
+            screen = Tree(a, b, square, ceiling)
         solver = Solver(screen, pool, threads, price, auction.SLACK * epsilon, bar)
         if potentials is not None:
             change = solver.best() - potentials[0]
@@ -293,24 +363,26 @@ def solve_exact(
             else:
                 epsilon = max(largest, finest)
         coarse = COARSE * solver.looseness()
-        phases = 1 + math.floor(math.log(epsilon / finest, SHRINK) + 1e-9)
-        bar.reset(phases + 1)
+        last = 1 + math.floor(math.log(epsilon / finest, SHRINK) + 1e-9)
+        steps = [finest * SHRINK**number for number in reversed(range(last))]
+        bar.reset(len(steps) + 1)
         bar.set_description("matching")
-        for number in range(phases):
+        for step in steps:
             # An epsilon below the resolution of the screen only helps if the screen was refined.
-            target = finest * SHRINK ** (phases - 1 - number)
-            epsilon = target if solver.refined else max(target, coarse)
-            solver.phase(epsilon)
+            solver.phase(step if screen.refined else max(step, coarse))
             bar.update()
-            if epsilon > target and not solver.refined:
+            if step < FINE * solver.bound() or (step < coarse and not screen.refined):
                 break
+        if step == digits and float(_pair_costs(a, b, solver.partner, square).sum()) < ceiling / 8:
+            # A lower ceiling leaves more digits.
+            return Exact(solver.partner.astype(np.int64), np.zeros(n), np.zeros(n), solver.paid, solver.rounds)
         # Copies of a point have equal prices in any solution; after the auction they differ by up to epsilon.
         lowest = np.full(n, np.inf)
         np.minimum.at(lowest, b_which, solver.price)
         solver.price[:] = lowest[b_which]
         # A point with k copies needs lists that hold the best columns of all k.
         solver.lengthen(np.flatnonzero(a_copies > 1).astype(np.int32), CANDIDATES + 2 * a_copies)
-        solver.finish(1e-14 * scale)
+        solver.finish(max(FINE * solver.bound() / 8, 2.0**-50 * float(np.abs(solver.price).mean())))
     finally:
         pool.shutdown(cancel_futures=True)
         bar.close()
@@ -318,10 +390,40 @@ def solve_exact(
     return Exact(solver.partner.astype(np.int64), u, solver.price, solver.paid, solver.rounds)
 
 
+def _solve_densely(x: torch.Tensor, y: torch.Tensor, cost: CostName, ceiling: float) -> Exact:
+    """Solve with all costs in memory, which is faster where price wars between far scales would be long."""
+    from pwgan.transport.cost import precise_cost
+    from pwgan.transport.solvers.dense import solve_dense
+
+    costs = precise_cost(x, y, cost).clamp_(max=ceiling)[None].numpy()
+    columns, u, v = (array[0] for array in solve_dense(costs))
+    return Exact(columns, u, v, costs[0, np.arange(len(columns)), columns], 0)
+
+
+def require_memory(n: int, d: int) -> None:
+    """Raise ``Refused`` if the least that a solve takes does not fit into memory: lists, points and their copies."""
+    needed = n * (12 * CANDIDATES * 2 + 24 * d + 200)
+    if needed > free_memory():
+        raise Refused(
+            f"matching {n} points in {d} dimensions takes at least {needed / 1e9:.1f} GB, and "
+            f"{free_memory() / 1e9:.1f} GB of memory are free; compare fewer points"
+        )
+
+
 def _as_numpy(points: torch.Tensor) -> np.ndarray:
     """Return the points in float32 if that represents all values of their dtype, else in float64."""
     narrow = points.dtype in (torch.float32, torch.float16, torch.bfloat16, torch.uint8, torch.int8, torch.int16)
     return np.ascontiguousarray(points.to(torch.float32 if narrow else torch.float64).cpu().numpy())
+
+
+def _pair_costs(x: np.ndarray, y: np.ndarray, columns: np.ndarray, square: bool) -> np.ndarray:
+    """Return the costs (n,) of matched pairs, from differences in float64."""
+    squared = np.empty(len(x))
+    rows = max(1, 1_000_000 // x.shape[1])
+    for start in range(0, len(x), rows):
+        part = slice(start, start + rows)
+        squared[part] = np.square(x[part] - y[columns[part]].astype(np.float64)).sum(1)
+    return squared if square else np.sqrt(squared)
 
 
 def _copies(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -331,16 +433,18 @@ def _copies(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return which, counts[which]
 
 
-def _spread(x: np.ndarray, y: np.ndarray, square: bool) -> tuple[float, float]:
-    """Return the first epsilon, an eighth of the mean range of a row's costs, and the largest cost.
+def _spread(x: np.ndarray, y: np.ndarray, square: bool, ceiling: float) -> tuple[float, float]:
+    """Return an eighth of the mean range of a row's costs, from a sample of rows and columns, and the largest cost.
 
-    Both are from a fixed sample of rows and columns. The mean, not the median: if most rows have close neighbours, an
-    epsilon of that scale would cause a price war among the other rows.
+    The mean, not the median: if most rows have close neighbours, an epsilon of that scale would cause a price war among
+    the other rows. The largest cost is about that of two points farthest from the first one.
     """
     n = len(x)
     rows, columns = np.linspace(0, n - 1, min(n, 50)).astype(int), np.linspace(0, n - 1, min(n, 1000)).astype(int)
     squared = np.stack([np.square(y[columns] - x[i].astype(np.float64)).sum(1) for i in rows])
-    costs = squared if square else np.sqrt(squared)
-    spread = float((costs.max(1) - costs.min(1)).mean()) / 8
-    largest = float(costs.max())
-    return max(spread, 1e-9 * largest, 1e-20), largest
+    costs = np.minimum(squared if square else np.sqrt(squared), ceiling)
+    extent = max(
+        float(np.square(part - x[0].astype(np.float64)).sum(1).max()) for side in (x, y) for part in blocks(side)
+    )
+    largest = min(extent if square else math.sqrt(extent), ceiling)
+    return max(float((costs.max(1) - costs.min(1)).mean()) / 8, 1e-9 * float(costs.max())), largest
