@@ -60,6 +60,8 @@ class Distance:
 
     value: float
     gap: float
+    least: float
+    most: float
     samples: int | None
     dimension: int
     cost: CostName
@@ -96,7 +98,9 @@ class Distance:
         mean, symbol = _MEANS[self.cost]
         lines = [
             ("value", repr(self.value), f"mean {mean} of {pairs}{symbol}"),
-            ("gap", f"{self.gap:.2g}", f"no {whole} is cheaper by more than this, up to rounding"),
+            ("gap", f"{self.gap:.2g}", f"no {whole} is cheaper by more than this, rounding included"),
+            ("least", repr(self.least), "lower bound on the true distance, rounding included"),
+            ("most", repr(self.most), "upper bound on it"),
             ("samples", f"{n}" if n == k else f"{n}, {k}", each),
             ("dimension", f"{self.dimension}", "numbers in a sample"),
             ("cost", self.cost, ""),
@@ -109,8 +113,8 @@ class Distance:
             lines += [
                 ("certificate", f"{n * k} pairs", "the cost of each recomputed in float64"),
                 ("violation", f"{proof.violation:.2g}", "largest u_i + v_j - c_ij of all pairs"),
-                ("least", repr(proof.lower), "lower bound on the optimal mean cost, rounding included"),
-                ("most", repr(proof.upper), f"upper bound on the mean cost of this {whole}, rounding included"),
+                ("lower", repr(proof.lower), "lower bound on the true distance from these costs, rounding included"),
+                ("upper", repr(proof.upper), f"upper bound on the mean cost of this {whole}, rounding included"),
                 ("error", f"{proof.error(self.value):.2g}", "bound on the error of value"),
             ]
         width = max(len(value) for _, value, _ in lines)
@@ -162,6 +166,8 @@ def distance(
     return Distance(
         value=float(transport.value),
         gap=float(transport.gap),
+        least=float(transport.least),
+        most=float(transport.most),
         samples=len(x) if len(x) == len(y) else None,
         dimension=x.shape[1],
         cost=cost,

@@ -198,11 +198,13 @@ def test_the_text_is_aligned_and_says_what_was_read(capsys):
     assert err == ""
     lines = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert list(lines) == [
-        *("value", "gap", "samples", "dimension", "cost", "device", "time", "memory"),
-        *("certificate", "violation", "least", "most", "error", "A", "B"),
+        *("value", "gap", "least", "most", "samples", "dimension", "cost", "device", "time", "memory"),
+        *("certificate", "violation", "lower", "upper", "error", "A", "B"),
     ]
     assert float(lines["value"].split()[0]) == pytest.approx(2) and lines["value"].endswith("W2²")
-    assert float(lines["least"].split()[0]) <= 2 * (1 + 1e-14) and lines["certificate"].startswith("64 pairs")
+    for low, high in (("least", "most"), ("lower", "upper")):
+        assert float(lines[low].split()[0]) <= 2 * (1 + 1e-14) and float(lines[high].split()[0]) >= 2 * (1 - 1e-14)
+    assert lines["certificate"].startswith("64 pairs")
     assert lines["A"].startswith("a.npy: float64 of shape 2, ")
     assert len({line.index(line.split(maxsplit=1)[1]) for line in out.splitlines()}) == 1
 
@@ -319,7 +321,7 @@ def test_the_certificate_is_not_the_solvers_word(run, monkeypatch):
     def lie(x, y, cost, **_):
         n = len(x)
         nothing = torch.zeros((), dtype=torch.float64)
-        return module.Transport(nothing, torch.arange(n), torch.zeros(n), torch.zeros(n), nothing, 0)
+        return module.Transport(nothing, torch.arange(n), torch.zeros(n), torch.zeros(n), nothing, nothing, nothing, 0)
 
     monkeypatch.setattr(module, "wasserstein", lie)
     np.save("a.npy", normal(10, 2))

@@ -81,7 +81,9 @@ def precise_cost(
         return precise_cost(normalised(x), normalised(y), "sqeuclidean", tolerance).div_(2)
     lead = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     x, y = (side.expand(*lead, *side.shape[-2:]).reshape(-1, *side.shape[-2:]) for side in (x, y))
-    centre = (x.mean(-2, keepdim=True) + y.mean(-2, keepdim=True)) / 2
+    # Any centre is valid; the median of a sample is robust to far points.
+    sample = torch.cat([side[:, :: -(-side.shape[1] // 64)] for side in (x, y)], 1)
+    centre = sample.median(1, keepdim=True).values
     p, q = x - centre, y - centre
     pp, qq = p.square().sum(-1), q.square().sum(-1)
     largest = pp.amax() + qq.amax()

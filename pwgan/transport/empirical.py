@@ -12,6 +12,7 @@ import torch
 from pwgan.errors import Refused
 from pwgan.options import CostName, one_of
 from pwgan.transport.assignment import Array, solve
+from pwgan.transport.bracket import bracket
 from pwgan.transport.cost import no_zero_vectors, normalised, pair_cost, precise_cost
 from pwgan.transport.line import solve_line
 
@@ -42,7 +43,9 @@ class Plan(Generic[Array]):
 class Transport(Generic[Array]):
     """An exact EWD with its certificate; shapes as in ``Matching``, ``matching[i]`` is the partner in y of x_i.
 
-    ``rounds``: rounds of bidding and augmenting of the sparse solver, 0 for the dense solver.
+    ``least`` <= W <= ``most`` (...,): bounds on the true distance, rounding included. ``gap`` (...,) >= 0: value -
+    least, so no matching is cheaper by more. ``rounds``: rounds of bidding and augmenting of the sparse solver, 0 for
+    the dense solver.
     """
 
     value: Array
@@ -50,6 +53,8 @@ class Transport(Generic[Array]):
     row_potential: Array
     column_potential: Array
     gap: Array
+    least: Array
+    most: Array
     rounds: int
 
     @property
@@ -97,7 +102,8 @@ def wasserstein(
         solution = _solve(x.detach().to(device), y.detach().to(device), cost, potentials, progress)
     columns, u, v = (side.to(home) for side in solution[:3])
     value = mean(paired(x, y.to(home), columns, cost))
-    return Transport(value, columns, u, v, value.detach() - mean(u) - mean(v), solution[3])
+    least, most = bracket(value.detach(), u, v, cost, x.shape[-1])
+    return Transport(value, columns, u, v, value.detach() - least, least, most, solution[3])
 
 
 def _solve(

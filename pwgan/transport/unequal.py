@@ -13,6 +13,7 @@ import torch
 from pwgan.errors import Refused
 from pwgan.options import CostName
 from pwgan.transport.assignment import Array
+from pwgan.transport.bracket import bracket
 from pwgan.transport.cost import normalised, pair_cost, precise_cost
 from pwgan.transport.empirical import DENSE, Plan, check_points, mean, total, wasserstein
 from pwgan.transport.line import solve_line, staircase
@@ -33,7 +34,8 @@ class Coupling(Generic[Array]):
     """An exact transport of n points to k with its certificate.
 
     ``value`` (): sum of mass times cost. ``row_potential`` u (n,), ``column_potential`` v (k,): u_i + v_j <= c_ij, up
-    to rounding. ``gap`` (): value - mean(u) - mean(v), a bound on the suboptimality of the plan.
+    to rounding. ``least`` <= W <= ``most`` (): bounds on the true distance, rounding included; ``gap`` () >= 0: value
+    - least, so no plan is cheaper by more.
     """
 
     value: Array
@@ -41,6 +43,8 @@ class Coupling(Generic[Array]):
     row_potential: Array
     column_potential: Array
     gap: Array
+    least: Array
+    most: Array
 
 
 def coupling(
@@ -80,7 +84,8 @@ def coupling(
     rows, columns, units = rows[order], columns[order], units[order]
     shares = units.double() / lcm(len(x), len(y))
     value = total(shares * pair_cost(x[rows].double(), y.to(home)[columns].double(), cost))
-    return Coupling(value, Plan(rows, columns, shares), u, v, value.detach() - mean(u) - mean(v))
+    least, most = bracket(value.detach(), u, v, cost, x.shape[-1])
+    return Coupling(value, Plan(rows, columns, shares), u, v, value.detach() - least, least, most)
 
 
 def _solve(x: torch.Tensor, y: torch.Tensor, cost: CostName, progress: bool) -> tuple[torch.Tensor, ...]:

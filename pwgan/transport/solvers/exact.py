@@ -22,7 +22,7 @@ from pwgan.memory import free_memory
 from pwgan.options import CostName
 from pwgan.transport.solvers import auction, paths
 from pwgan.transport.solvers.known import known_matching
-from pwgan.transport.solvers.screen import ROWS_AT_ONCE, SMALLEST_BATCH, DeviceScreen, Screen, Source, blocks
+from pwgan.transport.solvers.screen import ROWS_AT_ONCE, DeviceScreen, Screen, Source, blocks
 from pwgan.transport.solvers.tree import Tree
 
 # Bounds of all n^2 costs are stored if they take at most this share of the free memory.
@@ -102,7 +102,7 @@ class Solver:
         # Bids, scans, rows passed by paths, rows for which the screen was too coarse since it was last refined.
         self.counts = np.zeros(4, np.int64)
         self.listed_at = [np.full(n, -1, np.int64) for _ in range(threads)]
-        self.rounds = 0
+        self.rounds, self.stale = 0, True
         self.scan(np.arange(n, dtype=np.int32), 1, slack)
 
     @property
@@ -119,6 +119,7 @@ class Solver:
         self.outside += change
         self.behind += change
         self.screen.shift(change)
+        self.stale = True
 
     @property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -128,16 +129,24 @@ class Solver:
     def _pairs(self) -> tuple[np.ndarray, ...]:
         return self.partner, self.owner, self.paid
 
+    def _update(self) -> None:
+        """Tell the screen all prices, if others than those of the auction, which does so itself, have changed."""
+        if self.stale:
+            self.screen.update(self.price, self.rounded)
+            self.stale = False
+
     def scan(self, rows: np.ndarray, deep: int, slack: float) -> None:
         """Rebuild the lists of ``rows``, on all threads."""
-        self.screen.update(self.price, self.rounded)
+        self._update()
         self.counts[1] += len(rows)
         if isinstance(self.screen, DeviceScreen):
             for k in np.unique(self.size[rows]):
                 same = rows[self.size[rows] == k]
                 auction.set_lists(same, *self.screen.scan(same, self.price, int(k)), *self._lists, *self._bounds)
             return
-        parts = np.array_split(rows, max(1, len(rows) // ROWS_AT_ONCE, min(self.threads, len(rows) // SMALLEST_BATCH)))
+        parts = np.array_split(
+            rows, max(1, len(rows) // ROWS_AT_ONCE, min(self.threads, len(rows) // self.screen.batch))
+        )
         if len(parts) == 1:
             self.counts[3] += auction.scan(rows, deep, slack, *self._screened(rows), self.listed_at[0])
             return
@@ -155,16 +164,18 @@ class Solver:
         """Refine the screen once it was too coarse for more than n / 4 rows, about the cost of refining."""
         if self.counts[3] > self.n // 4:
             self.screen.refine(self.price, max(epsilon / FINENESS, 1e-30))
+            self.stale = True
             self.counts[3] = 0
 
     def phase(self, epsilon: float) -> None:
         """Match all rows within 2 epsilon of their best key."""
         free = self._release(epsilon)
+        self.stale = True
         spent = 0
         while free:
             self.rounds += 1
             before = self.counts[0]
-            self.screen.update(self.price, self.rounded)
+            self._update()
             free, waiting = auction.auction(
                 *(epsilon, PATIENCE * self.n - spent, self.screen.inline),
                 *(self.stack, free, self.waiting, self.counts, self.screen.reference),
@@ -209,6 +220,7 @@ class Solver:
                 rows = self.waiting[:blocking].copy()
                 if attempt > 1:
                     self.lengthen(rows, 4 * self.size)
+                self.stale = True
                 self.scan(rows, 8 if attempt < 4 else 0, tolerance)
             self.bar.set_postfix_str(f"{free} of {self.n} free", refresh=False)
 
@@ -216,6 +228,7 @@ class Solver:
         """Rescan rows whose best listed key is not certified as their best."""
         rows = np.flatnonzero(self.best() > self.outside + tolerance).astype(np.int32)
         if len(rows):
+            self.stale = True
             self.scan(rows, 1, tolerance)
 
     def best(self) -> np.ndarray:

@@ -45,6 +45,8 @@ class Source:
 
     # Up to this many waiting rows are scanned inside the auction kernel, without returning to Python.
     inline = 0
+    # Fewest rows that are worth a thread.
+    batch = SMALLEST_BATCH
     refined = False
 
     def __init__(self, x: np.ndarray, y: np.ndarray, square: bool, ceiling: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pwgan.transport.solvers import auction
-from pwgan.transport.solvers.screen import SMALLEST_BATCH, Source
+from pwgan.transport.solvers.screen import Source
 
 # Columns of a leaf, at least half of it.
 LEAF = 12
@@ -23,7 +23,8 @@ class Tree(Source):
     (nodes,): highest price of the columns of a node.
     """
 
-    inline = SMALLEST_BATCH
+    # A search takes tens of microseconds.
+    inline = batch = 4
 
     def __init__(self, x: np.ndarray, y: np.ndarray, square: bool, ceiling: float) -> None:
         super().__init__(x, y, square, ceiling)
