@@ -44,6 +44,31 @@ def gaussian(d: int) -> Callable[[int, int], Points]:
     return draw
 
 
+def fill_values(n: int, seed: int) -> Points:
+    """Draw Gaussians in the plane of which one row in 500 holds the fill value 1e20, on both sides alike."""
+    x, y = gaussian(2)(n, seed)
+    some = max(n // 500, 1)
+    x[:some], y[-some:] = 1e20, 1e20
+    return x, y
+
+
+def outliers(n: int, seed: int) -> Points:
+    """Draw Gaussians in the plane, and multiply three rows of x by a million: they have no far partner."""
+    x, y = gaussian(2)(n, seed)
+    x[:3] *= 1e6
+    return x, y
+
+
+def far_clusters(n: int, seed: int) -> Points:
+    """Draw Gaussians in the plane, of which a third each are around 0, 100 and 10,000, on both sides.
+
+    The last float32 coordinates are multiples of 0.001.
+    """
+    x, y = gaussian(2)(n, seed)
+    places = np.array([0, 1e2, 1e4], np.float32)[np.arange(n) % 3, None]
+    return x + places, y + _rng("far clusters", n, seed).permutation(places)
+
+
 def collapsed_grid(n: int, seed: int) -> Points:
     """Draw x from 5 of the 25 modes of the grid, as of a collapsed generator, and y from all 25."""
     from pwgan.data.mixtures import Grid25
@@ -165,6 +190,9 @@ INSTANCES = {
     "gaussian-2": Instance("Gaussians, d = 2", gaussian(2)),
     "gaussian-32": Instance("Gaussians, d = 32", gaussian(32)),
     "gaussian-784": Instance("Gaussians, d = 784", gaussian(784)),
+    "fill-values": Instance("Gaussians with fill values 1e20, d = 2", fill_values),
+    "outliers": Instance("Gaussians, three rows of one side at 1e6, d = 2", outliers),
+    "far-clusters": Instance("clusters around 0, 100 and 10,000, d = 2", far_clusters),
     "collapsed-grid": Instance("25 modes against 5 kept, d = 2", collapsed_grid),
     "patches": Instance("patches of two photographs, d = 192", patches),
     "digits": Instance("digits with duplicates, d = 64", digits),

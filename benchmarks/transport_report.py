@@ -55,7 +55,7 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     reference = summary.groupby(["instance", "n"])[["solver", "status", "value"]].apply(_reference)
     keys = pd.MultiIndex.from_frame(summary[["instance", "n"]])
     best = reference.reindex(keys).to_numpy(float)
-    least = np.maximum(best, summary["mean_cost"] / 1000)
+    least = np.where(best > 0, best, summary["mean_cost"] / 1000)
     summary["difference"] = (summary["value"] - best) / least
     summary["gap"] /= least
     order = summary[["instance", "solver"]].apply(lambda column: column.map(_rank))
@@ -147,8 +147,8 @@ def _correctness(summary: pd.DataFrame, present: list[str]) -> list[str]:
     worst = worst.pivot_table(index="n", columns="solver", values=["difference", "gap"], aggfunc="max")
     lines = [
         "Largest difference of the values, over the instances that a solver finished, from scipy's, or where scipy did "
-        "not finish from the smallest exact one; and largest duality gap; both relative to max(value, mean cost / "
-        "1000). Values are those of the matchings, recomputed by direct differences in float64.",
+        "not finish from the smallest exact one; and largest duality gap; both relative to the value, or if that is 0 "
+        "to a thousandth of the mean cost. Values are those of the matchings, recomputed from differences in float64.",
         "",
         f"| n | {' | '.join(SOLVERS[name].label for name in present)} | gap of pwgan |",
         f"|---|{'---:|' * (len(present) + 1)}",

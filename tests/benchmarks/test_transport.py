@@ -35,7 +35,16 @@ def pictures() -> None:
 
 @pytest.mark.parametrize(
     ("name", "d"),
-    [("gaussian-2", 2), ("gaussian-784", 784), ("collapsed-grid", 2), ("digits", 64), ("half-trained", 64)],
+    [
+        ("gaussian-2", 2),
+        ("gaussian-784", 784),
+        ("fill-values", 2),
+        ("outliers", 2),
+        ("far-clusters", 2),
+        ("collapsed-grid", 2),
+        ("digits", 64),
+        ("half-trained", 64),
+    ],
 )
 def test_an_instance_is_a_function_of_n_and_the_seed(name: str, d: int) -> None:
     draw = instances.INSTANCES[name].draw
