@@ -440,6 +440,7 @@ def test_far_points_leave_every_digit(monkeypatch, kind, value, cost, sparse):
         assert abs(float(dense.value) - expected) <= 1e-9 * expected
 
 
+@pytest.mark.fault("far points", count=40)
 @settings(deadline=None, max_examples=40)
 @given(
     st.sampled_from(FAR),
