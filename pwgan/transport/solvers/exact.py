@@ -306,7 +306,8 @@ def solve_exact(
             solution.paid * unscale,
             solution.rounds,
         )
-    if potentials is None and _copies(a)[1].max() < _copies(b)[1].max():
+    (_, a_copies), (b_which, b_copies) = _copies(a), _copies(b)
+    if potentials is None and a_copies.max() < b_copies.max():
         # Duplicates are cheaper as rows: as columns, all copies would have to be on every list.
         swapped = solve_exact(y, x, cost, progress=progress)
         rows = np.argsort(swapped.columns)
@@ -319,7 +320,7 @@ def solve_exact(
         if near < epsilon / WIDE and x.device.type == "cpu" and 20 * len(a) ** 2 <= SHARE * free_memory():
             solution = _solve_densely(x, y, cost, ceiling)
         else:
-            solution = _solve(x, y, a, b, square, potentials, progress, ceiling, epsilon, near, part)
+            solution = _solve(x, y, a, b, square, potentials, progress, ceiling, epsilon, near, part, a_copies, b_which)
         paid = _pair_costs(a, b, solution.columns, square)
         solution = replace(solution, paid=paid)
         mean, limit, total = float(paid.mean()), total, float(paid.sum())
@@ -339,16 +340,18 @@ def _solve(
     epsilon: float,
     near: float,
     part: np.ndarray,
+    a_copies: np.ndarray,
+    b_which: np.ndarray,
 ) -> Exact:
     """Solve with costs limited to ``ceiling``.
 
-    ``epsilon``: the first one; ``near``: lower quartile of the costs of a matching; ``part`` (n,): of each row.
+    ``epsilon``: the first one; ``near``: lower quartile of the costs of a matching; ``part`` (n,): the part of each
+    row; ``a_copies``, ``b_which`` (n,): see ``_copies``.
     """
     n = len(a)
     near = near if near < epsilon / WIDE else epsilon
     digits = DIGITS * ceiling
     finest = max(near / n / FINER, digits)
-    (_, a_copies), (b_which, _) = _copies(a), _copies(b)
     price = np.zeros(n) if potentials is None else potentials[1] - potentials[1].max()
     if price.min() < -2 * ceiling:
         # Prices spread more widely than the costs belong to a different problem, and would lose precision.
