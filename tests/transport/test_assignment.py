@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from pwgan.transport.assignment import match, solve
+from pwgan.transport.assignment import imprecise, match, solve
 from pwgan.transport.cost import cost
 
 KINDS = ("general", "ties", "duplicates", "line", "outlier", "near", "free")
@@ -160,3 +160,16 @@ def test_the_layout_of_the_cost_does_not_matter_and_it_is_left_alone():
 def test_what_cannot_be_matched_is_refused(function, c, message):
     with pytest.raises(ValueError, match=message):
         function(c)
+
+
+def test_potentials_that_lost_digits_are_noticed():
+    x, y = (torch.from_numpy(np.random.default_rng(seed).normal(size=(2, 40, 2))) for seed in (0, 1))
+    x[1, 0], y[1, -1] = 1e20, 1e20
+    matrices = cost(x, y)
+    solved = solve(matrices)
+    assert imprecise(matrices, solved.columns, solved.row_potential, solved.column_potential).tolist() == [False, False]
+    # A price that falls to minus the largest cost, as in an auction, is right for the far point and has no digits left.
+    u, v = solved.row_potential.clone(), solved.column_potential.clone()
+    u[1] += 1e20
+    v[1] -= 1e20
+    assert imprecise(matrices, solved.columns, u, v).tolist() == [False, True]
