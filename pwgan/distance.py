@@ -17,6 +17,7 @@ from pwgan.data.arrayfiles import SUFFIXES, read_array
 from pwgan.data.files import expanded
 from pwgan.data.imagefiles import image_files, is_grey, read_images
 from pwgan.errors import Refused
+from pwgan.limits import EXACT
 from pwgan.options import CostName
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ _MEANS: dict[CostName, tuple[str, str]] = {
     "cityblock": ("cityblock distance", ": W1"),
     "cosine": ("cosine distance", ""),
 }
-EXACT = 2**53  # float64 represents every integer up to this
 
 
 @dataclass(frozen=True)

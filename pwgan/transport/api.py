@@ -9,14 +9,12 @@ import numpy as np
 import torch
 
 from pwgan.errors import Refused
+from pwgan.limits import EXACT
 from pwgan.options import CostName
 from pwgan.transport import assignment, empirical
 from pwgan.transport.assignment import Matching
 from pwgan.transport.empirical import Transport
 from pwgan.transport.unequal import Coupling, coupling
-
-EXACT = 2**53
-"""float64 represents every integer up to this."""
 
 
 def wasserstein(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from pwgan.options import CostName
+from pwgan.transport.certificate import UNIT
 from pwgan.transport.cost import FEW_AXES
 
-UNIT = 2.0**-53
 # Roundings of one key c_ij - v_j in any solver: the subtraction, and shifts of all prices by a number.
 SHIFTS = 64
 
