@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, PrivateAttr, ValidationError, model_validator
 
 from pwgan import config_file
 from pwgan.cells import Block, DataCell, Extractor, Measures, Name, Reference, Training
@@ -22,6 +22,7 @@ from pwgan.methods import AdversarialMethod, Method, methods
 from pwgan.networks import AnyNetwork, Network, networks
 from pwgan.options import REFERENCE, Count, Options, explain, one_of, validated
 from pwgan.requirements import require_memory, require_memory_to_train, require_weights
+from pwgan.search import searched
 
 Device = Literal["auto", "cpu", "cuda"]
 MOST_JOBS = 100_000
@@ -45,10 +46,13 @@ class DataSetEntry(Options):
 
 
 class MethodEntry(Options):
-    """The data sets and mini-batch sizes that a method is restricted to."""
+    """The data sets and mini-batch sizes that a method is restricted to, and the settings that are searched."""
 
     datasets: list[Name] | None = Field(None, min_length=1, description="only these data sets of the study")
     batch_sizes: list[Count] | None = Field(None, min_length=1, description="only these mini-batch sizes")
+    search: dict[str, list[Any]] | None = Field(
+        None, min_length=1, description="values of options: each combination is a method of its own, NAME_s01, ..."
+    )
 
 
 class Study(Options):
@@ -57,6 +61,7 @@ class Study(Options):
     study: Name
     device: Device = "auto"
     threads: Count = 1
+    first_seed: NonNegativeInt = Field(0, description="the seeds are first_seed, first_seed + 1, ...")
     seeds: Count
     seed_block: Count
     batch_sizes: list[Count] = Field(min_length=1)
@@ -79,7 +84,7 @@ class Study(Options):
         if isinstance(values, Mapping):
             named = {key: values[key] for key in ("datasets", "methods") if isinstance(values.get(key), Mapping)}
             filled = {key: {k: {} if v is None else v for k, v in named[key].items()} for key in named}
-            return {**values, **filled}
+            return searched({**values, **filled})
         return values
 
     @model_validator(mode="after")
@@ -119,6 +124,16 @@ class Study(Options):
         for m in place.batch_sizes or []:
             if m not in used:
                 raise ValueError(f"methods.{name}.batch_sizes: {m} is not a mini-batch size of its data sets: {used}")
+        for data in place.datasets or self.datasets:
+            _, method = self._method(name, data)
+            for m in method.steps if isinstance(method.steps, dict) else []:
+                if m not in used:
+                    raise ValueError(f"{name}: steps: {m} is not a mini-batch size of its data sets: {used}")
+            if method.ema and not name.endswith("_ema"):
+                raise ValueError(
+                    f"methods.{name}: ema measures another generator than the one that is trained, so its name "
+                    f"must say so: name the method {name}_ema"
+                )
 
     def _check_data(self, name: str) -> None:
         spec, entry = self.data_set(name), self._entry(name)
@@ -218,7 +233,7 @@ class Study(Options):
     def seed_blocks(self, name: str) -> list[tuple[int, int]]:
         """Return (first seed, number of seeds) of each block of a data set."""
         seeds, block = self._seeds(name)
-        return [(first, block) for first in range(0, seeds, block)]
+        return [(first, block) for first in range(self.first_seed, self.first_seed + seeds, block)]
 
     def _seeds(self, name: str) -> tuple[int, int]:
         """Return the numbers of seeds of a data set and of one block."""
@@ -277,6 +292,9 @@ class Study(Options):
             for method in self.methods:
                 algorithm, spec = self._method(method, data)
                 for m in self._trained(method, data):
+                    usual = entry.steps or self.steps
+                    steps = spec.steps_at(m) or usual
+                    every = entry.evaluate_every or self.evaluate_every
                     for first, count in self.seed_blocks(data):
                         training = Training(
                             dataset=data,
@@ -284,12 +302,13 @@ class Study(Options):
                             batch_size=m,
                             first_seed=first,
                             seeds=count,
-                            steps=entry.steps or self.steps,
-                            evaluate_every=entry.evaluate_every or self.evaluate_every,
+                            steps=steps,
+                            # As many evaluations as with the usual number of iterations.
+                            evaluate_every=max(1, round(every * steps / usual)),
                             evaluation_points=min(self.evaluation_points, heldout),
                             network=self._network(data),
                             algorithm=algorithm,
-                            options=spec.model_dump(mode="json"),
+                            options=spec.model_dump(mode="json", exclude={"steps"}),
                         )
                         blocks.append(Block(training=training, measures=self.measures, features=self.extractor(data)))
         return {block.path: block for block in blocks}

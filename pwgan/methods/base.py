@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from pwgan.batches import SamplerName
+from pwgan.errors import Refused
 from pwgan.lazy import torch
 from pwgan.networks.base import CriticNorm
 from pwgan.options import Count, Options
@@ -17,8 +19,13 @@ if TYPE_CHECKING:
     from pwgan.transport.empirical import Transport
 
 
+Decay = Literal["none", "linear", "cosine"]
+
+
 class Optimiser(Protocol):
-    """The part of the interface of torch.optim optimisers that the training loop uses."""
+    """The part of the interface of torch.optim optimisers that the training loop uses, and the rate ``lr``."""
+
+    lr: float
 
     def step(self) -> None:
         """Take one step along the gradients."""
@@ -46,9 +53,11 @@ class Batch:
     """One mini-batch of every seed.
 
     ``real`` (S, m, *sample) are the training samples with indices ``index`` (S, m). ``latent`` (S, m, z) are fresh
-    standard normal draws (selected by the sampler unless it is random) or, for a ``TiedMethod``, the latents tied to
-    ``real``. ``fake`` (S, m, *sample) = generator(latent), with its graph in a generator step and without in a critic
-    step. ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape), each seed from its own generator.
+    draws (selected by the sampler unless it is random), the latents matched with ``real`` for a ``PooledMethod`` with a
+    pool, or the latents tied to ``real`` for a ``TiedMethod``. ``fake`` (S, m, *sample) = generator(latent), with its
+    graph in a generator step and without in a critic step. ``second`` (S, m, *sample): the generator's samples of a
+    second set of latents, for a method with ``second_draw``. ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape),
+    each seed from its own generator.
     """
 
     real: torch.Tensor
@@ -56,6 +65,7 @@ class Batch:
     latent: torch.Tensor
     fake: torch.Tensor
     uniform: Callable[..., torch.Tensor]
+    second: torch.Tensor | None = None
 
 
 class Method(Options):
@@ -66,14 +76,37 @@ class Method(Options):
 
     ``sampler`` forms the mini-batches of real and generated samples (see ``pwgan.batches``). Samplers other than
     ``random`` generate more than m samples and select m latents by them. Source: article D6.
+
+    ``steps``: iterations, if not those of the study; one number, or one for each mini-batch size. ``lr_decay`` is that
+    of all learning rates, to 0 at the last iteration (see ``rate``). With ``ema``, the generator that is evaluated,
+    saved and measured has the exponential moving average of the trained weights, w <- ema w + (1 - ema) v after each
+    generator step; the training itself is unchanged.
     """
 
     name: ClassVar[str]
+    second_draw: ClassVar[bool] = False
+    """Whether each batch has a second set of generated samples."""
 
     sampler: SamplerName = "random"
+    steps: Count | dict[Count, Count] | None = Field(default=None, description="iterations: a number, or {m: number}")
     generator_steps: Count = 1
     generator_lr: PositiveFloat = 2e-4
+    lr_decay: Decay = "none"
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
+    ema: float | None = Field(
+        default=None, gt=0, lt=1, description="decay of the moving average of the generator's weights"
+    )
+
+    def steps_at(self, batch_size: int) -> int | None:
+        """Return the iterations with mini-batches of this size, or None for those of the study."""
+        return self.steps.get(batch_size) if isinstance(self.steps, dict) else self.steps
+
+    def rate(self, done: float) -> float:
+        """Return the factor of all learning rates after the fraction ``done`` of the iterations, 0 <= done < 1.
+
+        1 (none), 1 - done (linear), (1 + cos(pi done)) / 2 (cosine).
+        """
+        return {"none": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[self.lr_decay]
 
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """Return the generator's loss, (S,)."""
@@ -89,8 +122,9 @@ class Method(Options):
 class AdversarialMethod(Method):
     """A method with a critic, which takes ``critic_steps`` steps, each on a fresh mini-batch, before the generator's.
 
-    ``critic_norm``: normalisation of a convolutional critic. ``dual``: whether E f(x) - E f(G(z)) of the critic f
-    estimates the Wasserstein distance.
+    With ``simultaneous``, an iteration is one step of both networks on one mini-batch: both gradients are computed
+    before either network changes. ``critic_norm``: normalisation of a convolutional critic. ``dual``: whether
+    E f(x) - E f(G(z)) of the critic f estimates the Wasserstein distance.
     """
 
     critic_norm: ClassVar[CriticNorm] = "batch"
@@ -98,6 +132,16 @@ class AdversarialMethod(Method):
 
     critic_steps: Count = 1
     critic_lr: PositiveFloat = 2e-4
+    simultaneous: bool = False
+
+    @model_validator(mode="after")
+    def _one_step_each(self) -> Self:
+        if self.simultaneous and (self.critic_steps, self.generator_steps) != (1, 1):
+            raise Refused(
+                f"simultaneous takes one step of each network; got critic_steps: {self.critic_steps}, "
+                f"generator_steps: {self.generator_steps}"
+            )
+        return self
 
     def critic_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """Return the critic's loss, (S,)."""
@@ -105,6 +149,28 @@ class AdversarialMethod(Method):
 
     def after_critic_step(self, nets: Nets) -> None:
         """Modify the critic after each of its steps, for example by clipping; does nothing by default."""
+
+
+class PooledMethod(Method):
+    """A method whose steps share a matching: of a pool of ``pool`` mini-batches, of which each step takes one.
+
+    With k = ``pool`` > 1, ``match_latents`` orders the latents of km generated samples by the km training samples of k
+    successive mini-batches, with the generator in eval mode. The next k generator steps take the pairs of one of these
+    mini-batches each: ``batch.real`` and ``batch.fake`` are then matched, row by row, and every pair is used once. The
+    pool in hand is part of each checkpoint. With k = 1 a batch is matched by the loss itself.
+    """
+
+    pool: Count = 1
+
+    def match_latents(
+        self, real: torch.Tensor, fake: torch.Tensor, second: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return the order of the latents, and of those of the second draw, that matches them with the real samples.
+
+        real, fake, second: points (S, km, d), finite -> indices (S, km): sample j is matched with fake[order[j]]. The
+        result must be a function of these arguments alone.
+        """
+        raise NotImplementedError
 
 
 class TiedMethod(Method):

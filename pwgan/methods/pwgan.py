@@ -10,6 +10,9 @@ from pwgan.lazy import torch
 from pwgan.methods.base import Batch, Method, Nets
 from pwgan.options import CostName
 
+MOST_COSTS = 1 << 26
+"""Costs that are held at once, 256 MB: seeds with more between them are matched in turn."""
+
 
 class PWGAN(Method):
     """Primal Wasserstein GAN on mini-batches.
@@ -27,16 +30,39 @@ class PWGAN(Method):
 
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """Mean cost of the matched pairs."""
-        from pwgan.transport.assignment import match
-        from pwgan.transport.cost import matching_cost, no_zero_vectors, pair_cost, points
+        from pwgan.transport.cost import points
 
         real, fake = points(batch.real), points(batch.fake)
+        self._check(real, batch.index)
+        return self._matched_cost(real, fake)
+
+    def _check(self, real: torch.Tensor, index: torch.Tensor) -> None:
+        """Raise ``Refused`` if the cost is undefined for a training sample."""
+        from pwgan.transport.cost import no_zero_vectors
+
         if self.cost == "cosine":
-            no_zero_vectors("training sample", real, batch.index)
+            no_zero_vectors("training sample", real, index)
+
+    def _matched_cost(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Mean cost of the optimal matching of x and y, (S, n, d) each -> (S,), with gradients to both."""
+        from pwgan.transport.cost import pair_cost
+
+        partner = self._partners(x, y).unsqueeze(-1).expand_as(y)
+        return pair_cost(x, y.gather(1, partner), self.cost).mean(-1)
+
+    def _partners(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Optimal matching of x and y, (S, n, d) each: x_j with y[partner_j], (S, n)."""
+        from pwgan.transport.assignment import match
+        from pwgan.transport.cost import matching_cost
+
         # Points and costs of diverged seeds are replaced by 0, so the other seeds are still solved; their loss stays
         # non-finite.
-        finite = fake.isfinite().all(-1).all(-1)[:, None, None]
-        costs = matching_cost(real, torch.where(finite, fake.detach(), 0), self.cost)
-        finite = costs.isfinite().all(-1).all(-1)[:, None, None]
-        partner = match(torch.where(finite, costs, 0)).unsqueeze(-1).expand_as(fake)
-        return pair_cost(real, fake.gather(1, partner), self.cost).mean(-1)
+        finite = (x.isfinite() & y.isfinite()).all(-1).all(-1)[:, None, None]
+        x, y = (torch.where(finite, side.detach(), 0) for side in (x, y))
+        together = max(1, MOST_COSTS // x.shape[1] ** 2)
+        parts = []
+        for some_x, some_y in zip(x.split(together), y.split(together), strict=True):
+            costs = matching_cost(some_x, some_y, self.cost)
+            finite = costs.isfinite().all(-1).all(-1)[:, None, None]
+            parts.append(match(torch.where(finite, costs, 0)))
+        return torch.cat(parts)

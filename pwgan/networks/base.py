@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pwgan.options import Count, Options
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     from torch import nn
 
 CriticNorm = Literal["batch", "none"]
+LatentLaw = Literal["normal", "uniform"]
 
 
 class Network(Options):
     """A generator and its critic: options, accepted sample shapes, construction and initialisation.
 
     Subclasses are registered by the default of the field ``name``. Planning a study imports this class, so torch is
-    imported only inside ``build``.
+    imported only inside ``build``. Latents are drawn from N(0, I); with ``latent: uniform`` the generator maps each
+    coordinate z to erf(z / sqrt 2), which is uniform on [-1, 1].
     """
-
-    init_std: ClassVar[float | None] = None
-    """Standard deviation of normal initial weights; None: uniform weights, as torch initialises linear layers."""
 
     name: str
     latent_dim: Count = 64
+    latent: LatentLaw = "normal"
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise ``Refused`` if the network cannot generate samples of this shape; by default it accepts all shapes."""
@@ -37,7 +37,7 @@ class Network(Options):
         raise NotImplementedError
 
     def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
-        """Draw the initial parameters of ``module``, each seed from its own generator."""
-        from pwgan.networks.layers.seeds import initialise
+        """Draw the initial parameters of ``module``, each seed from its own generator; by default as torch's layers."""
+        from pwgan.networks.layers.initial import initialise
 
-        initialise(module, seeds, role, self.init_std)
+        initialise(module, seeds, role)

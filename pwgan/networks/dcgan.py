@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pwgan.errors import Refused
 from pwgan.networks.base import CriticNorm, Network
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 class DCGAN(Network):
     """Convolutional generator and critic for square images, after Radford et al. (2016), with its initial weights."""
-
-    init_std: ClassVar[float | None] = 0.02
 
     name: Literal["dcgan"] = "dcgan"
     width: Count = 32
@@ -38,5 +36,11 @@ class DCGAN(Network):
         from pwgan.networks.layers import dcgan
 
         self.check(shape)
-        generator = dcgan.Generator(len(seeds), self.latent_dim, self.width, shape)
+        generator = dcgan.Generator(len(seeds), self.latent_dim, self.latent, self.width, shape)
         return generator, dcgan.Critic(len(seeds), self.width, shape, critic_norm)
+
+    def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
+        """Draw weights ~ N(0, 0.02^2) and gains ~ N(1, 0.02^2), as Radford et al. (2016)."""
+        from pwgan.networks.layers.initial import initialise
+
+        initialise(module, seeds, role, "normal", 0.02)

@@ -5,30 +5,71 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field, PositiveFloat, model_validator
+
+from pwgan.errors import Refused
 from pwgan.networks.base import CriticNorm, Network
 from pwgan.options import Count
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from torch import nn
+
+Activation = Literal["relu", "tanh", "leaky"]
+INITIAL = {"orthogonal": 1.0, "normal": 0.02}
+"""Default scale of each initialisation that has one."""
 
 
 class MLP(Network):
-    """Fully connected generator and critic, for samples of any shape."""
+    """Fully connected generator and critic, for samples of any shape.
+
+    ``critic_width`` and ``critic_depth`` are the generator's unless given. ``activation`` of the hidden layers of both
+    networks (leaky: slope 0.2); by default relu in the generator and leaky in the critic. ``init``: ``default`` draws
+    weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)); ``orthogonal`` with gain ``init_scale`` (1) and
+    ``normal`` with standard deviation ``init_scale`` (0.02) set biases to 0.
+    """
 
     name: Literal["mlp"] = "mlp"
     width: Count = 128
     depth: Count = 3
     latent_dim: Count = 16
+    critic_width: Count | None = None
+    critic_depth: Count | None = None
+    activation: Activation | None = None
+    init: Literal["default", "orthogonal", "normal"] = "default"
+    init_scale: PositiveFloat | None = Field(
+        default=None, description="gain (orthogonal) or standard deviation (normal)"
+    )
+
+    @model_validator(mode="after")
+    def _scaled(self) -> Self:
+        if self.init_scale is not None and self.init not in INITIAL:
+            raise Refused(f"init_scale has no effect on init: default; allowed with: {', '.join(INITIAL)}")
+        return self
+
+    @property
+    def _critic(self) -> tuple[int, int]:
+        """Width and depth of the critic."""
+        return self.critic_width or self.width, self.critic_depth or self.depth
 
     def weights(self, shape: tuple[int, ...]) -> int:
         """Return the number of weights of one seed's generator and critic, without biases."""
-        generator = self.width * (self.latent_dim + math.prod(shape))
-        critic = self.width * (math.prod(shape) + 1)
-        return generator + critic + 2 * (self.depth - 1) * self.width**2
+        width, depth = self._critic
+        generator = self.width * (self.latent_dim + math.prod(shape)) + (self.depth - 1) * self.width**2
+        return generator + width * (math.prod(shape) + 1) + (depth - 1) * width**2
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
         """Return generator and critic; the critic has no normalisation, and ``critic_norm`` is ignored."""
         from pwgan.networks.layers import mlp
 
-        generator = mlp.Generator(len(seeds), self.latent_dim, self.width, self.depth, shape)
-        return generator, mlp.Critic(len(seeds), self.width, self.depth, shape)
+        sizes = [self.latent_dim, *[self.width] * self.depth]
+        width, depth = self._critic
+        generator = mlp.Generator(len(seeds), sizes, shape, self.latent, self.activation or "relu")
+        return generator, mlp.Critic(len(seeds), [*[width] * depth], shape, self.activation or "leaky")
+
+    def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
+        """Draw the initial parameters of ``module``, each seed from its own generator, by ``init``."""
+        from pwgan.networks.layers.initial import initialise
+
+        initialise(module, seeds, role, self.init, self.init_scale or INITIAL.get(self.init, 1.0))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from pwgan import __version__
 from pwgan.cells import Training
@@ -40,22 +41,31 @@ class State:
 
     ``fate`` (S,): RUNNING or the reason of divergence; ``diverged_at`` (S,): the step of divergence, or -1. ``history``
     has entries (step, (7, S)) of critic loss, generator loss, EWD, EWD on tied latents, and the critic's dual, largest
-    and mean slope. ``snapshots``: one per completed evaluation. ``tie``: the fields ``TIE`` of a ``TiedMethod``, (S, n)
-    each; empty for other methods. Random draws and batches depend only on seed and step, tied latents only on the seed.
-    ``origin``: hash of the data and code of the run.
+    and mean slope. ``snapshots``: one per completed evaluation. ``average``: the moving average of the generator, for
+    a method with ``ema``. ``tie``: the fields ``TIE`` of a ``TiedMethod``, (S, n) each; ``pool``: the latents
+    (S, km, z) of the pool in hand of a ``PooledMethod``, in the order of its samples; both are empty for other methods.
+    Random draws and batches depend only on seed and step, tied latents only on the seed. ``origin``: hash of the data
+    and code of the run.
     """
 
     nets: Nets
     optimisers: dict[str, Optimiser]
     fate: torch.Tensor
     diverged_at: torch.Tensor
+    average: nn.Module | None = None
     tie: dict[str, torch.Tensor] = field(default_factory=dict)
+    pool: dict[str, torch.Tensor] = field(default_factory=dict)
     origin: str = ""
     step: int = 0
     seconds: float = 0.0
     evaluation_seconds: float = 0.0
     history: list[tuple[int, torch.Tensor]] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
+
+    @property
+    def generator(self) -> nn.Module:
+        """The generator that is evaluated, saved and measured: the moving average, if the method has one."""
+        return self.nets.generator if self.average is None else self.average
 
     def record(self, losses: torch.Tensor, reason: int) -> torch.Tensor:
         """Mark seeds whose losses (S,) are not finite as diverged; return the losses, 0 for diverged seeds."""
@@ -91,7 +101,9 @@ def save_checkpoint(path: Path, cell: Training, state: State) -> None:
         "generator": state.nets.generator.state_dict(),
         "critic": state.nets.critic.state_dict(),
         "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
+        "average": state.average.state_dict() if state.average else {},
         "tie": state.tie,
+        "pool": state.pool,
         "fate": state.fate,
         "diverged_at": state.diverged_at,
         "step": state.step,
@@ -127,7 +139,9 @@ def load_checkpoint(path: Path, cell: Training, state: State, device: torch.devi
     state.nets.critic.load_state_dict(content["critic"])
     for name, optimiser in state.optimisers.items():
         optimiser.load_state_dict(content["optimisers"][name])
-    state.tie = content["tie"]
+    if state.average:
+        state.average.load_state_dict(content["average"])
+    state.tie, state.pool = content["tie"], content["pool"]
     state.fate, state.diverged_at = content["fate"], content["diverged_at"]
     state.step, state.seconds = content["step"], content["seconds"]
     state.evaluation_seconds = content["evaluation_seconds"]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from pwgan.batches.drawing import build_sampler, choose
 from pwgan.cells import Training
 from pwgan.data.store import StoredData, to_float
 from pwgan.interrupts import Interrupted, holding
-from pwgan.methods import AdversarialMethod, Batch, Nets, TiedMethod
+from pwgan.methods import AdversarialMethod, Nets, TiedMethod
+from pwgan.training.batches import Batches
 from pwgan.training.checkpoint import (
     CRITIC_LOSS,
     GENERATOR_LOSS,
@@ -28,7 +30,7 @@ from pwgan.training.checkpoint import (
     save_checkpoint,
 )
 from pwgan.training.draws import Draws
-from pwgan.training.samples import generate, latent_samples
+from pwgan.training.samples import generate, latent_samples, update_average
 from pwgan.training.watch import SNAPSHOT, STORED, Snapshot, duality, rankings
 from pwgan.transport.cost import points
 from pwgan.transport.empirical import ewd
@@ -46,14 +48,13 @@ class Trainer:
         self.critic_steps = self.method.critic_steps if isinstance(self.method, AdversarialMethod) else 0
         self.draws = Draws(cell.seed_range, device)
         self.real = torch.from_numpy(data.train).to(device)
-        self.sampler = build_sampler(self.method.sampler, self.real, cell.batch_size, cell.seed_range, device)
         heldout = points(data.heldout_tensor(torch.arange(cell.evaluation_points), device), 0)
         self.heldout = heldout.expand(cell.seeds, -1, -1)
-        tied, z = len(self.real) if isinstance(self.method, TiedMethod) else 0, cell.network.latent_dim
-        self.tied = latent_samples(cell.seed_range, "tied", tied, z).to(device)
         self.epoch = max(1, len(self.real) // cell.batch_size)
-        self.shown = latent_samples(cell.seed_range, "snapshot", SNAPSHOT[data.kind], z).to(device)
+        shown = latent_samples(cell.seed_range, "snapshot", SNAPSHOT[data.kind], cell.network.latent_dim)
+        self.shown = shown.to(device)
         self.state = self._fresh_state()
+        self.batches = Batches(cell, self.real, self.state, self.draws)
 
     def _fresh_state(self) -> State:
         cell, method = self.cell, self.method
@@ -66,8 +67,10 @@ class Trainer:
         optimisers = {"generator": method.optimiser(generator.parameters(), method.generator_lr)}
         if isinstance(method, AdversarialMethod):
             optimisers["critic"] = method.optimiser(critic.parameters(), method.critic_lr)
+        average = copy.deepcopy(nets.generator).requires_grad_(False) if method.ema else None
         fate = torch.full((cell.seeds,), RUNNING, device=self.device)
-        return State(nets, optimisers, fate, torch.full_like(fate, -1), self._untied(), origin=origin(cell, self.data))
+        never = torch.full_like(fate, -1)
+        return State(nets, optimisers, fate, never, average, self._untied(), origin=origin(cell, self.data))
 
     def _untied(self) -> dict[str, torch.Tensor]:
         """Return the initial tie of each seed: latent i with sample i, potentials 0."""
@@ -138,60 +141,74 @@ class Trainer:
 
     def _iterate(self) -> torch.Tensor:
         """Take the critic's steps, then the generator's; return the last loss of each, (2, S), NaN if diverged."""
-        method, nets, state = self.method, self.state.nets, self.state
+        method, state = self.method, self.state
+        self._decay()
         losses = self._nothing(2)
-        each_iteration = self.critic_steps + method.generator_steps
-        for k in range(each_iteration):
-            number = state.step * each_iteration + k
-            if k < self.critic_steps and isinstance(method, AdversarialMethod):
-                losses[0] = self.critic_step(method, number)
-            else:
-                # Skips the critic's parameter gradients, which a generator step does not use.
-                nets.critic.requires_grad_(False)
-                loss = method.generator_loss(nets, self._batch(number))
-                self._descend("generator", state.record(loss, GENERATOR_LOSS))
-                nets.critic.requires_grad_(True)
-                losses[1] = loss.detach()
+        if isinstance(method, AdversarialMethod) and method.simultaneous:
+            losses = self._both(method, state.step)
+        else:
+            each_iteration = self.critic_steps + method.generator_steps
+            for k in range(each_iteration):
+                number = state.step * each_iteration + k
+                if k < self.critic_steps and isinstance(method, AdversarialMethod):
+                    losses[0] = self.critic_step(method, number)
+                else:
+                    losses[1] = self._generator_step(number)
         return torch.where(state.fate == RUNNING, losses, torch.nan)
+
+    def _decay(self) -> None:
+        """Set the learning rates of this iteration."""
+        factor = self.method.rate(self.state.step / self.cell.steps)
+        for network, optimiser in self.state.optimisers.items():
+            optimiser.lr = factor * float(getattr(self.method, f"{network}_lr"))
 
     def critic_step(self, method: AdversarialMethod, number: int) -> torch.Tensor:
         """Take one step of the critic on batch ``number`` and return its losses, (S,)."""
         with torch.no_grad():
-            batch = self._batch(number)
+            batch = self.batches.batch(number)
         loss = method.critic_loss(self.state.nets, batch)
         self._descend("critic", self.state.record(loss, CRITIC_LOSS))
-        method.after_critic_step(self.state.nets)
         return loss.detach()
 
-    def _batch(self, number: int) -> Batch:
-        index = self.sampler.batch(number)
-        real = to_float(self.real[index])
-        if isinstance(self.method, TiedMethod):
-            partner = self.state.tie["matching"].gather(1, index)
-            latent = self.tied.gather(1, partner.unsqueeze(-1).expand(-1, -1, self.tied.shape[-1]))
-        else:
-            latent = self._latents(number)
-        fake = self.state.nets.generator(latent)
-        return Batch(real, index, latent, fake, self.draws.uniforms("uniform", number))
+    def _generator_step(self, number: int) -> torch.Tensor:
+        """Take one step of the generator on batch ``number`` and return its losses, (S,)."""
+        # Skips the critic's parameter gradients, which a generator step does not use.
+        self.state.nets.critic.requires_grad_(False)
+        loss = self.method.generator_loss(self.state.nets, self.batches.batch(number))
+        self._descend("generator", self.state.record(loss, GENERATOR_LOSS))
+        self.state.nets.critic.requires_grad_(True)
+        return loss.detach()
 
-    def _latents(self, number: int) -> torch.Tensor:
-        """Draw the latents (S, m, z) of a batch; a sampler that oversamples selects them by their generated samples."""
-        m, z = self.cell.batch_size, self.cell.network.latent_dim
-        latent = self.draws.draw("latent", number, (self.sampler.oversample * m, z))
-        if self.sampler.oversample == 1:
-            return latent
-        generator = self.state.nets.generator
-        fake = points(generate(generator, latent), 1)
-        generator.train()
-        chosen = choose(self.sampler.name, fake, m, self.draws.uniforms("choice", number))
-        return latent.gather(1, chosen.unsqueeze(-1).expand(-1, -1, z))
+    def _both(self, method: AdversarialMethod, number: int) -> torch.Tensor:
+        """Take one step of both networks, each along its gradient before either changes; return losses (2, S)."""
+        nets, state, batch = self.state.nets, self.state, self.batches.batch(number)
+        critic_loss = method.critic_loss(nets, replace(batch, fake=batch.fake.detach()))
+        self._backward("critic", state.record(critic_loss, CRITIC_LOSS))
+        nets.critic.requires_grad_(False)
+        loss = method.generator_loss(nets, batch)
+        self._backward("generator", state.record(loss, GENERATOR_LOSS))
+        nets.critic.requires_grad_(True)
+        self._step("critic")
+        self._step("generator")
+        return torch.stack([critic_loss, loss]).detach()
 
     def _descend(self, network: str, losses: torch.Tensor) -> None:
-        """Take one optimiser step for all seeds: the gradient of the summed losses has one slice per seed."""
-        optimiser = self.state.optimisers[network]
-        optimiser.zero_grad()
+        """Take one step of a network along the gradient of its losses."""
+        self._backward(network, losses)
+        self._step(network)
+
+    def _backward(self, network: str, losses: torch.Tensor) -> None:
+        """Compute the gradient for all seeds: that of the summed losses has one slice per seed."""
+        self.state.optimisers[network].zero_grad()
         losses.sum().backward()
-        optimiser.step()
+
+    def _step(self, network: str) -> None:
+        """Take one optimiser step for all seeds, and what follows it."""
+        self.state.optimisers[network].step()
+        if network == "critic" and isinstance(self.method, AdversarialMethod):
+            self.method.after_critic_step(self.state.nets)
+        elif self.method.ema and self.state.average is not None:
+            update_average(self.state.average, self.state.nets.generator, self.method.ema)
 
     def _tie(self, done: bool) -> torch.Tensor | None:
         """Recompute the tie if it is due; return the EWD on tied latents, (1, S), NaN if diverged, or None."""
@@ -201,7 +218,7 @@ class Trainer:
         if not done and self.state.step % (method.rematch_every or self.epoch):
             return None
         # Samples are generated for all seeds at once but matched per seed: memory O(S n), not O(S n^2).
-        fake, running = self._generate(self.tied)
+        fake, running = self._sound(self.batches.points(self.batches.tied))
         real = points(to_float(self.real), 0)
         for seed in running.nonzero().flatten().tolist():
             u, v = (tie[name][seed] for name in TIE[1:])
@@ -212,10 +229,13 @@ class Trainer:
         return values
 
     def _generate(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return points (S, n, d) generated from latents (S, n, z) in eval mode, and a mask of running seeds, (S,)."""
-        generator = self.state.nets.generator
-        fake = points(generate(generator, latent), 1)
-        generator.train()
+        """Return points (S, n, d) of the measured generator in eval mode, and a mask of running seeds, (S,)."""
+        fake = points(generate(self.state.generator, latent), 1)
+        self.state.nets.generator.train()
+        return self._sound(fake)
+
+    def _sound(self, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return generated points, and a mask of running seeds, (S,), after marking seeds with non-finite ones."""
         # A step may make the parameters non-finite although its loss was finite; the samples show it.
         finite = fake.isfinite().all(-1).all(-1)
         self.state.record(torch.where(finite, 0.0, torch.nan), SAMPLES)
@@ -243,7 +263,7 @@ class Trainer:
         state = self.state
         fake, running = self._generate(self.shown)
         fake = torch.where(running[:, None, None], fake, torch.nan).unflatten(-1, self.data.train.shape[1:])
-        batch = self.sampler.batch(state.step * (self.critic_steps + self.method.generator_steps)).cpu()
+        batch = self.batches.sampler.batch(state.step * (self.critic_steps + self.method.generator_steps)).cpu()
         auc = torch.empty(0, self.cell.seeds, dtype=torch.float64, device=self.device)
         snapshot = Snapshot(state.step, fake.to(STORED[self.data.kind]).cpu(), batch, auc)
         if self.critic_steps:

@@ -62,9 +62,9 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device, 
         }
         write_tensors(paths["snapshots"], "snapshots", of, snapshots, {})
         about = {"network": cell.network.model_dump(), "seeds": cell.seeds, "shape": data.train.shape[1:]}
-        write_tensors(paths["generator"], "generator", of, state.nets.generator.state_dict(), about)
+        write_tensors(paths["generator"], "generator", of, state.generator.state_dict(), about)
         latents = latent_samples(cell.seed_range, "shown", SAMPLES_KEPT[data.kind], cell.network.latent_dim)
-        samples = data.restored(generate(state.nets.generator, latents.to(device)).cpu().numpy())
+        samples = data.restored(generate(state.generator, latents.to(device)).cpu().numpy())
         write_array(paths["samples"], "samples", of, samples)
         write_json(paths["run"], "run", of, _summary(cell, state, cost, device))
         checkpoint.unlink()

@@ -18,3 +18,11 @@ def generate(generator: torch.nn.Module, latents: torch.Tensor, batch: int = 512
     """Generate samples (S, n, *sample) from latents (S, n, z) in eval mode: no sample depends on the others."""
     generator.eval()
     return torch.cat([generator(part) for part in latents.split(batch, 1)], 1)
+
+
+@torch.no_grad()
+def update_average(average: torch.nn.Module, module: torch.nn.Module, decay: float) -> None:
+    """Move every parameter w of ``average`` to decay w + (1 - decay) v, v that of ``module``; copy its buffers."""
+    torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1 - decay)
+    for kept, new in zip(average.buffers(), module.buffers(), strict=True):
+        kept.copy_(new)

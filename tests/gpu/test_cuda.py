@@ -109,8 +109,8 @@ def test_the_first_losses_are_finite_and_the_initial_weights_those_of_a_cpu(cell
     here, there = (Trainer(cell("nsgan"), data, device) for device in (CPU, CUDA))
     for own, other in zip(here.state.nets.generator.parameters(), there.state.nets.generator.parameters(), strict=True):
         assert other.is_cuda and torch.equal(own, other.cpu())
-    assert torch.equal(here._batch(3).index, there._batch(3).index.cpu())
-    torch.testing.assert_close(here._batch(3).real, there._batch(3).real.cpu())
+    assert torch.equal(here.batches.batch(3).index, there.batches.batch(3).index.cpu())
+    torch.testing.assert_close(here.batches.batch(3).real, there.batches.batch(3).real.cpu())
 
 
 @pytest.mark.parametrize("method", ["wgan_gp", "pwgan"])

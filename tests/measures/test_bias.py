@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 from pwgan.batches.base import random_order
 from pwgan.batches.drawing import batches
 from pwgan.measures.bias import MatchedGradients, no_cosines, pool_bias
-from pwgan.networks.layers.seeds import initialise
+from pwgan.networks.layers.initial import initialise
 from pwgan.networks.mlp import MLP
 from pwgan.transport.bias import full_matching, ladder, pool_size, sampler_bias
 

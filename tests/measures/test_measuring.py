@@ -17,7 +17,7 @@ from pwgan.measures.bias import MatchedGradients, pool_bias
 from pwgan.measures.classifier import Classifier, save_classifier
 from pwgan.measures.measuring import Measuring
 from pwgan.measures.subjects import Generated, Real
-from pwgan.networks.layers.seeds import initialise
+from pwgan.networks.layers.initial import initialise
 from pwgan.networks.mlp import MLP
 from pwgan.seals import identity
 from pwgan.training.run import generate, latent_samples

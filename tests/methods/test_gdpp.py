@@ -10,7 +10,7 @@ from pwgan.methods import gdpp as module
 from pwgan.methods.gdpp import GDPP, GDPPWGANGP, diversity
 from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.methods.wgan_gp import WGANGP
-from pwgan.networks.layers.seeds import initialise
+from pwgan.networks.layers.initial import initialise
 from pwgan.networks.mlp import MLP
 
 

@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from pwgan.methods import AdversarialMethod, Batch, Nets, methods
-from pwgan.networks.layers.seeds import initialise
+from pwgan.networks.layers.initial import initialise
 from pwgan.networks.mlp import MLP
 
 KNOWN = methods()
@@ -22,7 +22,9 @@ def test_the_methods_of_the_article_are_found():
     assert {"gan", "nsgan", "pwgan", "wgan", "wgan_gp"} <= set(KNOWN)
     assert [name for name, method in KNOWN.items() if not issubclass(method, AdversarialMethod)] == [
         "pwgan",
+        "pwgan_debiased",
         "pwgan_full",
+        "pwgan_pool",
     ]
 
 
@@ -88,11 +90,14 @@ def test_a_step_against_the_gradient_lowers_the_loss_of_every_seed(name):
     initialise(generator, seeds, "generator")
     initialise(critic, seeds, "critic")
     nets = Nets(generator, critic)
-    real, latent = (torch.randn(3, 8, d, generator=torch.Generator().manual_seed(d)) for d in (2, 4))
+    real, latent, other = (
+        torch.randn(3, 8, d, generator=torch.Generator().manual_seed(k)) for k, d in enumerate((2, 4, 4))
+    )
     draws = torch.rand(3, 8, generator=torch.Generator().manual_seed(0))
 
     def batch() -> Batch:
-        return Batch(real + 1, torch.arange(8).expand(3, -1), latent, generator(latent), lambda m: draws)
+        second = generator(other) if method.second_draw else None
+        return Batch(real + 1, torch.arange(8).expand(3, -1), latent, generator(latent), lambda m: draws, second)
 
     played = [(method.generator_loss, generator)]
     if isinstance(method, AdversarialMethod):

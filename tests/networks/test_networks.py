@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
+from scipy.stats import kstest
 from torch import nn
 
+from pwgan.networks import networks
 from pwgan.networks.dcgan import DCGAN
 from pwgan.networks.layers.dcgan import levels
-from pwgan.networks.layers.seeds import BatchNorm, initialise
+from pwgan.networks.layers.initial import initialise
+from pwgan.networks.layers.seeds import BatchNorm
 from pwgan.networks.mlp import MLP
 
 Pair = tuple[nn.Module, nn.Module]
@@ -196,3 +201,58 @@ def test_dcgan_refuses_what_it_cannot_make(shape):
 def test_dcgan_accepts_the_usual_sizes(size):
     DCGAN().check((3, size, size))
     MLP().check((3, size, size))
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [("relu", torch.relu), ("tanh", torch.tanh), ("leaky", partial(F.leaky_relu, negative_slope=0.2))],
+)
+def test_hidden_layers_of_an_mlp_have_the_activation_that_was_asked_for(activation, expected):
+    network = MLP(width=5, depth=1, latent_dim=3, activation=activation)
+    generator, critic = network.build(range(2), (2,), "none")
+    network.initialise(generator, range(2), "generator")
+    network.initialise(critic, range(2), "critic")
+    z, x = torch.randn(2, 4, 3), torch.randn(2, 4, 2)
+    first, last = generator.layers
+    torch.testing.assert_close(generator(z), expected(z @ first.weight + first.bias) @ last.weight + last.bias)
+    (hidden,) = critic.layers
+    torch.testing.assert_close(critic.features(x), expected(x @ hidden.weight + hidden.bias))
+
+
+def test_an_mlp_s_critic_has_its_own_size():
+    network = MLP(width=5, depth=2, latent_dim=3, critic_width=7, critic_depth=4)
+    generator, critic = network.build(range(1), (2,), "none")
+    sizes = [[tuple(layer.weight.shape[1:]) for layer in net.layers] for net in (generator, critic)]
+    assert sizes == [[(3, 5), (5, 5), (5, 2)], [(2, 7), (7, 7), (7, 7), (7, 7)]]
+    linear = sum(p.numel() for net in (generator, critic) for name, p in net.named_parameters() if "weight" in name)
+    assert network.weights((2,)) == linear
+
+
+@pytest.mark.parametrize(("shape", "gain"), [((6, 6), 1.4), ((3, 6), 1.0), ((6, 2), 0.8)])
+def test_orthogonal_weights_have_singular_values_equal_to_the_gain(shape, gain):
+    network = MLP(width=shape[1], depth=1, latent_dim=shape[0], init="orthogonal", init_scale=gain)
+    generator, _ = network.build(range(2), (2,), "none")
+    network.initialise(generator, range(2), "generator")
+    first = generator.layers[0]
+    values = torch.linalg.svdvals(first.weight)
+    torch.testing.assert_close(values, torch.full_like(values, gain), rtol=1e-5, atol=1e-5)
+    assert not first.bias.any() and not torch.allclose(first.weight[0], first.weight[1])
+
+
+def test_an_initial_scale_without_effect_is_refused():
+    with pytest.raises(Exception, match="init_scale has no effect on init: default; allowed with: orthogonal, normal"):
+        MLP(init_scale=1.4)
+    assert MLP(init="normal").init_scale is None
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan"])
+def test_uniform_latents_are_uniform_on_the_cube(name):
+    network = networks()[name].model_validate({"latent": "uniform", "latent_dim": 2, "width": 4})
+    generator, _ = network.build(range(1), (1, 8, 8), "none")
+    network.initialise(generator, range(1), "generator")
+    seen = []
+    first = generator.layers[0] if name == "mlp" else generator.project
+    first.register_forward_hook(lambda layer, given, out: seen.append(given[0].detach()))
+    generator(torch.randn(1, 4000, 2, generator=torch.Generator().manual_seed(0)))
+    for column in seen[0][0].T:
+        assert kstest(column.numpy(), "uniform", (-1, 2)).pvalue > 1e-3

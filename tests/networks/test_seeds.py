@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from pwgan.networks.layers import seeds as layers
-from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, initialise, to_maps
+from pwgan.networks.layers.initial import initialise
+from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, to_maps
 
 # How many channels count as few and which maps as small decides the way a convolution is computed.
 WAYS = {"matrix product": (99, 99), "grouped": (0, 0), "as chosen": (4, 8)}
@@ -134,7 +135,7 @@ def test_initial_weights_of_a_seed_are_its_own(std):
 
 def test_initial_weights_of_dcgan():
     made = network(range(2))
-    initialise(made, range(2), "critic", 0.02)
+    initialise(made, range(2), "critic", "normal", 0.02)
     for name in ("linear", "down", "up", "bare"):
         weight = made[name].weight
         assert weight.std().item() == pytest.approx(0.02, rel=0.1) and abs(weight.mean().item()) < 0.002, name

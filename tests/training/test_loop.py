@@ -15,7 +15,7 @@ from pwgan.data.store import read_data, write_data
 from pwgan.methods import AdversarialMethod, methods
 from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.networks.dcgan import DCGAN
-from pwgan.networks.layers.seeds import initialise
+from pwgan.networks.layers.initial import initialise
 from pwgan.networks.mlp import MLP
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer
@@ -78,7 +78,7 @@ def test_images_reach_the_method_as_floats_between_minus_one_and_one(block, data
             return torch.zeros(len(indices), 1, 8, 8)
 
     trainer = Trainer(block().training, Pixels(), CPU)
-    batch = trainer._batch(0)
+    batch = trainer.batches.batch(0)
     expected = Pixels.train[batch.index.numpy()] / np.float32(127.5) - 1
     np.testing.assert_allclose(batch.real.numpy(), expected, atol=1e-6)
     assert batch.fake.shape == batch.real.shape
@@ -202,7 +202,7 @@ def test_a_later_block_of_seeds_is_not_the_first_one_again(block, data):
     cell = block(seeds=4).training
     whole = Trainer(cell, data, CPU)
     second = Trainer(cell.model_copy(update={"first_seed": 2, "seeds": 2}), data, CPU)
-    a, b = whole._batch(5), second._batch(5)
+    a, b = whole.batches.batch(5), second.batches.batch(5)
     assert torch.equal(a.index[2:], b.index) and torch.equal(a.latent[2:], b.latent)
     torch.testing.assert_close(a.fake[2:], b.fake)
 

@@ -23,13 +23,13 @@ def test_real_and_generated_samples_are_those_of_the_sampler(block, data, name):
     real = torch.from_numpy(data.train)
     sampler = build_sampler(name, real, 8, range(2), CPU)
     for number in (0, 5, 40):
-        batch = trainer._batch(number)
+        batch = trainer.batches.batch(number)
         assert batch.fake.requires_grad and trainer.state.nets.generator.training
         assert torch.equal(batch.index, sampler.batch(number))
         assert torch.equal(batch.real, real[batch.index])
         many = Draws(range(2), CPU).draw("latent", number, (samplers()[name].oversample * 8, 3))
         fake = generate(trainer.state.nets.generator, many)
-        chosen = choose(name, fake, 8, Draws(range(2), CPU).uniforms("choice", number))
+        chosen = choose(name, fake, 8, Draws(range(2), CPU).uniforms("latent choice", number))
         for seed in range(2):
             assert torch.equal(batch.latent[seed], many[seed, chosen[seed]])
             torch.testing.assert_close(batch.fake[seed], fake[seed, chosen[seed]])
@@ -37,17 +37,17 @@ def test_real_and_generated_samples_are_those_of_the_sampler(block, data, name):
 
 def test_random_draws_no_more_than_it_takes(block, data):
     trainer = Trainer(block("nsgan").training, data, CPU)
-    assert torch.equal(trainer._batch(3).latent, Draws(range(2), CPU).draw("latent", 3, (8, 3)))
+    assert torch.equal(trainer.batches.batch(3).latent, Draws(range(2), CPU).draw("latent", 3, (8, 3)))
 
 
 def test_tied_latents_follow_the_samples_that_are_chosen(block, data):
     trainer = Trainer(block("pwgan_full", {"sampler": "stratified"}).training, data, CPU)
     trainer._tie(False)
-    batch = trainer._batch(4)
+    batch = trainer.batches.batch(4)
     assert torch.equal(batch.index, build_sampler("stratified", trainer.real, 8, range(2), CPU).batch(4))
     for seed in range(2):
         partner = trainer.state.tie["matching"][seed, batch.index[seed]]
-        assert torch.equal(batch.latent[seed], trainer.tied[seed, partner])
+        assert torch.equal(batch.latent[seed], trainer.batches.tied[seed, partner])
 
 
 @pytest.mark.parametrize("method", ["pwgan", "wgan", "pwgan_full"])
@@ -73,7 +73,7 @@ def test_chosen_latents_do_not_depend_on_other_seeds(block, data, method):
     cell = block(method, {"sampler": "stratified"}, seeds=4).training
     whole = Trainer(cell, data, CPU)
     second = Trainer(cell.model_copy(update={"first_seed": 2, "seeds": 2}), data, CPU)
-    a, b = whole._batch(5), second._batch(5)
+    a, b = whole.batches.batch(4), second.batches.batch(4)  # the first of a pool of four
     assert torch.equal(a.index[2:], b.index) and torch.equal(a.latent[2:], b.latent)
 
 

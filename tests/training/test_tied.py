@@ -94,7 +94,7 @@ def test_the_tie_is_optimal_and_batches_are_its_pairs(full, data):
         u, v = (trainer.state.tie[name][seed] for name in POTENTIALS)
         assert (u.mean() + v.mean()).item() == pytest.approx(value, rel=1e-9)
     for number in (0, 7, 20):
-        batch = trainer._batch(number)
+        batch = trainer.batches.batch(number)
         for seed in range(2):
             assert torch.equal(batch.real[seed], real[batch.index[seed]])
             assert torch.equal(batch.latent[seed], tied[seed, trainer.state.tie["matching"][seed, batch.index[seed]]])
@@ -105,10 +105,10 @@ def test_the_losses_of_an_epoch_are_the_distance(full, data):
     # While the generator stands still: mini-batches of the full matching have no bias.
     trainer = Trainer(full(), data, CPU)
     (values,) = trainer._tie(False)
-    losses = [trainer.method.generator_loss(trainer.state.nets, trainer._batch(number)) for number in range(8)]
+    losses = [trainer.method.generator_loss(trainer.state.nets, trainer.batches.batch(number)) for number in range(8)]
     torch.testing.assert_close(torch.stack(losses).mean(0).detach(), values)
     # Part of an optimal matching is optimal: no batch could be matched better.
-    again = [PWGAN().generator_loss(trainer.state.nets, trainer._batch(number)) for number in range(8)]
+    again = [PWGAN().generator_loss(trainer.state.nets, trainer.batches.batch(number)) for number in range(8)]
     torch.testing.assert_close(torch.stack(again), torch.stack(losses))
 
 
@@ -201,8 +201,8 @@ def test_matching_and_potentials_are_data_in_the_checkpoint(full, data, stop, tm
 def test_tied_latents_do_not_depend_on_other_seeds(full, data):
     whole = Trainer(full(seeds=4), data, CPU)
     second = Trainer(whole.cell.model_copy(update={"first_seed": 2, "seeds": 2}), data, CPU)
-    assert torch.equal(whole.tied[2:], second.tied)
-    assert len(torch.unique(whole.tied.flatten(0, 1), dim=0)) == 4 * 64
+    assert torch.equal(whole.batches.tied[2:], second.batches.tied)
+    assert len(torch.unique(whole.batches.tied.flatten(0, 1), dim=0)) == 4 * 64
     torch.testing.assert_close(whole._tie(False)[:, 2:], second._tie(False))
     assert torch.equal(whole.state.tie["matching"][2:], second.state.tie["matching"])
     for name in POTENTIALS:
@@ -212,7 +212,7 @@ def test_tied_latents_do_not_depend_on_other_seeds(full, data):
 def test_evaluation_is_on_latents_that_were_never_tied(full, data):
     trainer = Trainer(full(), data, CPU)
     fresh = trainer.draws.draw("evaluation", 0, (32, 3))
-    assert not (fresh[:, :, None] == trainer.tied[:, None]).all(-1).any()
+    assert not (fresh[:, :, None] == trainer.batches.tied[:, None]).all(-1).any()
 
 
 @pytest.mark.parametrize(("step", "bad"), [(0, torch.nan), (8, torch.inf), (20, torch.nan)])
@@ -258,7 +258,7 @@ def test_batch_normalised_samples_are_tied_in_eval_mode_and_trained_in_train_mod
     trainer.run(tmp_path / "checkpoint.pt")
     generator = trainer.state.nets.generator
     assert generator.training
-    fake = generate(generator, trainer.tied, batch=7).flatten(2)  # none depends on its mates
+    fake = generate(generator, trainer.batches.tied, batch=7).flatten(2)  # none depends on its mates
     for seed, (real, tied, *_) in enumerate(noted[-2:]):
         assert real.shape == tied.shape == (256, 64)
         torch.testing.assert_close(tied, fake[seed])

@@ -88,7 +88,7 @@ def test_every_evaluation_ranks_itself_and_all_before(block, trained, data, tmp_
     critic = trainer.run(tmp_path / "again.pt").nets.critic
     real = torch.from_numpy(data.train)
     for s, step in enumerate(steps):
-        index = trainer.sampler.batch(3 * step)  # three batches each iteration
+        index = trainer.batches.sampler.batch(3 * step)  # three batches each iteration
         with torch.no_grad():
             x, y = critic(real[index]), critic(kept["samples"][s])
         for seed in range(2):

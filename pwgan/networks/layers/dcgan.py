@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pwgan.networks.base import CriticNorm
-from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, to_maps
+from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, latents, to_maps
 
 
 def levels(size: int) -> int:
@@ -23,9 +23,9 @@ def levels(size: int) -> int:
 class Generator(nn.Module):
     """Latents (S, m, z) -> images (S, m, channels, size, size) in [-1, 1]; every hidden layer is batch-normalised."""
 
-    def __init__(self, seeds: int, latent_dim: int, width: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, seeds: int, latent_dim: int, law: str, width: int, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.seeds, depth = seeds, levels(shape[1])
+        self.seeds, self.law, depth = seeds, law, levels(shape[1])
         self.start = shape[1] >> depth
         channels = [width << level for level in reversed(range(depth))]
         self.project = Linear(seeds, latent_dim, channels[0] * self.start**2)
@@ -34,7 +34,7 @@ class Generator(nn.Module):
         self.last = ConvTranspose2d(seeds, channels[-1], shape[0], bias=True)
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        maps = to_maps(self.project(latent).unflatten(-1, (-1, self.start, self.start)))
+        maps = to_maps(self.project(latents(latent, self.law)).unflatten(-1, (-1, self.start, self.start)))
         maps = F.relu(self.norms[0](maps))
         for up, norm in zip(self.ups, self.norms[1:], strict=True):
             maps = F.relu(norm(up(maps)))

@@ -4,44 +4,51 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pwgan.networks.layers.seeds import Linear
+from pwgan.networks.layers.seeds import Linear, latents
+
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "relu": F.relu,
+    "tanh": torch.tanh,
+    "leaky": partial(F.leaky_relu, negative_slope=0.2),
+}
 
 
 class Generator(nn.Module):
-    """Latents (S, m, z) -> samples (S, m, *shape) through ``depth`` ReLU layers."""
+    """Latents (S, m, z) -> samples (S, m, *shape); ``sizes``: z and the width of each hidden layer."""
 
-    def __init__(self, seeds: int, latent_dim: int, width: int, depth: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, seeds: int, sizes: list[int], shape: tuple[int, ...], law: str, activation: str) -> None:
         super().__init__()
-        self.shape = shape
-        sizes = [latent_dim, *[width] * depth, math.prod(shape)]
-        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in itertools.pairwise(sizes))
+        self.shape, self.law, self.activation = shape, law, ACTIVATIONS[activation]
+        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in itertools.pairwise([*sizes, math.prod(shape)]))
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        hidden = latent
+        hidden = latents(latent, self.law)
         for layer in self.layers[:-1]:
-            hidden = F.relu(layer(hidden))
+            hidden = self.activation(layer(hidden))
         return self.layers[-1](hidden).unflatten(-1, self.shape)
 
 
 class Critic(nn.Module):
-    """Samples (S, m, *shape) -> scores (S, m), without a final sigmoid (article C1)."""
+    """Samples (S, m, *shape) -> scores (S, m), without a final sigmoid (article C1); ``widths`` of hidden layers."""
 
-    def __init__(self, seeds: int, width: int, depth: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, seeds: int, widths: list[int], shape: tuple[int, ...], activation: str) -> None:
         super().__init__()
-        sizes = [math.prod(shape), *[width] * depth]
-        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in itertools.pairwise(sizes))
-        self.score = Linear(seeds, width, 1)
+        self.activation = ACTIVATIONS[activation]
+        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in itertools.pairwise([math.prod(shape), *widths]))
+        self.score = Linear(seeds, widths[-1], 1)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Return the last hidden layer, (S, m, width)."""
         hidden = x.flatten(2)
         for layer in self.layers:
-            hidden = F.leaky_relu(layer(hidden), 0.2)
+            hidden = self.activation(layer(hidden))
         return hidden
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

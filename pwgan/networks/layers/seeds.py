@@ -13,8 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pwgan.runtime import seed_of
-
 # Fastest convolution on a CPU, by benchmarks/convolution.py: a matrix product over 4x4 windows for small maps with few
 # image-side channels, otherwise one grouped call. On a GPU, one grouped call.
 _FEW_CHANNELS = 4
@@ -116,32 +114,6 @@ def from_maps(maps: torch.Tensor, seeds: int) -> torch.Tensor:
     return maps.unflatten(1, (seeds, -1)).transpose(0, 1)
 
 
-@torch.no_grad()
-def initialise(network: nn.Module, seeds: range, role: str, std: float | None = None) -> None:
-    """Draw the initial parameters of each seed from its own generator.
-
-    With ``std``, weights ~ N(0, std^2), biases 0 and normalisation gains ~ N(1, std^2), as in DCGAN. Without, weights
-    and biases ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), gains 1. A seed's draws do not depend on the other seeds.
-    """
-    for name, layer in network.named_modules():
-        if not isinstance(layer, Linear | Conv2d | ConvTranspose2d | BatchNorm):
-            continue
-        for s, seed in enumerate(seeds):
-            generator = torch.Generator().manual_seed(seed_of("initial weights", role, name, seed))
-            if isinstance(layer, BatchNorm):
-                layer.weight[s] = (
-                    1.0 if std is None else torch.randn(layer.weight[s].shape, generator=generator) * std + 1
-                )
-                layer.bias[s] = 0.0
-                continue
-            weight, bias = layer.weight[s], layer.bias
-            if std is not None:
-                weight.copy_(torch.randn(weight.shape, generator=generator) * std)
-                if bias is not None:
-                    bias[s] = 0.0
-                continue
-            fan_in = weight.shape[0] if isinstance(layer, Linear) else weight[0].numel()
-            limit = 1 / math.sqrt(fan_in)
-            weight.copy_((2 * torch.rand(weight.shape, generator=generator) - 1) * limit)
-            if bias is not None:
-                bias[s] = (2 * torch.rand(bias[s].shape, generator=generator) - 1) * limit
+def latents(normal: torch.Tensor, law: str) -> torch.Tensor:
+    """Return latents of a law from standard normal ones: themselves, or erf(z / sqrt 2), uniform on [-1, 1]."""
+    return normal if law == "normal" else torch.erf(normal / math.sqrt(2))

@@ -1,0 +1,63 @@
+"""Searches: a method of a study with lists of values becomes one method for each combination of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+MOST = 99
+
+
+def searched(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Replace every method of a study that has ``search`` by its settings.
+
+    ``pwgan: {search: {generator_lr: [1e-3, 4e-3], betas: [[0.5, 0.999], [0, 0.9]]}, ...}`` becomes pwgan_s01 to
+    pwgan_s04, in the order of the last option varying fastest, each with the other options of the entry; options that a
+    data set changes for pwgan are changed for each of them. ``signal`` and ``highlight`` keep their names.
+
+    Raises ValueError if the methods of a study that are searched do not have the same number of settings: the best of
+    more settings is better by chance.
+    """
+    methods = values.get("methods")
+    if not isinstance(methods, Mapping):
+        return values
+    settings = {name: _settings(name, entry) for name, entry in methods.items() if _has_search(entry)}
+    if not settings:
+        return values
+    counts = {name: len(found) for name, found in settings.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"search: every method must have the same number of settings; got {counts}")
+    datasets = values.get("datasets")
+    if isinstance(datasets, Mapping):
+        datasets = {name: _changed(entry, settings) for name, entry in datasets.items()}
+    return {**values, "methods": _expanded(methods, settings), "datasets": datasets}
+
+
+def _has_search(entry: object) -> bool:
+    return isinstance(entry, Mapping) and bool(entry.get("search"))
+
+
+def _settings(name: str, entry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the entry of each setting by its name."""
+    lists = entry["search"]
+    if not isinstance(lists, Mapping) or not all(isinstance(choices, list) and choices for choices in lists.values()):
+        raise ValueError(f"methods.{name}.search: lists of values by option are needed; got {lists!r}")
+    rest = {"method": name} | {key: value for key, value in entry.items() if key != "search"}
+    combined = [dict(zip(lists, choice, strict=True)) for choice in itertools.product(*lists.values())]
+    if len(combined) > MOST:
+        raise ValueError(f"methods.{name}.search: {len(combined)} settings; allowed: {MOST}")
+    return {f"{name}_s{number:02d}": rest | setting for number, setting in enumerate(combined, 1)}
+
+
+def _expanded(entries: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {key: value for name, entry in entries.items() for key, value in settings.get(name, {name: entry}).items()}
+
+
+def _changed(entry: Any, settings: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Return the entry of a data set with its options of searched methods given to each of their settings."""
+    own = entry.get("methods") if isinstance(entry, Mapping) else None
+    if not isinstance(own, Mapping):
+        return entry
+    changed = {key: options for name, options in own.items() for key in settings.get(name, [name])}
+    return {**entry, "methods": changed}

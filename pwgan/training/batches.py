@@ -1,0 +1,88 @@
+"""The mini-batches of training: real samples, latents, and the generated samples of both."""
+
+from __future__ import annotations
+
+import torch
+
+from pwgan.batches.drawing import build_sampler, choose
+from pwgan.cells import Training
+from pwgan.data.store import to_float
+from pwgan.methods import Batch, PooledMethod, TiedMethod
+from pwgan.training.checkpoint import State
+from pwgan.training.draws import Draws
+from pwgan.training.samples import generate, latent_samples
+from pwgan.transport.cost import points as as_points
+
+
+class Batches:
+    """Makes the batches of one block of seeds; each depends only on its number, the generator, and the tie or pool."""
+
+    def __init__(self, cell: Training, real: torch.Tensor, state: State, draws: Draws) -> None:
+        self.cell, self.real, self.state, self.draws = cell, real, state, draws
+        self.method = cell.build_method()
+        self.pool = self.method.pool if isinstance(self.method, PooledMethod) else 1
+        self.sampler = build_sampler(self.method.sampler, real, cell.batch_size, cell.seed_range, real.device)
+        tied = len(real) if isinstance(self.method, TiedMethod) else 0
+        self.tied = latent_samples(cell.seed_range, "tied", tied, cell.network.latent_dim).to(real.device)
+
+    def batch(self, number: int) -> Batch:
+        """Return batch ``number`` of every seed, its generated samples with their graph."""
+        index = self.sampler.batch(number)
+        real = to_float(self.real[index])
+        second = None
+        if isinstance(self.method, TiedMethod):
+            partner = self.state.tie["matching"].gather(1, index)
+            latent = self.tied.gather(1, partner.unsqueeze(-1).expand(-1, -1, self.tied.shape[-1]))
+        elif self.pool > 1:
+            latent, second = self._pooled(number)
+        else:
+            latent, second = self._latents("latent", number), self._second(number)
+        generator, m = self.state.nets.generator, self.cell.batch_size
+        fake = generator(latent if second is None else torch.cat([latent, second], 1))
+        others = None if second is None else fake[:, m:]
+        return Batch(real, index, latent, fake[:, :m], self.draws.uniforms("uniform", number), others)
+
+    def _second(self, number: int, count: int = 1) -> torch.Tensor | None:
+        """Draw the latents of the second samples, if the method has them."""
+        return self._latents("second latent", number, count) if self.method.second_draw else None
+
+    def _latents(self, stream: str, number: int, count: int = 1) -> torch.Tensor:
+        """Draw the latents of ``count`` batches (S, count m, z); a sampler that oversamples selects them by samples."""
+        m, z = count * self.cell.batch_size, self.cell.network.latent_dim
+        latent = self.draws.draw(stream, number, (self.sampler.oversample * m, z))
+        if self.sampler.oversample == 1:
+            return latent
+        fake = self.points(latent)
+        chosen = choose(self.sampler.name, fake, m, self.draws.uniforms(f"{stream} choice", number))
+        return latent.gather(1, chosen.unsqueeze(-1).expand(-1, -1, z))
+
+    def points(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return the points (S, n, d) that the trained generator makes in eval mode."""
+        generator = self.state.nets.generator
+        fake = as_points(generate(generator, latent), 1)
+        generator.train()
+        return fake
+
+    def _pooled(self, number: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return the part of the pool of batch ``number``; a new pool is drawn and matched when the last is used up."""
+        pool, place = divmod(number, self.pool)
+        if place == 0:
+            self.state.pool = self._matched(pool)
+        rows = slice(place * self.cell.batch_size, (place + 1) * self.cell.batch_size)
+        second = self.state.pool.get("second")
+        return self.state.pool["first"][:, rows], None if second is None else second[:, rows]
+
+    def _matched(self, pool: int) -> dict[str, torch.Tensor]:
+        """Draw the latents of pool ``pool`` and order them by the training samples of its batches."""
+        assert isinstance(self.method, PooledMethod)
+        batches = [self.sampler.batch(pool * self.pool + k) for k in range(self.pool)]
+        real = as_points(to_float(self.real[torch.cat(batches, 1)]), 1)
+        latents = {"first": self._latents("latent", pool, self.pool), "second": self._second(pool, self.pool)}
+        drawn = {name: latent for name, latent in latents.items() if latent is not None}
+        made = {name: self.points(latent) for name, latent in drawn.items()}
+        orders = self.method.match_latents(real, made["first"], made.get("second"))
+        return {
+            name: latent.gather(1, order.unsqueeze(-1).expand_as(latent))
+            for (name, latent), order in zip(drawn.items(), orders, strict=False)
+            if order is not None
+        }
