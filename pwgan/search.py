@@ -13,8 +13,9 @@ def searched(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Replace every method of a study that has ``search`` by its settings.
 
     ``pwgan: {search: {generator_lr: [1e-3, 4e-3], betas: [[0.5, 0.999], [0, 0.9]]}, ...}`` becomes pwgan_s01 to
-    pwgan_s04, in the order of the last option varying fastest, each with the other options of the entry; options that a
-    data set changes for pwgan are changed for each of them. ``signal`` and ``highlight`` keep their names.
+    pwgan_s04, the last option varying fastest, each with the other options of the entry; options that a data set changes
+    for pwgan are changed for each of them. A value that is a mapping sets several options together, and its key is only
+    a label: ``rates: [{generator_lr: 1e-3, critic_lr: 1e-3}, ...]``.
 
     Raises ValueError if the methods of a study that are searched do not have the same number of settings: the best of
     more settings is better by chance.
@@ -44,10 +45,16 @@ def _settings(name: str, entry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if not isinstance(lists, Mapping) or not all(isinstance(choices, list) and choices for choices in lists.values()):
         raise ValueError(f"methods.{name}.search: lists of values by option are needed; got {lists!r}")
     rest = {"method": name} | {key: value for key, value in entry.items() if key != "search"}
-    combined = [dict(zip(lists, choice, strict=True)) for choice in itertools.product(*lists.values())]
+    combined = [_options(dict(zip(lists, choice, strict=True))) for choice in itertools.product(*lists.values())]
     if len(combined) > MOST:
         raise ValueError(f"methods.{name}.search: {len(combined)} settings; allowed: {MOST}")
     return {f"{name}_s{number:02d}": rest | setting for number, setting in enumerate(combined, 1)}
+
+
+def _options(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that one combination of values sets."""
+    parts = [value if isinstance(value, Mapping) else {key: value} for key, value in choice.items()]
+    return {key: value for part in parts for key, value in part.items()}
 
 
 def _expanded(entries: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -24,6 +24,17 @@ def test_every_combination_is_a_method_with_the_rest_of_its_entry(tiny):
     assert all(t.algorithm == "pwgan" and t.options["lr_decay"] == "linear" for t in found.values() if "_s" in t.method)
 
 
+def test_a_mapping_sets_several_options_together(tiny):
+    rates = [{"generator_lr": rate, "critic_lr": 2 * rate} for rate in (1e-3, 4e-3)]
+    found = trainings(parse_study(tiny(methods={"nsgan": {"search": {"rates": rates, "critic_steps": [1, 2]}}})))
+    assert [tuple(t.options[k] for k in ("generator_lr", "critic_lr", "critic_steps")) for t in found.values()] == [
+        (1e-3, 2e-3, 1),
+        (1e-3, 2e-3, 2),
+        (4e-3, 8e-3, 1),
+        (4e-3, 8e-3, 2),
+    ]
+
+
 def test_options_of_a_data_set_are_given_to_each_setting(tiny):
     study = tiny(methods={"pwgan": {"search": {"generator_lr": [1e-3, 4e-3]}}})
     study["datasets"]["ring8"]["methods"] = {"pwgan": {"betas": [0.0, 0.5]}}
