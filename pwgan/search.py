@@ -13,9 +13,9 @@ def searched(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Replace every method of a study that has ``search`` by its settings.
 
     ``pwgan: {search: {generator_lr: [1e-3, 4e-3], betas: [[0.5, 0.999], [0, 0.9]]}, ...}`` becomes pwgan_s01 to
-    pwgan_s04, the last option varying fastest, each with the other options of the entry; options that a data set changes
-    for pwgan are changed for each of them. A value that is a mapping sets several options together, and its key is only
-    a label: ``rates: [{generator_lr: 1e-3, critic_lr: 1e-3}, ...]``.
+    pwgan_s04, the last option varying fastest, each with the other options of the entry; options that a data set
+    changes for pwgan are changed for each of them. A value that is a mapping sets several options together, and its key
+    is only a label: ``rates: [{generator_lr: 1e-3, critic_lr: 1e-3}, ...]``.
 
     Raises ValueError if the methods of a study that are searched do not have the same number of settings: the best of
     more settings is better by chance.

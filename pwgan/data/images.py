@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -23,21 +23,24 @@ from pwgan.runtime import seed_of
 class Digits(DataSet):
     """1797 real handwritten digits of 8x8 pixels in ten classes, float32 x / 8 - 1 for x in 0..16: no download.
 
-    500 images are held out, stratified by class.
+    997 images are for training, 400 for validation and 400 for the test, each stratified by class. ``heldout`` says which
+    of the last two are held out: options are chosen on the one, results are measured on the other.
     Source: Alpaydin and Kaynak 1998, UCI "Optical Recognition of Handwritten Digits", as scikit-learn embeds it.
     """
 
     name: ClassVar[str] = "digits"
+
+    heldout: Literal["test", "validation"] = "test"
 
     @property
     def labelled(self) -> bool:
         return True
 
     def train_size(self) -> int:
-        return 1297
+        return 997
 
     def heldout_size(self) -> int:
-        return 500
+        return 400
 
     def sample_shape(self) -> tuple[int, ...]:
         return (1, 8, 8)
@@ -49,10 +52,10 @@ class Digits(DataSet):
         digits = load_digits()
         images = (digits.images[:, None] / 8 - 1).astype(np.float32)
         labels = digits.target.astype(np.int64)
-        train, heldout, train_labels, heldout_labels = train_test_split(
-            images, labels, test_size=500, stratify=labels, random_state=0
-        )
-        return Split(train, heldout, train_labels, heldout_labels)
+        train, rest = train_test_split(np.arange(len(labels)), test_size=800, stratify=labels, random_state=0)
+        parts = train_test_split(rest, test_size=400, stratify=labels[rest], random_state=0)
+        heldout = parts[self.heldout == "test"]
+        return Split(images[train], images[heldout], labels[train], labels[heldout])
 
 
 # What torchvision raises for damaged files (its reader of idx files asserts), and what failed downloads raise besides.

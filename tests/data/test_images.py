@@ -35,18 +35,19 @@ def test_digits_are_scikit_learns_split_once():
     from sklearn.datasets import load_digits
 
     data = Digits()
-    split = data.load()
-    assert split.train.shape == (data.train_size(), *data.sample_shape()) == (1297, 1, 8, 8)
+    split, other = data.load(), Digits(heldout="validation").load()
+    assert split.train.shape == (data.train_size(), *data.sample_shape()) == (997, 1, 8, 8)
+    np.testing.assert_array_equal(split.train, other.train)
     assert split.heldout.shape == (data.heldout_size(), 1, 8, 8) and split.train.dtype == np.float32
     assert (data.kind, data.labelled) == ("images", True)
-    whole = np.concatenate([split.train, split.heldout])
-    labels = np.concatenate([split.train_labels, split.heldout_labels])
+    whole = np.concatenate([split.train, split.heldout, other.heldout])
+    labels = np.concatenate([split.train_labels, split.heldout_labels, other.heldout_labels])
     source = load_digits()
     restored = sorted((*((image + 1) * 8).ravel(), label) for image, label in zip(whole, labels, strict=True))
     assert restored == sorted((*image, label) for image, label in zip(source.data, source.target, strict=True))
     assert whole.min() == -1 and whole.max() == 1
-    expected = np.bincount(source.target) * 500 / 1797
-    assert np.abs(np.bincount(split.heldout_labels) - expected).max() <= 1
+    for heldout in (split.heldout_labels, other.heldout_labels):
+        assert np.abs(np.bincount(heldout) - np.bincount(source.target) * 400 / 1797).max() <= 1
     np.testing.assert_array_equal(Digits().load().heldout, split.heldout)
 
 
