@@ -184,16 +184,17 @@ def test_studies_are_read_as_utf_8_in_every_locale(tiny, tmp_path, locale) -> No
 
 @pytest.mark.fault("unusual environments")
 def test_kernels_are_kept_in_a_temporary_folder_where_no_other_can_be_written_to(tmp_path) -> None:
-    """A file in the place of the folder stops even root, who may write everywhere else."""
+    """A file in the place of a folder stops even root, who may write everywhere else."""
     solvers = tmp_path / "pwgan/transport/solvers"
     solvers.mkdir(parents=True)
     for package in (tmp_path / "pwgan", tmp_path / "pwgan/transport"):
         (package / "__init__.py").touch()
-    for module in ("runtime.py", "errors.py", "lazy.py"):
+    for module in ("compiled.py", "runtime.py", "errors.py", "lazy.py"):
         (tmp_path / "pwgan" / module).write_bytes((ROOT / "pwgan" / module).read_bytes())
     for module in ("__init__.py", "vector.py"):
         (solvers / module).write_bytes((ROOT / "pwgan/transport/solvers" / module).read_bytes())
-    (solvers / "__pycache__").touch()
+    for folder in (tmp_path / "pwgan", solvers):
+        (folder / "__pycache__").touch()
     (tmp_path / "home").touch()
     (tmp_path / "tmp").mkdir()
     cleared = {key: value for key, value in os.environ.items() if key not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}

@@ -63,6 +63,7 @@ class PWGAN(Method):
         parts = []
         for some_x, some_y in zip(x.split(together), y.split(together), strict=True):
             costs = matching_cost(some_x, some_y, self.cost)
-            finite = costs.isfinite().all(-1).all(-1)[:, None, None]
-            parts.append(match(torch.where(finite, costs, 0)))
+            # Costs are not negative: the largest of a seed is finite if all are.
+            finite = costs.amax((1, 2)).isfinite()
+            parts.append(match(costs if finite.all() else torch.where(finite[:, None, None], costs, 0)))
         return torch.cat(parts)

@@ -94,5 +94,5 @@ def _check(cost: torch.Tensor) -> None:
     if cost.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"cost must be float32 or float64, got {cost.dtype}")
     # The sum of finite costs is rarely infinite, and takes no memory.
-    if not cost.detach().sum(dtype=torch.float64).isfinite() and not torch.isfinite(cost).all():
+    if not cost.detach().sum().isfinite() and not torch.isfinite(cost).all():
         raise ValueError(f"cost holds {int((~torch.isfinite(cost)).sum())} entries that are NaN or infinite")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pwgan.batches.drawing import batches
@@ -16,6 +16,7 @@ def normal(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.data())
 def test_strata_part_the_points_evenly(n, data):
     m, d = data.draw(st.integers(1, n)), data.draw(st.sampled_from([1, 2, 3]))
@@ -23,6 +24,41 @@ def test_strata_part_the_points_evenly(n, data):
     assert order.dtype == torch.int64 and order.sort(-1).values.tolist() == [list(range(n))] * 2
     sizes = np.diff(bounds(n, m))
     assert len(sizes) == m and set(sizes) <= {n // m, -(-n // m)} and sizes.sum() == n
+
+
+def by_numpy(x, m):
+    """Strata by sorting along axes that are found from the points, not from their scatter."""
+
+    def cut(members, first, last):
+        if last - first == 1:
+            return [frozenset(members.tolist())]
+        centred = x[members] - x[members].mean(0)
+        axis = np.eye(x.shape[1])[(centred**2).sum(0).argmax()]
+        for _ in range(6):
+            axis = centred.T @ (centred @ axis)
+            axis /= np.linalg.norm(axis)
+        middle, start = (first + last) // 2, bounds(len(x), m)
+        low, high = np.split(members[(centred @ axis).argsort()], [start[middle] - start[first]])
+        return cut(low, first, middle) + cut(high, middle, last)
+
+    return cut(np.arange(len(x)), 0, m)
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(64, 8, 1), (500, 64, 2), (512, 64, 2), (300, 13, 5), (40, 40, 3)])
+def test_strata_are_those_of_numpy(n, m, d):
+    sets = normal(3, n, d)
+    for x, order in zip(sets, stratify(sets, m).numpy(), strict=True):
+        assert [frozenset(part.tolist()) for part in np.split(order, bounds(n, m)[1:-1])] == by_numpy(x.numpy(), m)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=60), st.data())
+def test_which_of_equal_points_go_to_a_stratum_is_open_but_not_how_many(values, data):
+    line = np.array(values, dtype=float)
+    m = data.draw(st.integers(1, len(line)))
+    order = stratify(torch.from_numpy(line)[:, None], m).numpy()
+    strata = np.split(line[order], bounds(len(line), m)[1:-1])
+    assert np.concatenate([np.sort(part) for part in strata]).tolist() == sorted(values)
 
 
 @pytest.mark.parametrize("m", [2, 3, 8, 12])

@@ -39,6 +39,61 @@ def test_both_terms_are_those_of_numpy(m, d):
     np.testing.assert_allclose(torch.stack(found), expected, rtol=1e-8)
 
 
+def by_kernel(real, fake):
+    """Both terms from the eigenvectors of the m x m kernel, all m of them, with the gradient of each."""
+    rank, broad = min(real.shape[1:]), module.BROADENING
+    spectra = []
+    for phi in (real, fake):
+        phi = torch.nn.functional.normalize(phi, dim=-1)
+        kernel = phi @ phi.mT
+        values, vectors = torch.linalg.eigh(kernel.detach())
+        change = vectors.mT @ (kernel - kernel.detach()) @ vectors
+        gaps = values[:, None, :] - values[:, :, None]
+        turned = vectors + vectors @ (change * gaps / (gaps**2 + broad**2))
+        spectra.append(((values + change.diagonal(dim1=1, dim2=2))[:, -rank:], turned[:, :, -rank:]))
+    (real_values, real_vectors), (fake_values, fake_vectors) = spectra
+    least = 1e-7 * real.shape[1]
+    lowest, highest = real_values.amin(1, keepdim=True), real_values.amax(1, keepdim=True)
+    clear = fake_values.detach().clamp(min=0)
+    weights = (real_values - lowest) / (highest - lowest) * clear / (clear + least)
+    cosines = (real_vectors * fake_vectors).sum(1)
+    return -(weights * cosines.abs()).sum(1), (real_values - fake_values).square().mean(1)
+
+
+@pytest.mark.parametrize(("m", "d", "spanned"), [(5, 9, 9), (9, 9, 9), (40, 6, 6), (40, 12, 5), (12, 40, 5)])
+def test_values_and_gradients_are_those_of_the_whole_kernel(m, d, spanned):
+    real = features(m, d, 0)
+    fake = features(m, spanned, 1) @ torch.eye(spanned, d, dtype=torch.float64)
+    found, expected = [], []
+    for terms, compute in ((found, diversity), (expected, by_kernel)):
+        for of in (0, 1):
+            given = fake.clone().requires_grad_()
+            term = compute(real, given)[of]
+            terms += [term.detach(), *torch.autograd.grad(term.sum(), given)]
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-8)
+
+
+def harmonic(share):
+    """Twelve rows of norm 1 and four columns: phi^T phi = diag(6 a, 6 a, 6 b, 6 b), a = ``share``, a + b = 1."""
+    angle = torch.arange(12, dtype=torch.float64) * torch.pi / 6
+    waves = [share**0.5 * wave(angle) for wave in (torch.cos, torch.sin)]
+    waves += [(1 - share) ** 0.5 * wave(2 * angle) for wave in (torch.cos, torch.sin)]
+    return torch.stack(waves, 1)
+
+
+def test_where_eigenvalues_repeat_the_magnitude_has_the_gradient_of_their_sum():
+    fake = harmonic(0.7).expand(2, -1, -1).clone().requires_grad_()
+    magnitude = diversity(harmonic(0.6).expand(2, -1, -1), fake)[1]
+    torch.testing.assert_close(magnitude, torch.full((2,), 0.36, dtype=torch.float64))
+    (gradient,) = torch.autograd.grad(magnitude.sum(), fake)
+    # M = (1/4) sum_i (l_i - l_i^real)^2 and dl_i = 2 (dphi u_i)^T phi u_i, less the part along each row of norm 1.
+    row = harmonic(0.7)
+    raised = row * torch.tensor([0.6, 0.6, -0.6, -0.6], dtype=torch.float64)
+    expected = raised - (raised * row).sum(1, keepdim=True) * row
+    torch.testing.assert_close(gradient, expected.expand(2, -1, -1))
+
+
 def test_equal_batches_are_as_alike_as_they_can_be():
     real = features(6, 4, 0)
     structure, magnitude = diversity(real, real)

@@ -1,0 +1,3 @@
+"""Compiled kernels of the samplers."""
+
+import pwgan.compiled  # noqa: F401
