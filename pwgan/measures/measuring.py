@@ -23,7 +23,7 @@ from pwgan.measures.forgetting import MODE_STEPS, Rows, run_measures
 from pwgan.measures.frechet import feature_measures
 from pwgan.measures.generalisation import feature_neighbours, interpolated, neighbour_measures
 from pwgan.measures.interpolation import PATHS, PATHS_KEPT
-from pwgan.measures.modes import label_coverage, mode_coverage
+from pwgan.measures.modes import class_weights, label_coverage, mode_coverage
 from pwgan.measures.names import MeasureName, named
 from pwgan.measures.subjects import Generated, Real, Subject
 from pwgan.options import REFERENCE
@@ -152,7 +152,7 @@ class Measuring:
                 lambda seed: named(mode_coverage(seed.numpy(), modes, sigma, data.weights), count),
             )
         elif classifier is not None and data.train_labels is not None:
-            shares = np.bincount(data.train_labels) / len(data.train_labels)
+            shares = class_weights(data.train_labels)
             self.per_seed(
                 self.samples(count),
                 lambda seed: named(

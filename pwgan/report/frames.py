@@ -25,7 +25,7 @@ COLUMNS = {
     "interpolation": [*CELL, "seed", "path", "t", "nn_train", "nn_ratio"],
     "history": [*CELL, "seed", "step", "critic_loss", "generator_loss", "ewd", "critic_dual", "critic_slope"],
     "ranking": [*CELL, "seed", "step", "earlier_step", "auc"],
-    "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples"],
+    "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples", "covered"],
     "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options", "dual", "folder"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
     "signal": [*CELL, "generator", "critic", "seed", "step", "critic_loss", "parameter_gradient", "sample_gradient"],

@@ -112,14 +112,16 @@ def _names(dataset: str) -> dict[str, tuple[float, float]]:
         modes = 8.0 if dataset == "ring8" else 25.0
         return {
             "ewd@1000": (0.1, 1.5),
-            "modes@2500": (modes, 0.8),
+            "coverage@2500": (modes, 0.8),
+            "coverage-kl@2500": (0.01, 20),
             "high-quality@2500": (0.99, 0.8),
-            "kl@2500": (0.01, 20),
+            "std-ratio@2500": (0.97, 1.3),
+            "captured@2500": (modes, 0.8),
             **{f"{name}@1000": value for name, value in NEAR.items()},
         }
     return {
         "ewd@360": (0.8, 1.5),
-        "modes-classifier@500": (10.0, 0.9),
+        "coverage-classifier@500": (10.0, 0.9),
         "fd-classifier@500": (1.2, 4),
         "kid-classifier@500": (0.0004, 30),
         **{f"{name}{space}@180": value for space in ("", "-classifier") for name, value in NEAR.items()},
@@ -130,7 +132,7 @@ def _reference(tables: Tables, dataset: str, seeds: int, samplers: tuple[str, ..
     key = {"dataset": dataset, "method": "data", "batch_size": None}
     for seed in range(seeds):
         values = {
-            name: value * (1 + rng.normal(0, 0.02) * ("modes" not in name))
+            name: value * (1 + rng.normal(0, 0.02) * ("coverage" not in name))
             for name, (value, _) in _names(dataset).items()
         }
         values["ewd-history@500"] = rng.normal(0.15, 0.004)
@@ -209,6 +211,7 @@ def _along(tables: Tables, key: dict[str, Any], seed: int, gone: bool, modes: in
         counts[-1] *= step <= 1000
         tables["mode_steps"] += [
             {**key, "seed": seed, "step": step, "mode": mode, "count": int(count), "samples": 256}
+            | {"covered": bool(count >= 0.2 * 256 / modes)}
             for mode, count in enumerate(counts)
         ]
     if key["method"] != "pwgan":

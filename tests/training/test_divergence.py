@@ -152,7 +152,9 @@ def test_a_diverged_seed_has_every_measure_and_each_is_nan(trained, ruin, ring8)
         names = frame.groupby("seed")["measure"].agg(list)
         assert names[0] == names[1] == names[2]
         along = {"coverage-lost@256", *(f"ewd-{name}@32" for name in ("above-floor", "trend", "variance"))}
-        final = {f"{name}@50" for name in ("modes", "high-quality", "kl", "std-ratio")}
+        final = {
+            f"{name}@50" for name in ("coverage", "coverage-kl", "high-quality", "std-ratio", "captured", "captured-kl")
+        }
         near = (
             "nn_train",
             "nn_heldout",
