@@ -15,6 +15,8 @@ from pwgan.measures.modes import class_weights, covered, mode_weights, nearest_m
 from pwgan.measures.names import named
 from pwgan.seals import read_table, read_tensors
 
+EWDS = {"ewd": "ewd", "ewd_debiased": "ewd-debiased"}
+"""The distances of the history and their names as measures."""
 Rows = list[dict[str, Any]]
 MODE_STEPS = (
     {"dataset": "string", "method": "string"}
@@ -112,7 +114,8 @@ def run_measures(
 
     Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples, covered). ``floor`` is the EWD of as
     many real samples as the history's. ``coverage-lost``: ``coverage_lost`` of the snapshots;
-    ``ewd-above-floor``, ``ewd-trend`` and ``ewd-variance``: ``settling`` of the history; ``critic-auc`` and
+    ``ewd-above-floor``, ``ewd-trend``, ``ewd-variance``, ``ewd-debiased-trend`` and ``ewd-debiased-variance``:
+    ``settling`` of the history; ``critic-auc`` and
     ``critic-auc-lost``: ``ranking_lost`` of the critic, where there is one; ``tied-ewd``: the last EWD between the
     training samples and the samples of their tied latents, for tied methods (a value far below ``ewd`` of fresh latents
     indicates memorisation). NaN, and no counts, where snapshots are not finite.
@@ -139,8 +142,9 @@ def run_measures(
             measured |= named({"coverage-lost": lost}, snapshot_size, counting.extractor)
         of_seed = history["seed"] == seed
         evaluated = of_seed & np.isin(history["step"], steps)
-        ewd = settling(history["step"][evaluated], history["ewd"][evaluated])
-        ends = {"ewd-above-floor": ewd["last"] - floor, "ewd-trend": ewd["trend"], "ewd-variance": ewd["variance"]}
+        late = {name: settling(history["step"][evaluated], history[name][evaluated]) for name in EWDS}
+        ends = {"ewd-above-floor": late["ewd"]["last"] - floor}
+        ends |= {f"{EWDS[name]}-{part}": late[name][part] for name in EWDS for part in ("trend", "variance")}
         measured |= named(ends, points)
         if np.isfinite(history["tied_ewd"][of_seed]).any():
             last = history["tied_ewd"][of_seed][history["step"][of_seed].argmax()]

@@ -91,11 +91,12 @@ def left(folder, snapshots, ewd, ranking=(), tied=None):
     # A row between the evaluations, where no distance is measured.
     tied = np.full((seeds, count), np.nan) if tied is None else tied
     history = [
-        {"seed": s, "step": t, "ewd": ewd[s][i], "tied_ewd": tied[s][i]}
+        {"seed": s, "step": t, "ewd": ewd[s][i], "tied_ewd": tied[s][i], "ewd_debiased": ewd[s][i] / 2}
         for i, t in enumerate(steps)
         for s in range(seeds)
     ]
-    history += [{"seed": s, "step": 15, "ewd": np.nan, "tied_ewd": np.nan} for s in range(seeds)]
+    nothing = dict.fromkeys(("ewd", "tied_ewd", "ewd_debiased"), np.nan)
+    history += [{"seed": s, "step": 15, **nothing} for s in range(seeds)]
     write_frame(folder / "history.parquet", "history", of, pd.DataFrame(history))
     columns = ["seed", "step", "earlier_step", "auc"]
     write_frame(folder / "ranking.parquet", "ranking", of, pd.DataFrame(ranking, columns=columns))
@@ -127,10 +128,13 @@ def test_a_run_is_measured_by_what_it_left(ring8, tmp_path):
 
 def test_without_modes_or_critic_there_is_less_to_say(ring8, tmp_path):
     data = read_data(ring8)
-    left(tmp_path, np.zeros((1, 2, 4, 2)), [[1.0, 2.0]])
+    left(tmp_path, np.zeros((1, 4, 4, 2)), [[9.0, 9.0, 1.0, 2.0]])
     unknown = type(data)(train=data.train, heldout=data.heldout, name="cloud", about={})
     values, counts = run_measures(tmp_path, unknown, None, training(1), 0.0)
-    assert [row["measure"] for row in values] == ["ewd-above-floor@32", "ewd-trend@32", "ewd-variance@32"]
+    assert {row["measure"]: row["value"] for row in values} == pytest.approx(
+        {"ewd-above-floor@32": 2.0, "ewd-trend@32": 0.1, "ewd-variance@32": 0.5}
+        | {"ewd-debiased-trend@32": 0.05, "ewd-debiased-variance@32": 0.125}
+    )
     assert counts == []
 
 
@@ -142,7 +146,10 @@ def test_measuring_a_trained_block_writes_them(ring8, tiny, tmp_path):
     assert main(["train", cell.training.model_dump_json(), *common, "--output", str(tmp_path)]) == 0
     assert main(["measure", cell.model_dump_json(), *common, "--output", str(tmp_path)]) == 0
     measures, counts = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("measures", "mode_steps"))
-    own = {"coverage-lost@256", *(f"ewd-{what}@32" for what in ("above-floor", "trend", "variance"))}
+    own = {
+        "coverage-lost@256",
+        *(f"ewd-{what}@32" for what in ("above-floor", "trend", "variance", "debiased-trend", "debiased-variance")),
+    }
     own |= {"critic-auc@256", "critic-auc-lost@256"}
     assert own <= set(measures["measure"])
     assert measures.loc[measures["measure"].isin(own), "value"].notna().all()

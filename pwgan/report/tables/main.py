@@ -26,7 +26,7 @@ class Column(NamedTuple):
 
 
 QUALITY = (
-    Column("EWD above floor", (EXCESS,), True),
+    Column("debiased EWD", ("ewd-debiased",), True),
     Column("coverage", ("coverage",), False),
     Column("high quality", ("high-quality",), False),
     Column("std ratio", ("std-ratio",), None),
@@ -38,7 +38,7 @@ MOST = 5
 """Maximum number of quality columns that fit beside seconds, seeds and diverged."""
 ARROWS = {True: "↓", False: "↑", None: ""}
 COST = Column("training (s per seed)", (SECONDS,), True)
-NAMES = ("ewd", *(name for column in QUALITY for name in column.names))
+NAMES = ("ewd", EXCESS, *(name for column in QUALITY for name in column.names))
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
@@ -114,12 +114,12 @@ def _caption(few: list[str]) -> str:
     return (
         f"{INTERVALS} ↓: lower is better; ↑: higher is better. Bold: the best of a data set and those that do not "
         "differ significantly from it (two-sided t-test paired by seed, 5 %, Holm-corrected for all comparisons in the "
-        f"column); for seconds, only the lowest.{untested} Cells with a diverged seed are never bold. EWD above floor: "
-        "EWD between fresh and held-out samples, minus its mean over real samples; the row `data` is real samples, and "
-        "its interval is that of the floor. High quality: higher counts as better, although the true mixture has "
-        "0.989; samples that are too concentrated score more, but their std ratio, 0.974 for the truth, is lower. "
-        "Sample counts, feature extractors and all other measures are in main.csv and in the tables coverage, "
-        "quality, stability, forgetting, neighbours and interpolation."
+        f"column); for seconds, only the lowest.{untested} Cells with a diverged seed are never bold. Debiased EWD: 2 "
+        "W(x, y) - W(x, x') - W(y, y') between real samples x, x' and generated samples y, y'. The row `data` is real "
+        "samples: close to 0, above or below by chance. High quality: higher counts as better, although the "
+        "true mixture has 0.989; samples that are too concentrated score more, but their std ratio, 0.974 for the "
+        "truth, is lower. Sample counts, feature extractors and all other measures are in main.csv and in the tables "
+        "coverage, quality, stability, forgetting, neighbours and interpolation."
     )
 
 
