@@ -43,7 +43,7 @@ Extractor = Literal["classifier", "inception", "none"]
 class Measures(Options):
     """Number of samples of each measure, capped by the held-out set; measure names state the number used."""
 
-    ewd_points: Count = 1000
+    ewd_points: Count = 2500
     mode_samples: Count = 2500
     feature_samples: Annotated[Count, Field(ge=FEWEST)] = 10000
     bias_points: Annotated[Count, Field(ge=FEWEST)] = 1024

@@ -240,12 +240,17 @@ class Study(Options):
         entry = self._entry(name)
         return entry.seeds or self.seeds, entry.seed_block or self.seed_block
 
+    def _evaluation_points(self, name: str) -> int:
+        """Return the number of samples of an evaluation: as many are held out and to train on."""
+        spec = self.data_set(name)
+        return min(self.evaluation_points, spec.heldout_size(), spec.train_size())
+
     def reference(self, name: str) -> Reference:
         """Return the job that measures a data set's real samples."""
         return Reference(
             dataset=name,
             seeds=self._seeds(name)[0],
-            evaluation_points=min(self.evaluation_points, self.data_set(name).heldout_size()),
+            evaluation_points=self._evaluation_points(name),
             measures=self.measures,
             features=self.extractor(name),
         )
@@ -288,7 +293,7 @@ class Study(Options):
         """All blocks of seeds of all cells by their path."""
         blocks: list[Block] = []
         for data in self.datasets:
-            entry, heldout = self._entry(data), self.data_set(data).heldout_size()
+            entry = self._entry(data)
             for method in self.methods:
                 algorithm, spec = self._method(method, data)
                 for m in self._trained(method, data):
@@ -305,7 +310,7 @@ class Study(Options):
                             steps=steps,
                             # As many evaluations as with the usual number of iterations.
                             evaluate_every=max(1, round(every * steps / usual)),
-                            evaluation_points=min(self.evaluation_points, heldout),
+                            evaluation_points=self._evaluation_points(data),
                             network=self._network(data),
                             algorithm=algorithm,
                             options=spec.model_dump(mode="json", exclude={"steps"}),

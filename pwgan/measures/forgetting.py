@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,28 +11,26 @@ import torch
 from pwgan.cells import Training
 from pwgan.data.store import StoredData
 from pwgan.measures.classifier import Classifier
-from pwgan.measures.modes import RADIUS, nearest_mode
+from pwgan.measures.modes import class_weights, covered, mode_weights, nearest_mode
 from pwgan.measures.names import named
 from pwgan.seals import read_table, read_tensors
 
+EWDS = {"ewd": "ewd", "ewd_debiased": "ewd-debiased"}
+"""The distances of the history and their names as measures."""
 Rows = list[dict[str, Any]]
-MODE_STEPS = {"dataset": "string", "method": "string"} | dict.fromkeys(
-    ("batch_size", "seed", "step", "mode", "count", "samples"), "int64"
+MODE_STEPS = (
+    {"dataset": "string", "method": "string"}
+    | dict.fromkeys(("batch_size", "seed", "step", "mode", "count", "samples"), "int64")
+    | {"covered": "bool"}
 )
 """Columns of mode_steps.parquet, which has no rows if no modes are known."""
 
 
-def mode_counts(samples: np.ndarray, modes: np.ndarray, sigma: float) -> np.ndarray:
-    """Count the high-quality samples of each mode at each step: those within 3 sigma of their nearest mode.
-
-    samples: (T, k, d), modes: (K, d), sigma > 0 in the units of the samples -> (T, K) integers. Source: as
-    ``measures.modes.mode_coverage``.
-    """
+def mode_counts(samples: np.ndarray, modes: np.ndarray) -> np.ndarray:
+    """Count the samples in the cell of each mode at each step, those nearest to it: (T, k, d), (K, d) -> (T, K)."""
     flat = samples.reshape(-1, samples.shape[-1]).astype(np.float64)
-    distance, nearest = nearest_mode(flat, modes.astype(np.float64))
-    # Samples far from every mode go into an extra class, which is dropped.
-    place = np.where(distance <= RADIUS * sigma, nearest, len(modes)).reshape(len(samples), -1)
-    return label_counts(place, len(modes) + 1)[:, :-1]
+    _, nearest = nearest_mode(flat, modes.astype(np.float64))
+    return label_counts(nearest.reshape(len(samples), -1), len(modes))
 
 
 def label_counts(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -41,14 +39,14 @@ def label_counts(labels: np.ndarray, classes: int) -> np.ndarray:
     return np.bincount((labels + offsets).ravel(), minlength=classes * len(labels)).reshape(len(labels), classes)
 
 
-def coverage_lost(counts: np.ndarray) -> int:
-    """Return how many more modes the best step covers than the last: counts (T, K) -> max_t c_t - c_T.
+def coverage_lost(covers: np.ndarray) -> int:
+    """Return how many more modes the best step covers than the last: (T, K) truth values -> max_t c_t - c_T.
 
-    c_t is the number of modes with samples at step t. Never negative; 0 if the last step covers most.
+    c_t is the number of modes covered at step t. Never negative; 0 if the last step covers most.
     Source: article D9 (forgetting).
     """
-    covered = (counts > 0).sum(1)
-    return int(covered.max() - covered[-1])
+    number = covers.sum(1)
+    return int(number.max() - number[-1])
 
 
 def settling(steps: np.ndarray, values: np.ndarray) -> dict[str, float]:
@@ -84,22 +82,29 @@ def ranking_lost(steps: np.ndarray, earlier: np.ndarray, auc: np.ndarray) -> tup
     return float(np.mean(current)), float(np.mean([own_auc[step] - last_auc[step] for step in before]))
 
 
-def step_counts(
-    samples: np.ndarray, data: StoredData, classifier: Classifier | None
-) -> tuple[np.ndarray, str | None] | None:
-    """Count modes at each step by the data set's rule: (counts (T, K), the feature extractor used, if any).
+class Counts(NamedTuple):
+    """Samples of each mode at each step, (T, K), whether they cover it, and the feature extractor used, if any."""
 
-    By distance to the modes of a mixture, or by the predicted classes of images clipped to [-1, 1]; None if neither
+    samples: np.ndarray
+    covered: np.ndarray
+    extractor: str | None
+
+
+def step_counts(samples: np.ndarray, data: StoredData, classifier: Classifier | None) -> Counts | None:
+    """Count the samples of each mode at each step by the data set's rule, that of ``coverage``.
+
+    By the nearest mode of a mixture, or by the predicted classes of images clipped to [-1, 1]; None if neither
     applies. samples: (T, k, *sample), finite.
     """
-    count = samples.shape[1]
-    if data.modes is not None and data.sigma is not None:
-        return mode_counts(samples, data.modes, data.sigma), None
-    if classifier is None:
+    if data.modes is not None:
+        counts = mode_counts(samples, data.modes)
+        return Counts(counts, covered(counts, mode_weights(data.weights, len(data.modes))), None)
+    if classifier is None or data.train_labels is None:
         return None
     pictures = torch.from_numpy(samples).float().clamp(-1, 1)
-    labels = classifier.predict(pictures.flatten(0, 1)).numpy().reshape(len(samples), count)
-    return label_counts(labels, classifier.classes), "classifier"
+    labels = classifier.predict(pictures.flatten(0, 1)).numpy().reshape(samples.shape[:2])
+    counts = label_counts(labels, classifier.classes)
+    return Counts(counts, covered(counts, class_weights(data.train_labels)), "classifier")
 
 
 def run_measures(
@@ -107,9 +112,10 @@ def run_measures(
 ) -> tuple[Rows, Rows]:
     """Measure a trained block from the snapshots, history and rankings of its training.
 
-    Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples). ``floor`` is the EWD of as
+    Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples, covered). ``floor`` is the EWD of as
     many real samples as the history's. ``coverage-lost``: ``coverage_lost`` of the snapshots;
-    ``ewd-above-floor``, ``ewd-trend`` and ``ewd-variance``: ``settling`` of the history; ``critic-auc`` and
+    ``ewd-above-floor``, ``ewd-trend``, ``ewd-variance``, ``ewd-debiased-trend`` and ``ewd-debiased-variance``:
+    ``settling`` of the history; ``critic-auc`` and
     ``critic-auc-lost``: ``ranking_lost`` of the critic, where there is one; ``tied-ewd``: the last EWD between the
     training samples and the samples of their tied latents, for tied methods (a value far below ``ewd`` of fresh latents
     indicates memorisation). NaN, and no counts, where snapshots are not finite.
@@ -126,18 +132,19 @@ def run_measures(
         snapshot_size = samples.shape[1]
         counting = step_counts(samples[finite], data, classifier) if finite.any() else None
         if counting is not None:
-            counts, extractor = counting
+            of_step = {"seed": seed, "samples": snapshot_size}
             counted += [
-                {"seed": seed, "step": int(step), "mode": mode, "count": int(count), "samples": snapshot_size}
-                for step, row in zip(steps[finite], counts, strict=True)
-                for mode, count in enumerate(row)
+                {**of_step, "step": int(step), "mode": mode, "count": int(count), "covered": bool(hit)}
+                for step, counts, hits in zip(steps[finite], counting.samples, counting.covered, strict=True)
+                for mode, (count, hit) in enumerate(zip(counts, hits, strict=True))
             ]
-            lost = coverage_lost(counts) if finite.all() else np.nan
-            measured |= named({"coverage-lost": lost}, snapshot_size, extractor)
+            lost = coverage_lost(counting.covered) if finite.all() else np.nan
+            measured |= named({"coverage-lost": lost}, snapshot_size, counting.extractor)
         of_seed = history["seed"] == seed
         evaluated = of_seed & np.isin(history["step"], steps)
-        ewd = settling(history["step"][evaluated], history["ewd"][evaluated])
-        ends = {"ewd-above-floor": ewd["last"] - floor, "ewd-trend": ewd["trend"], "ewd-variance": ewd["variance"]}
+        late = {name: settling(history["step"][evaluated], history[name][evaluated]) for name in EWDS}
+        ends = {"ewd-above-floor": late["ewd"]["last"] - floor}
+        ends |= {f"{EWDS[name]}-{part}": late[name][part] for name in EWDS for part in ("trend", "variance")}
         measured |= named(ends, points)
         if np.isfinite(history["tied_ewd"][of_seed]).any():
             last = history["tied_ewd"][of_seed][history["step"][of_seed].argmax()]

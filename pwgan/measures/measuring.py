@@ -23,16 +23,17 @@ from pwgan.measures.forgetting import MODE_STEPS, Rows, run_measures
 from pwgan.measures.frechet import feature_measures
 from pwgan.measures.generalisation import feature_neighbours, interpolated, neighbour_measures
 from pwgan.measures.interpolation import PATHS, PATHS_KEPT
-from pwgan.measures.modes import label_coverage, mode_coverage
+from pwgan.measures.modes import class_weights, label_coverage, mode_coverage
 from pwgan.measures.names import MeasureName, named
 from pwgan.measures.subjects import Generated, Real, Subject
 from pwgan.options import REFERENCE
 from pwgan.runtime import Cost, exclusive, measured_cost
 from pwgan.seals import identity, write_array, write_json, write_rows
 from pwgan.training.run import load_generator, read_run
+from pwgan.training.samples import training_samples
 from pwgan.transport.bias import pool_size
 from pwgan.transport.cost import points
-from pwgan.transport.empirical import ewd
+from pwgan.transport.empirical import debiased, ewd
 
 log = logging.getLogger("pwgan")
 
@@ -73,14 +74,9 @@ class Measuring:
 
     def along_training(self, folder: Path, training: Training) -> Rows:
         """Add the measures along training of the run in ``folder``; return its mode counts at each step."""
-        evaluation_points = training.evaluation_points
         with measured_cost(self.device) as cost:
-            seeds = self.subject.seeds
-            real = Real(self.data, len(seeds), self.device)
-            floor = Measuring(real, self.data, self.measures, "none", None, self.device)
-            floor.ewd_at(evaluation_points)
-            mean = float(np.mean([row["value"] for row in floor.values]))
-            values, counts = run_measures(folder, self.data, self.classifier, training, mean)
+            floor = float(np.mean(self.floor(training.evaluation_points)))
+            values, counts = run_measures(folder, self.data, self.classifier, training, floor)
             self.values += values
         self.costs["training"] = cost
         return counts
@@ -130,16 +126,25 @@ class Measuring:
         samples = torch.where(self.sound.view(-1, *[1] * (samples.ndim - 1)), samples, 0)
         return samples.clamp(-1, 1) if self.data.kind == "images" else samples
 
-    def ewd_at(self, count: int, name: str = "ewd") -> None:
-        """Add the exact EWD of ``count`` samples, at most the training size, to the first held-out samples."""
-        count = min(count, len(self.data.train))
-        heldout = points(self.data.heldout_tensor(torch.arange(count)), 0)
-        fake = points(self.samples(count), 1)
-        # One seed at a time, to limit memory: each has n^2 costs.
-        self.add(str(MeasureName(name, None, count)), [float(ewd(heldout, seed)) for seed in fake])
+    def heldout(self, count: int) -> torch.Tensor:
+        """Return the first ``count`` held-out samples for each seed, (S, count, *sample)."""
+        heldout = self.data.heldout_tensor(torch.arange(count))
+        return heldout.expand(len(self.subject.seeds), *heldout.shape)
+
+    def floor(self, count: int) -> list[float]:
+        """Return for each seed the exact EWD between ``count`` held-out and as many training samples."""
+        return ewds(self.heldout(count), training_samples(self.data, self.subject.seeds, count))
 
     def _ewd(self) -> None:
-        self.ewd_at(min(self.measures.ewd_points, len(self.data.heldout)))
+        data = self.data
+        # Real samples in place of generated ones take two sets more, of the same size.
+        whole = len(data.train) + len(data.heldout)
+        count = min(self.measures.ewd_points, len(data.heldout), len(data.train), whole // 4)
+        first, second = (self.cleaned(side) for side in self.subject.pair(count))
+        across, floor, within = ewds(self.heldout(count), first), self.floor(count), ewds(first, second)
+        unbiased = [debiased(*each) for each in zip(across, floor, within, strict=True)]
+        for name, values in {"ewd": across, "ewd-within": within, "ewd-debiased": unbiased}.items():
+            self.add(str(MeasureName(name, None, count)), values)
 
     def _coverage(self) -> None:
         data, classifier = self.data, self.classifier
@@ -152,7 +157,7 @@ class Measuring:
                 lambda seed: named(mode_coverage(seed.numpy(), modes, sigma, data.weights), count),
             )
         elif classifier is not None and data.train_labels is not None:
-            shares = np.bincount(data.train_labels) / len(data.train_labels)
+            shares = class_weights(data.train_labels)
             self.per_seed(
                 self.samples(count),
                 lambda seed: named(
@@ -211,6 +216,12 @@ class Measuring:
                 self.bias_rows.append({"seed": seed, **rung, **values})
 
 
+def ewds(x: torch.Tensor, y: torch.Tensor) -> list[float]:
+    """Return the exact EWD of each seed between samples x and y, (S, n, *sample)."""
+    # One seed at a time, to limit memory: each has n^2 costs.
+    return [float(ewd(*sides)) for sides in zip(points(x, 1), points(y, 1), strict=True)]
+
+
 GROUPS: dict[str, Callable[[Measuring], None]] = {
     "ewd": Measuring._ewd,
     "coverage": Measuring._coverage,
@@ -246,6 +257,7 @@ def measure_reference(
     real = Real(data, reference.seeds, device)
     measuring = Measuring(real, data, reference.measures, reference.features, classifier, device)
     measuring.run()
-    measuring.ewd_at(reference.evaluation_points, "ewd-history")
+    n = reference.evaluation_points
+    measuring.add(str(MeasureName("ewd-history", None, n)), measuring.floor(n))
     labels = {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None}
     measuring.write(folder, labels, identity(reference.dataset))

@@ -6,29 +6,33 @@ import numpy as np
 import torch
 
 RADIUS = 3.0  # in units of sigma: the rule of the literature for a sample of high quality
+FAIR = 0.2  # a mode is covered by a fifth of the samples that it would have by its weight
+PER_MODE = 3  # samples of high quality per mode below which the published counts are left out
 
 
 def mode_coverage(
     samples: np.ndarray, modes: np.ndarray, sigma: float, weights: np.ndarray | None = None
 ) -> dict[str, float]:
-    """Measure how samples spread over the modes of an isotropic Gaussian mixture.
+    """Measure how samples spread over the K modes of an isotropic Gaussian mixture.
 
-    A sample x is of high quality if min_k |x - mu_k| <= 3 sigma, and belongs to that nearest mode. With h_k the share
-    of mode k among the samples of high quality, w its true weights and s_k^2 the unbiased variance of the samples of
-    high quality at mode k, averaged over coordinates:
+    The cell of mode k holds the samples whose nearest mode is k, at any distance; c_k is its share of all n samples,
+    w_k the true weight. A sample is of high quality if it lies within 3 sigma of its nearest mode; h_k is the share of
+    mode k among these samples, s_k^2 their unbiased variance at mode k, averaged over coordinates.
 
-    - ``modes``: number of modes with h_k > 0.
+    - ``coverage``: number of modes with c_k >= w_k / 5.
+    - ``coverage-kl``: KL(c || w) in nats; about (K - 1) / 2n for the true mixture.
     - ``high-quality``: share of all samples that are of high quality; the true mixture has 1 - exp(-4.5) = 0.98889 in
       two dimensions, and a larger value means that samples are too concentrated.
-    - ``kl``: KL(h || w) in nats; infinite if there is no high-quality sample.
     - ``std-ratio``: mean of s_k / sigma over the modes with at least two samples of high quality; NaN if none has two.
       Because of the cut at 3 sigma, the true mixture has sqrt(1 - 4.5 exp(-4.5) / (1 - exp(-4.5))) = 0.97440 in two
       dimensions. Values near 0 mean that modes have collapsed to points.
+    - ``captured``: number of modes with h_k > 0, and ``captured-kl``: KL(h || w) in nats, as published. NaN with fewer
+      than 3 K samples of high quality, which would say more about blur than about modes.
 
-    ``samples`` (n, d), ``modes`` (k, d) pairwise distinct, ``sigma`` > 0 in the units of the samples, ``weights`` (k,)
+    ``samples`` (n, d), ``modes`` (K, d) pairwise distinct, ``sigma`` > 0 in the units of the samples, ``weights`` (K,)
     positive with sum 1 (uniform by default). Raises ValueError for anything else, including NaN and infinity.
 
-    Source: Lin et al., "PacGAN", 2018, Table 1 (modes, high quality, reverse KL).
+    Source: Lin et al., "PacGAN", 2018, Table 1 (captured, high quality, reverse KL); the other rules are ours.
     """
     samples, modes = np.asarray(samples, dtype=np.float64), np.asarray(modes, dtype=np.float64)
     if samples.ndim != 2 or modes.ndim != 2 or samples.shape[1] != modes.shape[1] or not samples.size or not modes.size:
@@ -39,18 +43,27 @@ def mode_coverage(
         raise ValueError(f"sigma must be positive and finite; got {sigma}")
     if len(np.unique(modes, axis=0)) < len(modes):
         raise ValueError("modes must be distinct; merge equal modes and add their weights")
-    weights = _weights(weights, len(modes))
+    weights = mode_weights(weights, len(modes))
 
     distance, nearest = nearest_mode(samples, modes)
     good = distance <= RADIUS * sigma
-    centred, nearest = (samples - modes[nearest])[good], nearest[good]
-    counts = np.bincount(nearest, minlength=len(modes))
+    cells, counts = (np.bincount(part, minlength=len(modes)) for part in (nearest, nearest[good]))
+    few = counts.sum() < PER_MODE * len(modes)
     return {
-        "modes": float(np.count_nonzero(counts)),
+        "coverage": float(np.count_nonzero(covered(cells, weights))),
+        "coverage-kl": _kl(cells, weights),
         "high-quality": float(good.mean()),
-        "kl": _kl(counts, weights),
-        "std-ratio": _mean_std(centred, nearest, counts) / sigma,
+        "std-ratio": _mean_std((samples - modes[nearest])[good], nearest[good], counts) / sigma,
+        "captured": float("nan") if few else float(np.count_nonzero(counts)),
+        "captured-kl": float("nan") if few else _kl(counts, weights),
     }
+
+
+def covered(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return which modes hold at least a fifth of their fair share: counts (..., K), weights (K,) -> (..., K)."""
+    fair = FAIR * weights * counts.sum(-1, keepdims=True)
+    # Rounding must not decide where a count is exactly the fifth: 0.2 * 0.1 * 100 exceeds 2.
+    return counts >= fair * (1 - 1e-9)
 
 
 def nearest_mode(samples: np.ndarray, modes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,15 +75,14 @@ def nearest_mode(samples: np.ndarray, modes: np.ndarray) -> tuple[np.ndarray, np
 
 
 def label_coverage(labels: np.ndarray, classes: int, weights: np.ndarray | None = None) -> dict[str, float]:
-    """Measure how labels spread over the classes: ``modes``, the number of classes that occur, and ``kl``.
+    """Measure how labels spread over the K classes: ``coverage`` and ``coverage-kl``, as ``mode_coverage``.
 
-    ``kl`` is KL(h || w) in nats between the histogram h of the labels and the true weights w, uniform by default. For a
-    perfect generator E[kl] is about (classes - 1) / (2 n), not 0.
+    With c_k the share of class k among the labels and w its true weights, uniform by default: the number of classes
+    with c_k >= w_k / 5, and KL(c || w) in nats. For a perfect generator E[KL] is about (K - 1) / (2 n), not 0.
 
-    ``labels`` (n,) integers in [0, classes), ``weights`` (classes,) positive with sum 1. Raises ValueError for anything
-    else.
+    ``labels`` (n,) integers in [0, K), ``weights`` (K,) positive with sum 1. Raises ValueError for anything else.
 
-    Source: Metz et al., "Unrolled generative adversarial networks", 2017, section 3.3.1 (stacked MNIST).
+    Source: Metz et al., "Unrolled generative adversarial networks", 2017, section 3.3.1 (stacked MNIST), for the KL.
     """
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
@@ -78,10 +90,16 @@ def label_coverage(labels: np.ndarray, classes: int, weights: np.ndarray | None 
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(f"labels must lie in 0..{classes - 1}; got {labels.min()}..{labels.max()}")
     counts = np.bincount(labels, minlength=classes)
-    return {"modes": float(np.count_nonzero(counts)), "kl": _kl(counts, _weights(weights, classes))}
+    weights = mode_weights(weights, classes)
+    return {"coverage": float(np.count_nonzero(covered(counts, weights))), "coverage-kl": _kl(counts, weights)}
 
 
-def _weights(weights: np.ndarray | None, count: int) -> np.ndarray:
+def class_weights(labels: np.ndarray) -> np.ndarray:
+    """Return the share of each class 0..K-1 among training labels (n,), (K,)."""
+    return np.bincount(labels) / len(labels)
+
+
+def mode_weights(weights: np.ndarray | None, count: int) -> np.ndarray:
     """Return the true proportions (count,) of the modes."""
     if weights is None:
         return np.full(count, 1 / count)
@@ -92,9 +110,7 @@ def _weights(weights: np.ndarray | None, count: int) -> np.ndarray:
 
 
 def _kl(counts: np.ndarray, weights: np.ndarray) -> float:
-    """Return KL(counts / sum || weights) in nats, infinite if all counts are 0."""
-    if not counts.sum():
-        return float("inf")
+    """Return KL(counts / sum || weights) in nats; not all counts are 0."""
     shares = torch.from_numpy(counts / counts.sum())
     return float(torch.xlogy(shares, shares / torch.from_numpy(weights)).sum())
 

@@ -9,7 +9,7 @@ from pwgan.data.store import StoredData
 from pwgan.measures.bias import MatchedGradients, no_cosines
 from pwgan.measures.generalisation import heldout_halves
 from pwgan.measures.interpolation import spherical_paths, straight_paths
-from pwgan.training.samples import generate, latent_samples
+from pwgan.training.samples import generate, latent_samples, training_order, training_samples
 from pwgan.transport.bias import Also
 from pwgan.transport.cost import points
 from pwgan.transport.minibatch import MinibatchTransport
@@ -23,6 +23,13 @@ class Subject:
 
     def samples(self, count: int) -> torch.Tensor:
         """Return ``count`` samples of each seed, (S, count, *sample), on the CPU."""
+        raise NotImplementedError
+
+    def pair(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return two independent sets of ``count`` samples of each seed, (S, count, *sample), on the CPU.
+
+        Both are also independent of the first ``count`` held-out samples and of ``training_samples``.
+        """
         raise NotImplementedError
 
     def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -59,6 +66,9 @@ class Generated(Subject):
     def samples(self, count: int) -> torch.Tensor:
         return generate(self.generator, self._latent("measured", count)).cpu()
 
+    def pair(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.samples(count), generate(self.generator, self._latent("measured again", count)).cpu()
+
     def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         return self.samples(count), self.data.heldout_tensor(torch.arange(count)).unsqueeze(0)
 
@@ -83,8 +93,18 @@ class Real(Subject):
         self.device = device
 
     def samples(self, count: int) -> torch.Tensor:
-        orders = [random_order(len(self.data.train), "reference", seed)[:count] for seed in self.seeds]
-        return self.data.train_tensor(torch.stack(orders))
+        return training_samples(self.data, self.seeds, count)
+
+    def pair(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return unused training samples, then unused held-out ones if the training set is small."""
+        data, rest = self.data, len(self.data.heldout) - count
+        sets = []
+        for seed in self.seeds:
+            heldout = count + random_order(rest, "reference held out", seed)
+            unused = training_order(data, seed)[count : 3 * count]
+            sets.append(torch.cat([data.train_tensor(unused), data.heldout_tensor(heldout[: 2 * count - len(unused)])]))
+        first, second = torch.stack(sets).split(count, 1)
+        return first, second
 
     def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Held-out samples in place of generated ones: training samples would be copies of themselves."""

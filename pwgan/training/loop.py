@@ -30,10 +30,10 @@ from pwgan.training.checkpoint import (
     save_checkpoint,
 )
 from pwgan.training.draws import Draws
-from pwgan.training.samples import generate, latent_samples, update_average
+from pwgan.training.samples import generate, latent_samples, training_samples, update_average
 from pwgan.training.watch import SNAPSHOT, STORED, Snapshot, duality, rankings
 from pwgan.transport.cost import points
-from pwgan.transport.empirical import ewd
+from pwgan.transport.empirical import debiased, ewd
 
 log = logging.getLogger("pwgan")
 SAVE_SECONDS = 120  # wall time between two checkpoints, besides those at evaluations
@@ -50,6 +50,8 @@ class Trainer:
         self.real = torch.from_numpy(data.train).to(device)
         heldout = points(data.heldout_tensor(torch.arange(cell.evaluation_points), device), 0)
         self.heldout = heldout.expand(cell.seeds, -1, -1)
+        real = training_samples(data, cell.seed_range, cell.evaluation_points)
+        self.real_ewd = ewd(self.heldout, points(real, 1).to(device))
         self.epoch = max(1, len(self.real) // cell.batch_size)
         shown = latent_samples(cell.seed_range, "snapshot", SNAPSHOT[data.kind], cell.network.latent_dim)
         self.shown = shown.to(device)
@@ -98,7 +100,7 @@ class Trainer:
         ):
             while not done:
                 # Saved and evaluated before each step: step 0 is the untrained generator.
-                losses, evaluation, snapshots = self._nothing(2), self._nothing(4), list[Snapshot]()
+                losses, evaluation, snapshots = self._nothing(2), self._nothing(5), list[Snapshot]()
                 done = state.step == cell.steps
                 evaluates = done or state.step % cell.evaluate_every == 0
                 now = time.perf_counter()
@@ -242,19 +244,23 @@ class Trainer:
         return fake, self.state.fate == RUNNING
 
     def _evaluate(self) -> torch.Tensor:
-        """Compare the fixed held-out samples with as many samples of fixed latents: (4, S), NaN if diverged.
+        """Compare the fixed held-out samples with as many samples of fixed latents: (5, S), NaN if diverged.
 
-        Rows are the EWD, and the critic's dual, largest and mean slope between them, NaN without a critic.
+        Rows are the EWD; the critic's dual, largest and mean slope between them, NaN without a critic; and the debiased
+        EWD.
         """
-        latent = self.draws.draw("evaluation", 0, (self.cell.evaluation_points, self.cell.network.latent_dim))
-        fake, running = self._generate(latent)
-        values = self._nothing(4)
+        shape = self.cell.evaluation_points, self.cell.network.latent_dim
+        fake, _ = self._generate(self.draws.draw("evaluation", 0, shape))
+        again, running = self._generate(self.draws.draw("evaluation", 1, shape))
+        values = self._nothing(5)
         if running.any():
-            values[0, running] = ewd(self.heldout[running], fake[running]).to(values.dtype)
+            distance, within = (ewd(side[running], fake[running]) for side in (self.heldout, again))
+            values[0, running] = distance.to(values.dtype)
+            values[4, running] = debiased(distance, self.real_ewd[running], within).to(values.dtype)
         if self.critic_steps:
             critic, share = self.state.nets.critic.eval(), self.draws.uniforms("slope", 0)(fake.shape[1])
             real, generated = (side.unflatten(-1, self.data.train.shape[1:]) for side in (self.heldout, fake))
-            values[1:] = torch.where(running, duality(critic, real, generated, share), torch.nan)
+            values[1:4] = torch.where(running, duality(critic, real, generated, share), torch.nan)
             critic.train()
         return values
 

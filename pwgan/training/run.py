@@ -20,7 +20,10 @@ from pwgan.training.loop import Trainer
 from pwgan.training.samples import generate, latent_samples
 
 log = logging.getLogger("pwgan")
-HISTORY = ("critic_loss", "generator_loss", "ewd", "tied_ewd", "critic_dual", "critic_slope", "critic_slope_mean")
+HISTORY = (
+    *("critic_loss", "generator_loss", "ewd", "tied_ewd"),
+    *("critic_dual", "critic_slope", "critic_slope_mean", "ewd_debiased"),
+)
 SAMPLES_KEPT = {"points": 1000, "images": 64}  # samples per seed for figures
 
 

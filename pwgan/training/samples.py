@@ -1,9 +1,11 @@
-"""Reproducible latents, and the samples generated from them."""
+"""Reproducible latents and the samples generated from them, and the real samples that they are compared with."""
 
 from __future__ import annotations
 
 import torch
 
+from pwgan.batches.base import random_order
+from pwgan.data.store import StoredData
 from pwgan.runtime import seed_of
 
 
@@ -11,6 +13,16 @@ def latent_samples(seeds: range, stream: str, count: int, latent_dim: int) -> to
     """Return fresh standard normal latents (S, count, z), each seed from its own stream, the same on every device."""
     generators = [torch.Generator().manual_seed(seed_of("latents", stream, seed)) for seed in seeds]
     return torch.stack([torch.randn(count, latent_dim, generator=generator) for generator in generators])
+
+
+def training_samples(data: StoredData, seeds: range, count: int) -> torch.Tensor:
+    """Return a random subset of the training set for each seed, (S, count, *sample), the same for every method."""
+    return data.train_tensor(torch.stack([training_order(data, seed)[:count] for seed in seeds]))
+
+
+def training_order(data: StoredData, seed: int) -> torch.Tensor:
+    """Return the order of the training samples, (n,), whose first ones are ``training_samples`` of a seed."""
+    return random_order(len(data.train), "reference", seed)
 
 
 @torch.no_grad()

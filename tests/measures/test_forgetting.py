@@ -25,20 +25,20 @@ from pwgan.seals import write_frame, write_tensors
 MODES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
 
 
-def test_samples_are_counted_at_the_nearest_mode_if_close_enough():
-    near, edge, far = [0.1, 0.0], [4.0, 2.9], [2.0, 2.0]
-    samples = np.array([[near, near, far], [edge, [4.0, 3.1], [0.0, 4.0]]])
-    assert mode_counts(samples, MODES, 1.0).tolist() == [[3, 0, 0], [0, 1, 1]]  # far lies 2.83 from all, the first wins
-    assert mode_counts(samples, MODES, 0.9).tolist() == [[2, 0, 0], [0, 0, 1]]
+def test_samples_are_counted_at_the_nearest_mode_at_any_distance():
+    near, far = [0.1, 0.0], [90.0, 2.9]
+    assert mode_counts(np.array([[near, near, far], [far, [4.0, 3.1], [0.0, 4.0]]]), MODES).tolist() == [
+        [2, 1, 0],
+        [0, 2, 1],
+    ]
 
 
 def test_counts_are_those_of_numpy():
     rng = np.random.default_rng(0)
     samples = rng.normal(size=(4, 50, 2)) * 3
-    apart = np.linalg.norm(samples[:, :, None] - MODES, axis=-1)
-    nearest, good = apart.argmin(-1), apart.min(-1) <= 1.5
-    expected = [[(nearest[t][good[t]] == mode).sum() for mode in range(3)] for t in range(4)]
-    assert mode_counts(samples.astype(np.float32), MODES, 0.5).tolist() == expected
+    nearest = np.linalg.norm(samples[:, :, None] - MODES, axis=-1).argmin(-1)
+    expected = [[(nearest[t] == mode).sum() for mode in range(3)] for t in range(4)]
+    assert mode_counts(samples.astype(np.float32), MODES).tolist() == expected
 
 
 @given(st.lists(st.lists(st.integers(0, 3), min_size=5, max_size=5), min_size=1, max_size=5))
@@ -47,9 +47,9 @@ def test_labels_are_counted_step_by_step(labels):
 
 
 def test_coverage_lost_is_from_the_best_step_to_the_last():
-    assert coverage_lost(np.array([[1, 0, 0], [1, 2, 3], [0, 1, 5]])) == 1
-    assert coverage_lost(np.array([[1, 1, 1], [0, 0, 0]])) == 3
-    assert coverage_lost(np.array([[0, 0, 0], [9, 1, 1]])) == 0
+    assert coverage_lost(np.array([[1, 0, 0], [1, 1, 1], [0, 1, 1]], dtype=bool)) == 1
+    assert coverage_lost(np.array([[1, 1, 1], [0, 0, 0]], dtype=bool)) == 3
+    assert coverage_lost(np.array([[0, 0, 0], [1, 1, 1]], dtype=bool)) == 0
 
 
 def test_settling_looks_at_the_last_third():
@@ -91,11 +91,12 @@ def left(folder, snapshots, ewd, ranking=(), tied=None):
     # A row between the evaluations, where no distance is measured.
     tied = np.full((seeds, count), np.nan) if tied is None else tied
     history = [
-        {"seed": s, "step": t, "ewd": ewd[s][i], "tied_ewd": tied[s][i]}
+        {"seed": s, "step": t, "ewd": ewd[s][i], "tied_ewd": tied[s][i], "ewd_debiased": ewd[s][i] / 2}
         for i, t in enumerate(steps)
         for s in range(seeds)
     ]
-    history += [{"seed": s, "step": 15, "ewd": np.nan, "tied_ewd": np.nan} for s in range(seeds)]
+    nothing = dict.fromkeys(("ewd", "tied_ewd", "ewd_debiased"), np.nan)
+    history += [{"seed": s, "step": 15, **nothing} for s in range(seeds)]
     write_frame(folder / "history.parquet", "history", of, pd.DataFrame(history))
     columns = ["seed", "step", "earlier_step", "auc"]
     write_frame(folder / "ranking.parquet", "ranking", of, pd.DataFrame(ranking, columns=columns))
@@ -103,9 +104,8 @@ def left(folder, snapshots, ewd, ranking=(), tied=None):
 
 def test_a_run_is_measured_by_what_it_left(ring8, tmp_path):
     data = read_data(ring8)
-    at = {t: np.repeat(data.modes[:t], 2, axis=0) for t in (1, 8, 5)}
-    fill = lambda points: np.vstack([points, np.full((16 - len(points), 2), 7.0)])  # noqa: E731
-    forgets = np.stack([fill(at[t]) for t in (1, 8, 5)])
+    at = {t: data.modes[np.arange(16) % t] for t in (1, 8, 5)}
+    forgets = np.stack([at[t] for t in (1, 8, 5)])
     diverges = forgets.copy()
     diverges[2] = np.nan
     ranks = [(s, t, e, 0.9 - 0.01 * (t - e)) for t in (0, 10, 20) for e in (0, 10, 20) if e <= t for s in range(2)]
@@ -121,16 +121,20 @@ def test_a_run_is_measured_by_what_it_left(ring8, tmp_path):
     frame = pd.DataFrame(counts)
     assert frame.groupby("seed")["step"].unique().map(list).tolist() == [[0, 10, 20], [0, 10]]
     last = frame.query("seed == 0 and step == 20")
-    assert last["count"].tolist() == [2] * 5 + [0] * 3 and (last["samples"] == 16).all()
+    assert last["count"].tolist() == [4, 3, 3, 3, 3] + [0] * 3 and (last["samples"] == 16).all()
+    assert last["covered"].tolist() == [True] * 5 + [False] * 3
     assert last["mode"].tolist() == list(range(8))
 
 
 def test_without_modes_or_critic_there_is_less_to_say(ring8, tmp_path):
     data = read_data(ring8)
-    left(tmp_path, np.zeros((1, 2, 4, 2)), [[1.0, 2.0]])
+    left(tmp_path, np.zeros((1, 4, 4, 2)), [[9.0, 9.0, 1.0, 2.0]])
     unknown = type(data)(train=data.train, heldout=data.heldout, name="cloud", about={})
     values, counts = run_measures(tmp_path, unknown, None, training(1), 0.0)
-    assert [row["measure"] for row in values] == ["ewd-above-floor@32", "ewd-trend@32", "ewd-variance@32"]
+    assert {row["measure"]: row["value"] for row in values} == pytest.approx(
+        {"ewd-above-floor@32": 2.0, "ewd-trend@32": 0.1, "ewd-variance@32": 0.5}
+        | {"ewd-debiased-trend@32": 0.05, "ewd-debiased-variance@32": 0.125}
+    )
     assert counts == []
 
 
@@ -142,7 +146,10 @@ def test_measuring_a_trained_block_writes_them(ring8, tiny, tmp_path):
     assert main(["train", cell.training.model_dump_json(), *common, "--output", str(tmp_path)]) == 0
     assert main(["measure", cell.model_dump_json(), *common, "--output", str(tmp_path)]) == 0
     measures, counts = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("measures", "mode_steps"))
-    own = {"coverage-lost@256", *(f"ewd-{what}@32" for what in ("above-floor", "trend", "variance"))}
+    own = {
+        "coverage-lost@256",
+        *(f"ewd-{what}@32" for what in ("above-floor", "trend", "variance", "debiased-trend", "debiased-variance")),
+    }
     own |= {"critic-auc@256", "critic-auc-lost@256"}
     assert own <= set(measures["measure"])
     assert measures.loc[measures["measure"].isin(own), "value"].notna().all()
@@ -161,10 +168,12 @@ def test_pictures_are_counted_by_their_predicted_class(ring8):
     rng = np.random.default_rng(0)
     pictures = rng.uniform(-2, 2, (2, 40, 1, 8, 8)).astype(np.float16)
     data = read_data(ring8)
-    unknown = type(data)(train=data.train, heldout=data.heldout, name="pictures", about={})
-    counts, extractor = step_counts(pictures, unknown, classifier)
+    shares = np.array([0] * 200 + [1] * 55 + [2])
+    pixels = type(data)(train=data.train, heldout=data.heldout, train_labels=shares, name="pictures", about={})
+    counts, covers, extractor = step_counts(pictures, pixels, classifier)
     assert extractor == "classifier" and counts.shape == (2, 3)
     for t in range(2):
         labels = classifier.predict(torch.from_numpy(pictures[t].astype(np.float32).clip(-1, 1)))
         assert counts[t].tolist() == [(labels == k).sum().item() for k in range(3)]
-    assert step_counts(pictures, unknown, None) is None
+        assert covers[t].tolist() == [counts[t, k] >= 0.2 * 40 * (shares == k).mean() for k in range(3)]
+    assert step_counts(pictures, pixels, None) is None

@@ -23,8 +23,9 @@ from pwgan.seals import identity
 from pwgan.training.run import generate, latent_samples
 
 MEASURES = Measures(ewd_points=32, mode_samples=50, feature_samples=40, bias_points=20, bias_partitions=1)
-COVERAGE = ["modes", "high-quality", "kl", "std-ratio"]
+COVERAGE = ["coverage", "coverage-kl", "high-quality", "std-ratio", "captured", "captured-kl"]
 FEATURES = ["fd", "kid", "precision", "recall"]
+EWDS = ["ewd", "ewd-within", "ewd-debiased"]
 NEAR = ["nn_train", "nn_heldout", "nn_ratio", "copies", "data_copying", "one_nn_accuracy"]
 PLANE = [*NEAR, "precision", "recall", "interpolation_ratio", "interpolation_middle", "interpolation_between"]
 PIXELS = [*NEAR, "interpolation_ratio", "interpolation_middle"]
@@ -85,38 +86,61 @@ def value_of(values, measure, seed):
     return values.loc[(values["measure"] == measure) & (values["seed"] == seed), "value"].item()
 
 
+def assignment(x, y):
+    costs = cdist(x.astype(float), y.astype(float))
+    return costs[linear_sum_assignment(costs)].mean()
+
+
+def assert_distances(values, seed, heldout, train, first, second):
+    """Check the distances between samples and held-out ones, and between two sets of samples, against scipy."""
+    across, within = assignment(heldout, first), assignment(first, second)
+    expected = {"ewd": across, "ewd-within": within}
+    expected["ewd-debiased"] = 2 * across - within - assignment(heldout, train)
+    for name, value in expected.items():
+        assert value_of(values, f"{name}@32", seed) == pytest.approx(value, rel=1e-6, abs=1e-7)
+
+
 def sound(*seeds):
     return torch.tensor(seeds)
 
 
 def test_real_samples_are_measured_as_random_subsets_of_the_training_set(points):
     values, bias, _ = measured(real(points, 3), points)
-    names = ["ewd@32", *(f"{name}@50" for name in COVERAGE), *(f"{name}@32" for name in PLANE)]
+    names = [*(f"{name}@32" for name in EWDS), *(f"{name}@50" for name in COVERAGE), *(f"{name}@32" for name in PLANE)]
     assert values["measure"].unique().tolist() == names
     assert values.groupby("measure")["seed"].agg(list).map([0, 1, 2].__eq__).all()
-    held = points.heldout[:32].astype(float)
     for seed in range(3):
-        chosen = random_order(256, "reference", seed)[:32].numpy()
-        costs = cdist(held, points.train[chosen].astype(float))
-        assert value_of(values, "ewd@32", seed) == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-6)
+        first, second, third = points.train[random_order(256, "reference", seed)[:96].numpy()].reshape(3, 32, 2)
+        assert_distances(values, seed, points.heldout[:32], first, second, third)
     assert of(values, "ewd@32").nunique() == 3
-    assert (of(values, "modes@50") == 8).all()
+    assert (of(values, "coverage@50") == 8).all()
     assert of(values, "high-quality@50").between(0.85, 1).all()
     assert bias["eval_batch"].tolist() == [m for m in (4, 8, 16) for _ in range(3)]
     assert (bias["n"] == 16).all() and bias["cosine_mean"].isna().all() and bias["bound"].notna().all()
+
+
+def test_sets_of_real_samples_have_none_in_common_even_if_the_training_set_is_small(images):
+    subject = real(images, 2)
+    heldout, train = images.heldout_tensor(torch.arange(30)), subject.samples(30)
+    for seed, sets in enumerate(zip(train, *subject.pair(30), strict=True)):
+        rows = torch.cat([heldout, *sets]).flatten(1)
+        assert len(rows) == len(rows.unique(dim=0)) == 120, seed
 
 
 def test_a_generator_is_measured_on_fresh_latents(points):
     seeds = range(2, 4)
     made = network(seeds)
     values, bias, _ = measured(generated(points, made, seeds, sound(True, True)), points)
-    fake = generate(made, latent_samples(seeds, "measured", 32, 3)).double().numpy()
-    for own, seed in zip(fake, seeds, strict=True):
-        costs = cdist(points.heldout[:32].astype(float), own)
-        assert value_of(values, "ewd@32", seed) == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-6)
+    fake, again = (
+        generate(made, latent_samples(seeds, stream, 32, 3)).double().numpy()
+        for stream in ("measured", "measured again")
+    )
+    for own, other, seed in zip(fake, again, seeds, strict=True):
+        train = points.train[random_order(256, "reference", seed)[:32].numpy()]
+        assert_distances(values, seed, points.heldout[:32], train, own, other)
         far = np.linalg.norm(own[:, None] - points.modes, axis=-1).min(1)
         assert (far > 0.03).all()  # an untrained generator is nowhere near: that is what the coverage has to say
-        assert value_of(values, "modes@50", seed) == 0
+        assert value_of(values, "high-quality@50", seed) == 0 and np.isnan(value_of(values, "captured@50", seed))
     latent = latent_samples(seeds, "pool", 16, 3)
     held = points.heldout_tensor(torch.arange(16))
     with torch.no_grad():
@@ -140,7 +164,11 @@ def test_every_name_states_how_many_samples_it_took(points, images, classifier):
     many = Measures()
     values, bias, _ = measured(real(points, 1), points, many)
     # 64 are held out; 256 are there to train on, and no reference can have more.
-    expected = {"ewd@64", *(f"{name}@256" for name in COVERAGE), *(f"{name}@32" for name in PLANE)}
+    expected = {
+        *(f"{name}@64" for name in EWDS),
+        *(f"{name}@256" for name in COVERAGE),
+        *(f"{name}@32" for name in PLANE),
+    }
     assert set(values["measure"]) == expected
     assert (bias["n"] == 64).all()
     values, bias, _ = measured(generated(points, network(range(1)), range(1), sound(True)), points, many)
@@ -148,33 +176,36 @@ def test_every_name_states_how_many_samples_it_took(points, images, classifier):
     assert set(values["measure"]) == expected
     made = generated(images, network(range(1), (1, 8, 8)), range(1), sound(True))
     values, bias, _ = measured(made, images, many, "classifier", classifier)
-    counted = {"modes-classifier@80", "kl-classifier@80", *(f"{name}-classifier@40" for name in FEATURES)}
+    counted = {"coverage-classifier@80", "coverage-kl-classifier@80", *(f"{name}-classifier@40" for name in FEATURES)}
     near = {*(f"{name}@20" for name in PIXELS), *(f"{name}-classifier@20" for name in NEAR)}
-    assert set(values["measure"]) == {"ewd@40", *counted, *near}
+    # Real samples need four sets of the 120 images.
+    assert set(values["measure"]) == {*(f"{name}@30" for name in EWDS), *counted, *near}
     assert (bias["n"] == 32).all()
 
 
 def test_the_points_of_the_training_curves_are_measured_too(points):
     block = Measuring(real(points, 2), points, MEASURES, "none", None, torch.device("cpu"))
-    block.ewd_at(20, "ewd-history")
-    assert [row["measure"] for row in block.values] == ["ewd-history@20"] * 2
+    for seed, value in enumerate(block.floor(20)):
+        chosen = points.train[random_order(256, "reference", seed)[:20].numpy()]
+        assert value == pytest.approx(assignment(points.heldout[:20], chosen), rel=1e-6)
 
 
 def test_without_features_or_labels_there_is_less_to_say(images, classifier):
     only, _, _ = measured(real(images, 2), images)
     near = {f"{name}@20" for name in PIXELS}
-    assert set(only["measure"]) == {"ewd@32", *near}
+    distances = [f"{name}@30" for name in EWDS]
+    assert set(only["measure"]) == {*distances, *near}
     counted, _, _ = measured(real(images, 2), images, classifier=classifier)
-    assert set(counted["measure"]) == {"ewd@32", "modes-classifier@50", "kl-classifier@50", *near}
+    assert set(counted["measure"]) == {*distances, "coverage-classifier@50", "coverage-kl-classifier@50", *near}
 
 
 def test_classifier_and_features_are_those_of_the_file(images, classifier):
     values, _, block = measured(real(images, 2), images, features="classifier", classifier=classifier)
     for seed in range(2):
         own = images.train_tensor(random_order(80, "reference", seed)[:50])
-        labels = block.classifier.predict(own).unique()
-        found = value_of(values, "modes-classifier@50", seed)
-        assert found == len(labels)
+        counts = block.classifier.predict(own).bincount(minlength=3)
+        fair = 50 * np.bincount(images.train_labels) / 80
+        assert value_of(values, "coverage-classifier@50", seed) == (counts.numpy() >= 0.2 * fair).sum()
     assert (of(values, "fd-classifier@40") > 0).all()
     for name in ("precision", "recall"):
         assert of(values, f"{name}-classifier@40").between(0.3, 1).all()
@@ -187,9 +218,9 @@ def test_pictures_are_cut_to_the_range_of_a_picture(images, classifier):
     subject = generated(images, wild, range(1), sound(True))
     values, _, _ = measured(subject, images, features="classifier", classifier=classifier)
     assert values["value"].notna().all()
-    (cut,) = generate(wild, latent_samples(range(1), "measured", 32, 3)).flatten(2).double().numpy().clip(-1, 1)
-    costs = cdist(images.heldout[:32].reshape(32, -1).astype(float), cut)
-    assert value_of(values, "ewd@32", 0) == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-6)
+    (cut,) = generate(wild, latent_samples(range(1), "measured", 30, 3)).flatten(2).double().numpy().clip(-1, 1)
+    expected = assignment(images.heldout[:30].reshape(30, -1), cut)
+    assert value_of(values, "ewd@30", 0) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("alive", [[True, False, True], [False, True, True], [False, False, False]])

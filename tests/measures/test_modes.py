@@ -7,27 +7,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pwgan.measures.modes import label_coverage, mode_coverage
+from pwgan.measures.modes import class_weights, label_coverage, mode_coverage
 
 RING = np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], axis=1)
 
 
+def divergence(shares, weights):
+    return sum(h * math.log(h / w) for h, w in zip(shares, weights, strict=True) if h > 0)
+
+
 def by_loops(samples, modes, sigma, weights):
     """The definitions of the docstring, one sample at a time."""
-    kept = {k: [] for k in range(len(modes))}
+    kept, cells = ({k: [] for k in range(len(modes))} for _ in range(2))
     for x in samples:
         distances = [math.dist(x, mode) for mode in modes]
         k = distances.index(min(distances))
+        cells[k].append(x)
         if distances[k] <= 3 * sigma:
             kept[k].append(x)
     total = sum(map(len, kept.values()))
     shares = [len(kept[k]) / total if total else math.nan for k in kept]
+    each = [len(cells[k]) / len(samples) for k in cells]
+    enough = total >= 3 * len(modes)
     spreads = [math.sqrt(np.mean(np.var(v, axis=0, ddof=1))) / sigma for v in kept.values() if len(v) >= 2]
     return {
-        "modes": sum(1 for v in kept.values() if v),
+        "coverage": sum(1 for c, w in zip(each, weights, strict=True) if c >= 0.2 * w),
+        "coverage-kl": divergence(each, weights),
         "high-quality": total / len(samples),
-        "kl": sum(h * math.log(h / w) for h, w in zip(shares, weights, strict=True) if h > 0) if total else math.inf,
         "std-ratio": sum(spreads) / len(spreads) if spreads else math.nan,
+        "captured": sum(1 for v in kept.values() if v) if enough else math.nan,
+        "captured-kl": divergence(shares, weights) if enough else math.nan,
     }
 
 
@@ -48,34 +57,53 @@ def test_the_true_mixture_scores_what_the_docstring_says(weights):
     samples = RING[rng.choice(8, 200_000, p=weights)] + 0.01 * rng.normal(size=(200_000, 2))
     found = mode_coverage(samples, RING, 0.01, weights)
     tail = math.exp(-4.5)
-    assert found["modes"] == 8
+    assert found["coverage"] == found["captured"] == 8
     assert found["high-quality"] == pytest.approx(1 - tail, abs=1e-3)
-    assert found["kl"] == pytest.approx(0, abs=2e-4)
+    assert found["coverage-kl"] == pytest.approx(0, abs=2e-4)
+    assert found["captured-kl"] == pytest.approx(0, abs=2e-4)
     assert found["std-ratio"] == pytest.approx(math.sqrt(1 - 4.5 * tail / (1 - tail)), abs=5e-3)
 
 
 def test_kl_is_taken_against_the_true_weights():
-    samples = np.repeat(RING[:2], [3, 1], axis=0)
+    samples = np.repeat(RING[:2], [18, 6], axis=0)
     weights = np.array([0.3, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
     expected = 0.75 * math.log(0.75 / 0.3) + 0.25 * math.log(0.25 / 0.1)
-    assert mode_coverage(samples, RING, 0.01, weights)["kl"] == pytest.approx(expected)
-    assert mode_coverage(samples, RING, 0.01)["kl"] == pytest.approx(0.75 * math.log(6) + 0.25 * math.log(2))
+    for name in ("coverage-kl", "captured-kl"):
+        assert mode_coverage(samples, RING, 0.01, weights)[name] == pytest.approx(expected)
+        assert mode_coverage(samples, RING, 0.01)[name] == pytest.approx(0.75 * math.log(6) + 0.25 * math.log(2))
 
 
 def test_collapse_to_one_point_of_one_mode():
     found = mode_coverage(np.tile(RING[3], (50, 1)), RING, 0.01)
-    assert found == pytest.approx({"modes": 1, "high-quality": 1, "kl": math.log(8), "std-ratio": 0})
+    counts = {"coverage": 1, "coverage-kl": math.log(8), "captured": 1, "captured-kl": math.log(8)}
+    assert found == pytest.approx(counts | {"high-quality": 1, "std-ratio": 0})
 
 
-def test_three_sigma_is_the_border_and_far_samples_count_nowhere():
+def test_three_sigma_is_the_border_of_quality_and_far_samples_count_in_the_nearest_cell():
     samples = RING[0] + np.array([[0.0299, 0], [0.0301, 0], [5.0, 5.0]])
     found = mode_coverage(samples, RING, 0.01)
-    assert found["modes"] == 1
+    assert found["coverage"] == 2  # RING[1] is nearest to the last
     assert found["high-quality"] == pytest.approx(1 / 3)
     assert math.isnan(found["std-ratio"])
     nothing = mode_coverage(samples[1:], RING, 0.01)
-    assert nothing["modes"] == nothing["high-quality"] == 0
-    assert math.isinf(nothing["kl"]) and math.isnan(nothing["std-ratio"])
+    assert nothing["high-quality"] == 0 and nothing["coverage"] == 2
+    assert all(math.isnan(nothing[name]) for name in ("std-ratio", "captured", "captured-kl"))
+
+
+@pytest.mark.parametrize(("least", "expected"), [(2, 10), (1, 9)])
+def test_a_fifth_of_the_fair_share_covers_a_mode_whatever_rounding_makes_of_it(least, expected):
+    # Of 100 samples, the fair share of each of ten modes is 10 and a fifth of it 2, but in float64 it is larger.
+    assert 0.2 * (1 / 10) * 100 > 2
+    counts = np.array([least, 18 - least, *[10] * 8])
+    line = np.stack([np.arange(10.0), np.zeros(10)], axis=1)
+    assert mode_coverage(np.repeat(line, counts, axis=0), line, 0.05)["coverage"] == expected
+
+
+def test_blur_covers_all_modes_and_the_published_count_abstains():
+    rng = np.random.default_rng(0)
+    grid = 2.0 * np.stack(np.meshgrid(np.arange(5), np.arange(5)), -1).reshape(-1, 2)
+    found = mode_coverage(grid[np.arange(1000) % 25] + 0.6 * rng.normal(size=(1000, 2)), grid, 0.05)
+    assert found["coverage"] == 25 and found["high-quality"] < 0.06 and math.isnan(found["captured"])
 
 
 @pytest.mark.parametrize(
@@ -99,16 +127,24 @@ def test_refuses_what_has_no_answer(change, message):
 
 
 def test_label_coverage():
-    assert label_coverage(np.arange(10), 10) == pytest.approx({"modes": 10, "kl": 0})
-    assert label_coverage(np.array([4, 4, 4]), 10) == pytest.approx({"modes": 1, "kl": math.log(10)})
+    assert label_coverage(np.arange(10), 10) == pytest.approx({"coverage": 10, "coverage-kl": 0})
+    assert label_coverage(np.array([4, 4, 4]), 10) == pytest.approx({"coverage": 1, "coverage-kl": math.log(10)})
     weights = np.array([0.5, 0.25, 0.25])
-    assert label_coverage(np.array([0, 0, 1, 2]), 3, weights) == pytest.approx({"modes": 3, "kl": 0})
-    assert label_coverage(np.array([0, 1]), 3, weights)["kl"] == pytest.approx(0.5 * math.log(2))
+    assert label_coverage(np.array([0, 0, 1, 2]), 3, weights) == pytest.approx({"coverage": 3, "coverage-kl": 0})
+    assert label_coverage(np.array([0, 1]), 3, weights)["coverage-kl"] == pytest.approx(0.5 * math.log(2))
+    # Of 40 labels, the fair share of class 1 is 10 and a fifth of it 2.
+    for count, expected in ((2, 3), (1, 2)):
+        labels = np.repeat([0, 1, 2], [30 - count, count, 10])
+        assert label_coverage(labels, 3, weights)["coverage"] == expected
+
+
+def test_weights_of_classes_are_their_shares_in_training():
+    assert class_weights(np.array([0, 2, 1, 0])).tolist() == [0.5, 0.25, 0.25]
 
 
 def test_the_floor_of_uniform_labels():
     rng = np.random.default_rng(0)
-    found = [label_coverage(rng.integers(0, 1000, 26_000), 1000)["kl"] for _ in range(20)]
+    found = [label_coverage(rng.integers(0, 1000, 26_000), 1000)["coverage-kl"] for _ in range(20)]
     assert np.mean(found) == pytest.approx(999 / 52_000, rel=0.03)
 
 

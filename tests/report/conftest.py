@@ -112,14 +112,18 @@ def _names(dataset: str) -> dict[str, tuple[float, float]]:
         modes = 8.0 if dataset == "ring8" else 25.0
         return {
             "ewd@1000": (0.1, 1.5),
-            "modes@2500": (modes, 0.8),
+            "ewd-debiased@1000": (0.001, 90),
+            "coverage@2500": (modes, 0.8),
+            "coverage-kl@2500": (0.01, 20),
             "high-quality@2500": (0.99, 0.8),
-            "kl@2500": (0.01, 20),
+            "std-ratio@2500": (0.97, 1.3),
+            "captured@2500": (modes, 0.8),
             **{f"{name}@1000": value for name, value in NEAR.items()},
         }
     return {
         "ewd@360": (0.8, 1.5),
-        "modes-classifier@500": (10.0, 0.9),
+        "ewd-debiased@360": (0.01, 60),
+        "coverage-classifier@500": (10.0, 0.9),
         "fd-classifier@500": (1.2, 4),
         "kid-classifier@500": (0.0004, 30),
         **{f"{name}{space}@180": value for space in ("", "-classifier") for name, value in NEAR.items()},
@@ -130,7 +134,7 @@ def _reference(tables: Tables, dataset: str, seeds: int, samplers: tuple[str, ..
     key = {"dataset": dataset, "method": "data", "batch_size": None}
     for seed in range(seeds):
         values = {
-            name: value * (1 + rng.normal(0, 0.02) * ("modes" not in name))
+            name: value * (1 + rng.normal(0, 0.02) * ("coverage" not in name))
             for name, (value, _) in _names(dataset).items()
         }
         values["ewd-history@500"] = rng.normal(0.15, 0.004)
@@ -176,7 +180,12 @@ def _cell(
             critic = np.nan if method == "pwgan" else 0.7 + rng.normal(0, 0.05) + np.exp(-step / 100)
             losses = {"critic_loss": critic, "generator_loss": level, "ewd": np.nan if step % 200 else level}
             dual = np.nan if step % 200 or method == "pwgan" else level - 0.2
-            slope = {"critic_dual": dual, "critic_slope": 2.0, "critic_slope_mean": 1.0}
+            slope = {
+                "critic_dual": dual,
+                "critic_slope": 2.0,
+                "critic_slope_mean": 1.0,
+                "ewd_debiased": 2 * losses["ewd"] - 0.3,
+            }
             tables["history"].append({**key, "seed": seed, "step": step, **losses, **slope})
         _along(tables, key, seed, gone, 8 if dataset == "ring8" else 25 if dataset == "grid25" else 10, rng)
         fate = {"status": "ok", "diverged_at": None, "reason": None}
@@ -209,6 +218,7 @@ def _along(tables: Tables, key: dict[str, Any], seed: int, gone: bool, modes: in
         counts[-1] *= step <= 1000
         tables["mode_steps"] += [
             {**key, "seed": seed, "step": step, "mode": mode, "count": int(count), "samples": 256}
+            | {"covered": bool(count >= 0.2 * 256 / modes)}
             for mode, count in enumerate(counts)
         ]
     if key["method"] != "pwgan":
@@ -219,7 +229,13 @@ def _along(tables: Tables, key: dict[str, Any], seed: int, gone: bool, modes: in
             if earlier <= step
             for auc in [0.9 - 0.2 * (step - earlier) / 2000 if step in until else np.nan]
         ]
-    ends = {"ewd-above-floor@500": 0.1, "ewd-trend@500": -1e-5, "ewd-variance@500": 1e-4, "coverage-lost@256": 1.0}
+    ends = {
+        "ewd-above-floor@500": 0.1,
+        "ewd-trend@500": -1e-5,
+        "ewd-variance@500": 1e-4,
+        "ewd-debiased-trend@500": -2e-5,
+        "coverage-lost@256": 1.0,
+    }
     for name, value in ends.items():
         value = np.nan if gone else value * (1 + 0.1 * seed)
         tables["measures"].append({**key, "seed": seed, "measure": name, "value": value})

@@ -51,8 +51,10 @@ def rows_of(text, dataset):
 
 def test_main_table_by_hand():
     measures = measured([1.0, 2.0, 3.0, 4.0]) + measured([np.nan] * 4, m=64)
-    measures += measured([8.0] * 4, measure="modes@50") + measured([0.1, np.inf, 0.3, 0.2], measure="kl@50")
+    measures += measured([8.0] * 4, measure="coverage@50") + measured([0.1, np.inf, 0.3, 0.2], measure="nn_ratio@50")
     measures += measured([0.25, 0.75], "data", None) + measured([0.1], "data", None, "ewd-history@10")
+    measures += measured([0.5, 1.5, 2.5, 3.5], measure="ewd-debiased@10") + measured([0.97] * 4, measure="std-ratio@50")
+    measures += measured([-0.25, 0.25], "data", None, "ewd-debiased@10")
     measures += measured([70.0, 90.0], measure="fd-classifier@9", dataset="digits")
     measures += measured([7.0, 9.0], measure="fid-inception@9", dataset="digits")
     runs = ran(["ok"] * 4) + ran(["diverged"] * 4, m=64) + ran(["ok"] * 2, dataset="digits")
@@ -63,16 +65,20 @@ def test_main_table_by_hand():
     raw, excess = gan.loc[("ring8", "ewd@10")], gan.loc[("ring8", "ewd-excess@10")]
     assert (raw["mean"], excess["mean"], raw["seeds"], raw["diverged"]) == (2.5, 2.0, 4, 0)
     assert raw["half_width"] == excess["half_width"] == pytest.approx(3.1824463 * (5 / 3) ** 0.5 / 2)
-    assert gan.loc[("ring8", "kl@50"), ["seeds", "infinite"]].tolist() == [4, 1]
+    assert gan.loc[("ring8", "nn_ratio@50"), ["seeds", "infinite"]].tolist() == [4, 1]
     assert gan.loc[("ring8", "training-seconds"), ["mean", "seeds"]].tolist() == [2.5, 4]
-    assert pd.isna(raw["best"]) and pd.isna(gan.loc[("digits", "fd-classifier@9"), "best"]) and excess["best"] is True
+    best = gan["best"].to_dict()
+    assert all(
+        pd.isna(best[key]) for key in (("ring8", "ewd@10"), ("ring8", "ewd-excess@10"), ("digits", "fd-classifier@9"))
+    )
+    assert best["ring8", "ewd-debiased@10"] is True and best["ring8", "std-ratio@50"] is False
     text = markdown(table)
     assert rows_of(text, "ring8") == [
-        ["method", "m", "EWD above floor ↓", "modes ↑", "training (s per seed) ↓", "seeds", "diverged"],
-        ["---"] * 7,
-        ["data", "-", "0.0 ± 3.2", "-", "-", "2", "0"],
-        ["gan", "16", "**2.0 ± 2.1**", "**8 ± 0**", "**2.5**", "4", "0"],
-        ["gan", "64", "-", "-", "-", "0", "4"],
+        ["method", "m", "debiased EWD ↓", "coverage ↑", "std ratio", "training (s per seed) ↓", "seeds", "diverged"],
+        ["---"] * 8,
+        ["data", "-", "0.0 ± 3.2", "-", "-", "-", "2", "0"],
+        ["gan", "16", "**2.0 ± 2.1**", "**8 ± 0**", "0.97 ± 0", "**2.5**", "4", "0"],
+        ["gan", "64", "-", "-", "-", "-", "0", "4"],
     ]
     assert rows_of(text, "digits")[0][2:4] == ["Fréchet distance ↓", "training (s per seed) ↓"]
     assert rows_of(text, "digits")[2][2] == "**8 ± 13**"
@@ -90,8 +96,9 @@ def test_main_table_marks_the_best_and_what_no_paired_test_tells_from_it():
     assert scipy.stats.ttest_ind(cells["gan", 16], cells["wgan", 16]).pvalue > 0.5
     p = [scipy.stats.ttest_rel(cells["gan", 16], cells[key]).pvalue for key in (("gan", 64), ("wgan", 16))]
     assert p[0] > 0.05 and p[1] < 0.05 / 2
-    measures = [row for (method, m), values in cells.items() for row in measured(values, method, m)]
-    measures += measured([0.0] * 8, "data", None)
+    name = "ewd-debiased@10"
+    measures = [row for (method, m), values in cells.items() for row in measured(values, method, m, name)]
+    measures += measured([0.0] * 8, "data", None, name)
     runs = [row for (method, m) in cells for row in ran(["ok"] * 8, method, m)]
     runs[24]["status"] = "diverged"
     costs = [row for i, (method, m) in enumerate(cells) for row in cost(4 - i, 8, method, m)]
@@ -110,11 +117,11 @@ def test_main_table_marks_the_best_and_what_no_paired_test_tells_from_it():
 
 def test_main_table_shows_five_measures_at_most_and_prefers_inception():
     counts = ["recall@9", "recall-inception@5", "recall-inception@9", "recall-classifier@99", "ewd@9", "high-quality@9"]
-    names = [*counts, "fd-inception@9", "fid-inception@5", "precision@9", "modes@9"]
+    names = [*counts, "ewd-debiased@9", "fd-inception@9", "fid-inception@5", "precision@9", "coverage@9"]
     rows = [row for name in names for row in measured([0.5], measure=name)]
     part = plugins.load("tables", "main").with_excess(with_names(typed(rows)))
     assert list(plugins.load("tables", "main").shown(part).values()) == [
-        "ewd-excess@9", "modes@9", "high-quality@9", "fid-inception@5", "recall-inception@9"
+        "ewd-debiased@9", "coverage@9", "high-quality@9", "fid-inception@5", "recall-inception@9"
     ]  # fmt: skip
 
 
@@ -125,16 +132,16 @@ def test_an_infinite_measure_is_told_in_words():
         64: [0.1, 0.1, 0.1, 0.1],
         128: [np.inf, 0.2, np.nan, np.nan],
     }
-    measures = [row for m, values in cells.items() for row in measured(values, m=m, measure="kl@9")]
-    measures += measured([np.inf, 2.0], m=256, measure="std-ratio@9")
+    measures = [row for m, values in cells.items() for row in measured(values, m=m, measure="nn_ratio@9")]
+    measures += measured([np.inf, 2.0], m=256, measure="copies@9")
     runs = [row for m, values in cells.items() for row in ran(["diverged" if v != v else "ok" for v in values], m=m)]
-    long, table = made("coverage", measures=measures, runs=runs + ran(["ok", "ok"], m=256))
+    long, table = made("neighbours", measures=measures, runs=runs + ran(["ok", "ok"], m=256))
     assert long["infinite"].tolist() == [2, 3, 0, 1, 1]
     assert [row[2] for row in rows_of(markdown(table), "ring8")[2:6]] == [
-        "0.12 ± 0.13; 2 of 4 seeds: no high-quality sample",
-        "no high-quality sample (3 of 4 seeds)",
+        "0.12 ± 0.13; 2 of 4 seeds: infinite",
+        "infinite (3 of 4 seeds)",
         "0.1 ± 0",
-        "0.2; 1 of 4 seeds: no high-quality sample",
+        "0.2; 1 of 4 seeds: infinite",
     ]
     assert rows_of(markdown(table), "ring8")[6][3] == "2; 1 of 2 seeds: infinite"
 
@@ -164,7 +171,7 @@ def test_features_have_a_block_where_one_measure_has_several():
 
 def test_per_seed_keeps_every_value():
     measures = measured([1.2345678, 2.0, np.nan]) + measured([0.5, 1.5], "data", None)
-    measures += measured([1.0, 2.0, np.nan], measure="nn_ratio@9") + measured([3.0] * 3, measure="kl@9")
+    measures += measured([1.0, 2.0, np.nan], measure="nn_ratio@9") + measured([3.0] * 3, measure="coverage-kl@9")
     long, table = made("per_seed", measures=measures, runs=ran(["ok", "ok", "diverged"]))
     assert list(long.columns[:5]) == ["dataset", "method", "batch_size", "seed", "status"]
     assert long[["method", "seed"]].to_numpy().tolist() == [
@@ -178,7 +185,7 @@ def test_per_seed_keeps_every_value():
     np.testing.assert_array_equal(long["ewd@10"], [0.5, 1.5, 1.23457, 2.0, np.nan])
     np.testing.assert_array_equal(long["ewd-excess@10"], [-0.5, 0.5, 0.234568, 1.0, np.nan])
     np.testing.assert_array_equal(long["nn_ratio@9"], [np.nan, np.nan, 1.0, 2.0, np.nan])
-    assert "kl@9" not in long
+    assert "coverage-kl@9" not in long
     assert rows_of(markdown(table), "All data sets")[2] == ["ring8", "5", "1", "16", "3", "1", "3"]
 
 

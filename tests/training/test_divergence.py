@@ -151,8 +151,13 @@ def test_a_diverged_seed_has_every_measure_and_each_is_nan(trained, ruin, ring8)
     for frame in (measures, none_left):
         names = frame.groupby("seed")["measure"].agg(list)
         assert names[0] == names[1] == names[2]
-        along = {"coverage-lost@256", *(f"ewd-{name}@32" for name in ("above-floor", "trend", "variance"))}
-        final = {f"{name}@50" for name in ("modes", "high-quality", "kl", "std-ratio")}
+        along = {
+            "coverage-lost@256",
+            *(f"ewd-{name}@32" for name in ("above-floor", "trend", "variance", "debiased-trend", "debiased-variance")),
+        }
+        final = {
+            f"{name}@50" for name in ("coverage", "coverage-kl", "high-quality", "std-ratio", "captured", "captured-kl")
+        }
         near = (
             "nn_train",
             "nn_heldout",
@@ -164,7 +169,7 @@ def test_a_diverged_seed_has_every_measure_and_each_is_nan(trained, ruin, ring8)
             "recall",
         )
         paths = ("interpolation_ratio", "interpolation_middle", "interpolation_between")
-        other = {f"{name}@32" for name in ("ewd", *near, *paths)}
+        other = {f"{name}@32" for name in ("ewd", "ewd-within", "ewd-debiased", *near, *paths)}
         assert set(names[0]) == final | along | other
         assert frame.loc[frame["seed"] == 1, "value"].isna().all()
     assert measures.loc[measures["measure"] == "ewd@32", "value"].notna().tolist() == [True, False, True]

@@ -10,8 +10,9 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from pwgan.batches.base import random_order
 from pwgan.data import Split
-from pwgan.data.store import read_data, write_data
+from pwgan.data.store import StoredData, read_data, write_data
 from pwgan.methods import AdversarialMethod, methods
 from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.networks.dcgan import DCGAN
@@ -70,16 +71,10 @@ def test_each_step_moves_one_network_and_only_the_generator_s_has_a_graph(traine
 
 
 def test_images_reach_the_method_as_floats_between_minus_one_and_one(block, data):
-    class Pixels:
-        kind = "images"
-        train = heldout = np.random.default_rng(0).integers(0, 256, (256, 1, 8, 8), dtype=np.uint8)
-
-        def heldout_tensor(self, indices, device):
-            return torch.zeros(len(indices), 1, 8, 8)
-
-    trainer = Trainer(block().training, Pixels(), CPU)
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 1, 8, 8), dtype=np.uint8)
+    trainer = Trainer(block().training, StoredData(train=pixels, heldout=pixels, name="pixels", about={}), CPU)
     batch = trainer.batches.batch(0)
-    expected = Pixels.train[batch.index.numpy()] / np.float32(127.5) - 1
+    expected = pixels[batch.index.numpy()] / np.float32(127.5) - 1
     np.testing.assert_allclose(batch.real.numpy(), expected, atol=1e-6)
     assert batch.fake.shape == batch.real.shape
 
@@ -88,9 +83,9 @@ def test_history_starts_with_the_untrained_generator_and_has_ewd_at_evaluations(
     run = trained(steps=45, evaluate_every=20)
     history = run.history
     columns = ["critic_loss", "generator_loss", "ewd", "tied_ewd", "critic_dual", "critic_slope", "critic_slope_mean"]
-    assert list(history.columns) == ["seed", "step", *columns]
-    evaluated = history.loc[history["ewd"].notna(), "step"].unique().tolist()
-    assert evaluated == [0, 20, 40, 45]
+    assert list(history.columns) == ["seed", "step", *columns, "ewd_debiased"]
+    for name in ("ewd", "ewd_debiased"):
+        assert history.loc[history[name].notna(), "step"].unique().tolist() == [0, 20, 40, 45]
     assert history["step"].unique().tolist() == [*range(0, 45, 2), 45]
     assert history.groupby("step")["seed"].agg(list).map(lambda seeds: seeds == [0, 1]).all()
     losses = history.loc[history["step"] < 45, "generator_loss"]
@@ -119,26 +114,33 @@ def test_evaluating_more_often_changes_nothing_but_the_history(block, images, tm
     assert not torch.equal(states[0].nets.generator.norms[0].running_var, torch.ones(2, 4))
 
 
-def expected_ewd(generator, cell, data):
-    """EWD of each seed by scipy, from the fixed latents and the first held-out points."""
-    latent = Draws(cell.seed_range, CPU).draw("evaluation", 0, (cell.evaluation_points, cell.network.latent_dim))
-    values = []
-    for fake in generate(generator, latent).double().numpy():
-        costs = cdist(data.heldout[: cell.evaluation_points].astype(float), fake)
-        values.append(costs[linear_sum_assignment(costs)].mean())
+def assignment(x, y):
+    costs = cdist(x.astype(float), y.astype(float))
+    return costs[linear_sum_assignment(costs)].mean()
+
+
+def expected_ewds(generator, cell, data):
+    """EWD and debiased EWD of each seed by scipy, from two sets of fixed latents and the first held-out points."""
+    n, draws = cell.evaluation_points, Draws(cell.seed_range, CPU)
+    latents = (draws.draw("evaluation", number, (n, cell.network.latent_dim)) for number in range(2))
+    held, values = data.heldout[:n], []
+    for seed, first, second in zip(cell.seed_range, *(generate(generator, z).numpy() for z in latents), strict=True):
+        train = data.train[random_order(len(data.train), "reference", seed)[:n].numpy()]
+        across = assignment(held, first)
+        values.append((across, 2 * across - assignment(held, train) - assignment(first, second)))
     return values
 
 
 @pytest.mark.parametrize("method", ["pwgan", "pwgan_full"])
-def test_ewd_in_the_history_is_that_of_scipy(trained, data, method):
+def test_ewds_in_the_history_are_those_of_scipy(trained, data, method):
     run = trained(method=method, steps=12, evaluate_every=5)
     cell, history = run.cell.training, run.history
     untrained, _ = cell.network.build(cell.seed_range, (2,), "none")
     initialise(untrained, cell.seed_range, "generator")
     final = load_generator(run.folder / "generator.safetensors", cell, CPU)
     for step, generator in ((0, untrained), (12, final)):
-        found = history.loc[history["step"] == step, "ewd"]
-        np.testing.assert_allclose(found, expected_ewd(generator, cell, data), rtol=1e-6)
+        found = history.loc[history["step"] == step, ["ewd", "ewd_debiased"]]
+        np.testing.assert_allclose(found, expected_ewds(generator, cell, data), rtol=1e-5, atol=1e-6)
 
 
 def test_no_sample_depends_on_those_generated_with_it(block):

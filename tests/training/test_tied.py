@@ -10,6 +10,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from pwgan.data.store import StoredData
 from pwgan.methods.pwgan import PWGAN
 from pwgan.methods.pwgan_full import FullPWGAN
 from pwgan.networks.dcgan import DCGAN
@@ -266,15 +267,10 @@ def test_batch_normalised_samples_are_tied_in_eval_mode_and_trained_in_train_mod
 
 
 def test_pixels_are_tied_as_floats(block, noted):
-    class Pixels:
-        kind = "images"
-        train = heldout = np.random.default_rng(0).integers(0, 64, (64, 1, 8, 8), dtype=np.uint8)
-
-        def heldout_tensor(self, indices, device):
-            return torch.zeros(len(indices), 1, 8, 8)
-
-    Trainer(block("pwgan_full").training, Pixels(), CPU)._tie(False)
-    expected = Pixels.train.reshape(64, 64) / np.float32(127.5) - 1
+    pixels = np.random.default_rng(0).integers(0, 64, (64, 1, 8, 8), dtype=np.uint8)
+    data = StoredData(train=pixels, heldout=pixels, name="pixels", about={})
+    Trainer(block("pwgan_full").training, data, CPU)._tie(False)
+    expected = pixels.reshape(64, 64) / np.float32(127.5) - 1
     np.testing.assert_allclose(noted[0][0], expected, atol=1e-6)
 
 

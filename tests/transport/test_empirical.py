@@ -14,7 +14,7 @@ from scipy.stats import wasserstein_distance
 from pwgan.options import CostName
 from pwgan.transport import empirical
 from pwgan.transport.cost import pair_cost
-from pwgan.transport.empirical import ewd, wasserstein
+from pwgan.transport.empirical import debiased, ewd, wasserstein
 
 SIZES = st.integers(1, 24)
 DIMENSIONS = st.integers(1, 4)
@@ -183,3 +183,16 @@ def test_potentials_that_do_not_fit_are_refused(monkeypatch, dense, u, v, said):
 def test_a_small_problem_tells_what_it_took():
     found = wasserstein(draw(5, 2, 0), draw(5, 2, 1))
     assert found.rounds == 0
+
+
+def test_plain_distances_prefer_samples_of_less_spread_and_debiased_ones_the_truth():
+    x, other, y, again = (torch.stack([draw(64, 8, 4 * seed + k) for seed in range(40)]) for k in range(4))
+    real = ewd(x, other)
+    plain, unbiased = {}, {}
+    for spread in (0.7, 1.0):
+        plain[spread] = ewd(x, spread * y)
+        unbiased[spread] = debiased(plain[spread], real, ewd(spread * y, spread * again))
+    assert plain[1.0].mean() > plain[0.7].mean() + 0.1
+    error = unbiased[1.0].std() / 40**0.5
+    assert abs(unbiased[1.0].mean()) < 3 * error < 0.1
+    assert unbiased[0.7].mean() > 3 * error

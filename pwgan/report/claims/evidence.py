@@ -94,10 +94,10 @@ def captured(*methods: str) -> Statistic:
         parts: Parts = {}
         for method in methods:
             for dataset in results.datasets(method):
-                modes = results.measure(dataset, method, "modes")
+                modes = results.measure(dataset, method, "coverage")
                 if len(modes):
                     # Real samples cover every mode.
-                    parts[f"{method}, {dataset}"] = modes / results.floor(dataset, "modes")
+                    parts[f"{method}, {dataset}"] = modes / results.floor(dataset, "coverage")
         return _some(parts, f"mode coverage of {' and '.join(methods)}")
 
     return statistic

@@ -1,4 +1,4 @@
-"""Modes that a generator reaches and loses during training."""
+"""Modes that a generator covers and loses during training."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pwgan.report.frames import CELL, at_shared, ordered, seed_counts
 from pwgan.report.panels import all_diverged, facets, titles
 from pwgan.report.style import Look, empty, head, legend, shown, themed
 
-NOTHING = "0.9"
-# Omit the lightest shades: a single sample must be distinguishable from none.
-SHADES = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.3, 1, 256))).with_extremes(under=NOTHING)
+UNCOVERED = "0.9"
+# Omit the lightest shades: a mode that is just covered must be distinguishable from one that is not.
+SHADES = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.3, 1, 256))).with_extremes(under=UNCOVERED)
 TOP = 2.0  # shades saturate at this multiple of an equal share
 
 
@@ -24,23 +24,24 @@ def data(mode_steps: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Select, for each cell at the m shared by all methods, the seed that lost the most modes between snapshots.
 
     The loss is the number of modes in the best snapshot minus the number in the last; ties go to the first seed, and
-    diverged seeds are excluded. ``share``: high-quality samples at the mode at that step, relative to the 1/K of all
-    samples that each of K equal modes would have. ``best``, ``last``: number of modes with a sample in the best and in
-    the last snapshot. ``trained``, ``diverged``: number of seeds of the cell. A cell whose seeds all diverged has one
-    row without values.
+    diverged seeds are excluded. ``share``: samples in the cell of the mode at that step, relative to the 1/K of all
+    samples that each of K equal modes would have; ``covered``: whether they cover it. ``best``, ``last``: number of
+    modes covered in the best and in the last snapshot. ``trained``, ``diverged``: number of seeds of the cell. A cell
+    whose seeds all diverged has one row without values.
     """
     mode_steps, runs = at_shared(mode_steps, runs), at_shared(runs, runs)
     runs = runs[runs["dataset"].isin(mode_steps["dataset"])]
     sound = mode_steps.merge(runs.loc[runs["status"] != "diverged", [*CELL, "seed"]])
-    hit = sound.assign(hit=sound["count"] > 0).groupby([*CELL, "seed", "step"], sort=False)["hit"].sum().reset_index()
-    ends = hit.sort_values("step").groupby([*CELL, "seed"])["hit"].agg(best="max", last="last").reset_index()
+    number = sound.groupby([*CELL, "seed", "step"], sort=False)["covered"].sum().reset_index()
+    ends = number.sort_values("step").groupby([*CELL, "seed"])["covered"].agg(best="max", last="last").reset_index()
     order = ends.assign(loss=ends["last"] - ends["best"]).sort_values([*CELL, "loss", "seed"])
     picked = sound.merge(order.drop_duplicates(CELL).drop(columns="loss"))
     modes = picked.groupby("dataset")["mode"].transform("nunique")
     rows = picked.assign(share=picked["count"] * modes / picked["samples"])
     table = seed_counts(runs).merge(rows, on=CELL, how="left")
     table = table[table["seed"].notna() | (table["diverged"] == table["trained"])]
-    columns = [*CELL, "seed", "step", "mode", "count", "samples", "share", "best", "last", "trained", "diverged"]
+    columns = [*CELL, "seed", "step", "mode", "count", "samples", "covered", "share"]
+    columns += ["best", "last", "trained", "diverged"]
     whole = dict.fromkeys(["seed", "step", "mode", "count", "samples", "best", "last"], "Int64")
     return ordered(table[columns].astype(whole))
 
@@ -59,11 +60,11 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     head(
         figure,
         "Do generators lose modes during training?",
-        "The seed of each cell that lost the most modes; above each panel: modes in its best → last snapshot.",
+        "The seed of each cell that lost the most modes; above each panel: modes covered in its best → last snapshot.",
     )
     square: Look = {"linestyle": "", "marker": "s", "markersize": 8}
     shares = {"half an equal share": 0.5, "an equal share": 1.0, f"{TOP:g} or more": TOP}
-    colours = {"no sample": NOTHING} | {label: SHADES(share / TOP) for label, share in shares.items()}
+    colours = {"not covered": UNCOVERED} | {label: SHADES(share / TOP) for label, share in shares.items()}
     legend(figure, {label: {**square, "color": colour} for label, colour in colours.items()})
     return figure
 
@@ -75,8 +76,9 @@ def _modes(ax: Axes, part: pd.DataFrame) -> None:
         all_diverged(ax)
         ax.set(xticks=[], yticks=[])
         return
-    table = part.pivot(index="mode", columns="step", values="share").astype(float)
-    # Half the share of a single sample separates 0 from all other shares.
+    shades = part.assign(share=part["share"] * part["covered"].astype(bool))
+    table = shades.pivot(index="mode", columns="step", values="share").astype(float)
+    # Half the share of a single sample separates 0, of a mode not covered, from all other shares.
     least = 0.5 * len(table) / part["samples"].max()
     sns.heatmap(table, vmin=least, vmax=TOP, cmap=SHADES, cbar=False, xticklabels=False, yticklabels=False, ax=ax)
     places = [0, len(table.columns) - 1]

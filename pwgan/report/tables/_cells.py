@@ -12,8 +12,6 @@ from pwgan.report.frames import CELL, REFERENCE
 from pwgan.report.statistics import summary
 
 ABSENT = "-"
-INFINITE = {"kl": "no high-quality sample"}
-"""What an infinite value means, by measure."""
 PARTS = ["name", "extractor", "count"]
 """Columns for the parts of a measure's name."""
 HEADINGS = {"batch_size": "m"}
@@ -41,8 +39,8 @@ def entry(row: Mapping[Hashable, Any]) -> str:
     text, infinite = cell(row["mean"], row["half_width"]), row.get("infinite", 0)
     if not infinite:
         return text
-    meaning, share = INFINITE.get(row["name"], "infinite"), f"{infinite} of {row['seeds'] + row['diverged']} seeds"
-    return f"{meaning} ({share})" if infinite == row["seeds"] else f"{text}; {share}: {meaning}"
+    share = f"{infinite} of {row['seeds'] + row['diverged']} seeds"
+    return f"infinite ({share})" if infinite == row["seeds"] else f"{text}; {share}: infinite"
 
 
 def number(value: float) -> str:

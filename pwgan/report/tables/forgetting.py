@@ -18,8 +18,8 @@ def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 def readable(frame: pd.DataFrame) -> Table:
     """Lay out one row per method and mini-batch size."""
     caption = (
-        f"{INTERVALS} coverage-lost: modes at the best evaluation minus modes at the last. critic-auc: AUC of the "
-        "final critic between real and generated samples of earlier evaluations (0.5: chance). critic-auc-lost: AUC of "
-        "the critic of that time minus that of the final critic. Methods without a critic have no AUC."
+        f"{INTERVALS} coverage-lost: modes covered at the best evaluation minus those at the last. critic-auc: AUC of "
+        "the final critic between real and generated samples of earlier evaluations (0.5: chance). critic-auc-lost: "
+        "AUC of the critic of that time minus that of the final critic. Methods without a critic have no AUC."
     )
     return Table("Forgetting by generators and critics", caption, by_cell(frame, NAMES))

@@ -18,25 +18,27 @@ EXCESS, SECONDS = "ewd-excess", "training-seconds"
 
 
 class Column(NamedTuple):
-    """A column: its heading, candidate measures in order of preference, and whether lower is better."""
+    """A column: its heading, candidate measures in order of preference, and whether lower is better, if either is."""
 
     heading: str
     names: tuple[str, ...]
-    lower: bool
+    lower: bool | None
 
 
 QUALITY = (
-    Column("EWD above floor", (EXCESS,), True),
-    Column("modes", ("modes",), False),
+    Column("debiased EWD", ("ewd-debiased",), True),
+    Column("coverage", ("coverage",), False),
     Column("high quality", ("high-quality",), False),
+    Column("std ratio", ("std-ratio",), None),
     Column("Fréchet distance", ("fid", "fd"), True),
     Column("recall", ("recall",), False),
     Column("precision", ("precision",), False),
 )
 MOST = 5
 """Maximum number of quality columns that fit beside seconds, seeds and diverged."""
+ARROWS = {True: "↓", False: "↑", None: ""}
 COST = Column("training (s per seed)", (SECONDS,), True)
-NAMES = ("ewd", *(name for column in QUALITY for name in column.names))
+NAMES = ("ewd", EXCESS, *(name for column in QUALITY for name in column.names))
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +99,7 @@ def readable(frame: pd.DataFrame) -> Table:
             lines.append(line | {"seeds": span(counted), "diverged": str(group["diverged"].max())})
             best_of = {column.heading for column, row in have.items() if pd.notna(row["best"]) and row["best"]}
             marks.append([heading in best_of for heading in lines[-1]])
-        arrows = {column.heading: f"{column.heading} {'↓' if column.lower else '↑'}" for column in columns}
+        arrows = {column.heading: f"{column.heading} {ARROWS[column.lower]}".strip() for column in columns}
         blocks[str(dataset)] = headed(pd.DataFrame(lines), arrows)
         bold[str(dataset)] = pd.DataFrame(marks)
         if part.loc[part["best"].notna() & (part["name"] != SECONDS), "seeds"].max() < PAIRED_SEEDS:
@@ -112,11 +114,12 @@ def _caption(few: list[str]) -> str:
     return (
         f"{INTERVALS} ↓: lower is better; ↑: higher is better. Bold: the best of a data set and those that do not "
         "differ significantly from it (two-sided t-test paired by seed, 5 %, Holm-corrected for all comparisons in the "
-        f"column); for seconds, only the lowest.{untested} Cells with a diverged seed are never bold. EWD above floor: "
-        "EWD between fresh and held-out samples, minus its mean over real samples; the row `data` is real samples, and "
-        "its interval is that of the floor. High quality: higher counts as better, although the true mixture has "
-        "0.989. Sample counts, feature extractors and all other measures are in main.csv and in the tables coverage, "
-        "quality, stability, forgetting, neighbours and interpolation."
+        f"column); for seconds, only the lowest.{untested} Cells with a diverged seed are never bold. Debiased EWD: 2 "
+        "W(x, y) - W(x, x') - W(y, y') between real samples x, x' and generated samples y, y'. The row `data` is real "
+        "samples: close to 0, above or below by chance. High quality: higher counts as better, although the "
+        "true mixture has 0.989; samples that are too concentrated score more, but their std ratio, 0.974 for the "
+        "truth, is lower. Sample counts, feature extractors and all other measures are in main.csv and in the tables "
+        "coverage, quality, stability, forgetting, neighbours and interpolation."
     )
 
 
@@ -139,7 +142,7 @@ def _best(table: pd.DataFrame, every: pd.DataFrame) -> pd.Series:
             sound = rows[rows["diverged"] == 0]
             if column is COST:
                 marks[sound.index[sound["mean"] == sound["mean"].min()]] = True
-            elif len(sound):
+            elif len(sound) and column.lower is not None:
                 values = sound[[*CELL, "measure"]].merge(every, on=[*CELL, "measure"])
                 by_seed = values.pivot(index="seed", columns=["method", "batch_size"], values="value")
                 order = list(sound[["method", "batch_size"]].itertuples(index=False, name=None))

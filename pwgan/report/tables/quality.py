@@ -7,7 +7,7 @@ import pandas as pd
 from pwgan.report.tables._cells import INTERVALS, by_cell, summarised
 from pwgan.report.tables._pages import Table
 
-NAMES = ("ewd", "tied-ewd", "fid", "fd", "kid", "precision", "recall")
+NAMES = ("ewd", "ewd-debiased", "ewd-within", "tied-ewd", "fid", "fd", "kid", "precision", "recall")
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -20,7 +20,10 @@ def readable(frame: pd.DataFrame) -> Table:
     caption = (
         f"{INTERVALS} The row `data` is real training samples measured against the held-out set: the floor, the value "
         "that a perfect generator would reach (the classifier used for features was trained on these samples). The "
-        "number after @ is the sample count. EWDs are comparable only within a data set. tied-ewd: EWD between samples "
-        "generated from the latents tied to the training samples by a full matching, and the training samples."
+        "number after @ is the sample count. EWDs are comparable only within a data set. ewd-within: EWD between two "
+        "sets of generated samples, lower than that of real ones for a generator of too little spread. ewd-debiased: "
+        "twice the EWD minus this one and that between two sets of real samples, which a lack of spread does not "
+        "lower. tied-ewd: EWD between samples generated from the latents tied to the training samples by a full "
+        "matching, and the training samples."
     )
     return Table("Distances of samples to the data", caption, by_cell(frame, NAMES))

@@ -8,7 +8,7 @@ from pwgan.report.frames import CELL, REFERENCE
 from pwgan.report.tables._cells import by_cell, summarised
 from pwgan.report.tables._pages import Table
 
-NAMES = ("ewd-above-floor", "ewd-trend", "ewd-variance")
+NAMES = ("ewd-above-floor", "ewd-trend", "ewd-variance", "ewd-debiased-trend", "ewd-debiased-variance")
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -26,7 +26,7 @@ def readable(frame: pd.DataFrame) -> Table:
     caption = (
         "Mean ± standard deviation over seeds (the variation between runs); diverged seeds are counted, but not "
         "averaged. ewd-above-floor: EWD at the last evaluation minus that of real samples. ewd-trend (per step) and "
-        "ewd-variance: slope and variance of the EWD over the last third of training; a run that has settled has a "
-        "trend of 0."
+        "ewd-variance: slope and variance of the EWD over the last third of training, and the same of the debiased "
+        "EWD; a run that has settled has a trend of 0."
     )
     return Table("Stability of each method", caption, by_cell(frame.rename(columns={"deviation": "half_width"}), NAMES))

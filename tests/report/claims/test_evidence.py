@@ -81,7 +81,7 @@ def test_methods_that_share_no_mini_batch_size_are_not_compared(tmp_path):
 
 
 def test_captured_is_the_share_of_the_modes_that_real_samples_hold(tmp_path):
-    values = {("data", "modes@9"): [8, 8, 8], ("gan", "modes@9"): [8, 4, np.nan]}
+    values = {("data", "coverage@9"): [8, 8, 8], ("gan", "coverage@9"): [8, 4, np.nan]}
     parts = evidence.captured("gan")(study(tmp_path, runs=runs(["gan"]), measures=measures(values)))
     np.testing.assert_allclose(parts["gan, ring8"], [1, 0.5, np.nan])
     with pytest.raises(NotMeasured, match="'wgan'"):

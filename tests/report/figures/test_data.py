@@ -23,13 +23,16 @@ from pwgan.report.figures import (
 
 def test_coverage_takes_every_way_of_counting_and_names_the_fate_of_each_seed(rows):
     table = rows.measures(
-        rows.measured("modes@9", values=(4.0, np.nan)),
-        rows.measured("modes-classifier@5", dataset="digits"),
-        rows.measured("modes@9", "data", (8.0, 8.0)),
+        rows.measured("coverage@9", values=(4.0, np.nan)),
+        rows.measured("coverage-classifier@5", dataset="digits"),
+        rows.measured("coverage@9", "data", (8.0, 8.0)),
+        rows.measured("high-quality@9", "data"),
+        rows.measured("captured@9", "data"),
         rows.measured("ewd@9"),
     )
     frame = coverage.data(table, rows.typed(rows.runs(statuses=("ok", "diverged")) + rows.runs(dataset="digits")))
-    assert set(frame["measure"]) == {"modes@9", "modes-classifier@5"}
+    ways = frame[["quantity", "extractor", "count"]].drop_duplicates().astype(object).fillna("-").to_numpy().tolist()
+    assert sorted(ways) == [["coverage", "-", 9], ["coverage", "classifier", 5], ["high-quality", "-", 9]]
     ring = frame[(frame["dataset"] == "ring8") & (frame["method"] == "gan")]
     assert ring["status"].tolist() == ["ok", "diverged"] and ring["value"].iloc[0] == 4.0
     assert frame.loc[frame["method"] == "data", "status"].isna().all()
@@ -92,10 +95,11 @@ def test_a_cell_that_was_not_trained_did_not_diverge(rows):
     assert set(frame["method"]) == {"gan"} and (frame["diverged"] == 0).all()
 
 
-def counts(rows, seed, table, method="gan"):
-    """One row of ``table`` for each step 0, 10, ...: samples at each mode, of 8."""
+def counts(rows, seed, table, method="gan", least=1):
+    """One row of ``table`` for each step 0, 10, ...: samples at each mode, of 8; ``least`` of them cover it."""
     return [
         {**rows.cell(method), "seed": seed, "step": 10 * t, "mode": mode, "count": count, "samples": 8}
+        | {"covered": count >= least}
         for t, row in enumerate(table)
         for mode, count in enumerate(row)
     ]
@@ -107,11 +111,13 @@ def test_forgetting_shows_the_seed_that_lost_most_and_its_shares(rows):
     steps += counts(rows, 1, [[8, 0, 0, 0], [2, 2, 2, 2], [4, 2, 0, 0]])
     steps += counts(rows, 2, [[4, 2, 2, 0], [1, 1, 1, 5], [4, 4, 0, 0]])
     steps += counts(rows, 3, [[2, 2, 2, 2], [0, 0, 0, 0]])
-    fates = rows.runs(statuses=("ok", "ok", "ok", "diverged")) + rows.runs("wgan", ("diverged",))
+    # Modes of seed 4 have samples, but too few to cover them.
+    steps += counts(rows, 4, [[2, 2, 2, 2], [2, 2, 2, 2], [8, 0, 0, 0]], least=3)
+    fates = rows.runs(statuses=("ok", "ok", "ok", "diverged", "ok")) + rows.runs("wgan", ("diverged",))
     frame = forgetting.data(rows.typed(steps), rows.typed(fates))
     kept = frame[frame["method"] == "gan"]
     assert set(kept["seed"]) == {1} and len(kept) == 12
-    assert set(zip(kept["best"], kept["last"], kept["trained"], kept["diverged"], strict=True)) == {(4, 2, 4, 1)}
+    assert set(zip(kept["best"], kept["last"], kept["trained"], kept["diverged"], strict=True)) == {(4, 2, 5, 1)}
     # 8 samples, 4 modes: an equal share is 2.
     assert list(kept[kept["step"] == 20].sort_values("mode")["share"]) == [2.0, 1.0, 0.0, 0.0]
     (lost,) = frame[frame["method"] == "wgan"].itertuples()
@@ -166,7 +172,7 @@ def test_cost_shares_the_seconds_of_all_blocks_among_all_seeds(rows):
             for seeds, stage, seconds in ((4, "train", 30.0), (2, "train", 12.0), (4, "measure", 99.0))
         ]
     )
-    table = rows.measures(rows.measured("ewd@9"), rows.measured("ewd@9", "data", (0.5,)), rows.measured("modes@9"))
+    table = rows.measures(rows.measured("ewd@9"), rows.measured("ewd@9", "data", (0.5,)), rows.measured("coverage@9"))
     frame = cost.data(costs, table, rows.typed(rows.runs()))
     trained = frame[frame["method"] == "gan"]
     assert trained["seconds"].tolist() == [7.0, 7.0] and trained["value"].tolist() == [1.0, 2.0]

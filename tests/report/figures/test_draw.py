@@ -122,9 +122,9 @@ def test_a_study_that_lacks_what_a_figure_shows_says_so(study):
 
 def test_coverage_draws_means_floor_and_a_cross_for_a_lost_cell(rows, drawn):
     table = rows.measures(
-        rows.measured("modes@9", values=(2.0, 4.0)),
-        rows.measured("modes@9", m=64, values=(np.nan, np.nan)),
-        rows.measured("modes@9", "data", (8.0, 8.0)),
+        rows.measured("coverage@9", values=(2.0, 4.0)),
+        rows.measured("coverage@9", m=64, values=(np.nan, np.nan)),
+        rows.measured("coverage@9", "data", (8.0, 8.0)),
     )
     fates = rows.typed(rows.runs() + rows.runs(statuses=("diverged", "diverged"), m=64))
     (ax,) = coverage.draw(coverage.data(table, fates), ["gan"]).axes
@@ -189,6 +189,7 @@ def test_forgetting_draws_the_shares_of_each_mode():
     frame = pd.DataFrame(
         [
             {**key, "step": step, "mode": mode, "count": 1, "samples": 8, "share": share, "trained": 4, "diverged": 1}
+            | {"covered": share > 0}
             for step, shares in ((0, (1.0, 1.0)), (10, (2.0, 0.0)))
             for mode, share in enumerate(shares)
         ]
