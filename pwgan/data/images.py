@@ -23,8 +23,8 @@ from pwgan.runtime import seed_of
 class Digits(DataSet):
     """1797 real handwritten digits of 8x8 pixels in ten classes, float32 x / 8 - 1 for x in 0..16: no download.
 
-    997 images are for training, 400 for validation and 400 for the test, each stratified by class. ``heldout`` says which
-    of the last two are held out: options are chosen on the one, results are measured on the other.
+    997 images are for training, 400 for validation and 400 for the test, each stratified by class. ``heldout`` says
+    which of the last two are held out: options are chosen on the one, results are measured on the other.
     Source: Alpaydin and Kaynak 1998, UCI "Optical Recognition of Handwritten Digits", as scikit-learn embeds it.
     """
 
