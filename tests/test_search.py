@@ -41,6 +41,19 @@ def test_options_of_a_data_set_are_given_to_each_setting(tiny):
     assert [t.options["betas"] for t in trainings(parse_study(study)).values()] == [[0.0, 0.5]] * 2
 
 
+def test_a_data_set_has_settings_of_its_own(tiny):
+    study = tiny(methods={"pwgan": {"search": {"generator_lr": [1e-3, 4e-3]}}})
+    study["datasets"]["ring8"]["methods"] = {"pwgan": {"search": {"steps": [30, 40]}, "betas": [0.0, 0.5]}}
+    found = trainings(parse_study(study)).values()
+    assert [(t.options["generator_lr"], t.steps, t.options["betas"]) for t in found] == [
+        (1e-3, 30, [0.0, 0.5]),
+        (4e-3, 40, [0.0, 0.5]),
+    ]
+    study["datasets"]["ring8"]["methods"] = {"pwgan": {"search": {"steps": [30, 40, 50]}}}
+    with pytest.raises(Refused, match=r"datasets.ring8.methods.pwgan.search: 3 settings; methods.pwgan has 2"):
+        parse_study(study)
+
+
 def test_a_variant_is_searched_under_its_own_name(tiny):
     entry = {"method": "pwgan", "sampler": "stratified", "search": {"generator_lr": [1e-3, 4e-3]}}
     found = trainings(parse_study(tiny(methods={"strata": entry})))
