@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--wall", type=float, required=True)
     options = parser.parse_args()
     costs = pd.read_parquet(options.results / "costs.parquet").groupby("stage")["seconds"].sum()
-    references = [json.loads(path.read_text()) for path in options.results.glob("*/data/measures.json")]
+    references = [json.loads(path.read_text()) for path in options.results.glob("*/data/*/measures.json")]
     jobs = pd.concat([pd.read_csv(path, sep="\t") for path in (options.results / "benchmarks").rglob("*.tsv")])
     logs = options.results / "logs"
     classifiers = sum(_logged(path, "classifier") for path in (logs / "classifier").glob("*.log"))

@@ -65,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     verb("schema", "Print the JSON schema of a study.")
 
     data = verb("data", "Generate or read a data set, split it, and store it as one file.")
-    data.add_argument("spec", help="JSON with name, dataset and options, or STUDY.yaml:DATASET")
+    data.add_argument(
+        "spec", help="the data set as JSON, or STUDY.yaml:DATASET, or STUDY.yaml:DATASET/seedsA-B of a law"
+    )
     data.add_argument("--output", type=Path, required=True)
 
     classifier = verb("classifier", "Train the classifier used for mode counts and features, by a fixed rule.")
@@ -86,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     signal.add_argument("--critics", nargs="+", required=True, help="blocks whose methods have critics, as BLOCK")
 
     reference = verb("reference", "Measure real training samples as if they were generated: the floor of each measure.")
-    reference.add_argument("reference", help="the reference job as JSON, or STUDY.yaml:DATASET")
+    reference.add_argument("reference", help="the reference job as JSON, or STUDY.yaml:DATASET/data/seedsA-B")
     reference.add_argument("--data", type=Path, required=True)
     reference.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     reference.add_argument("--output", type=Path, required=True)

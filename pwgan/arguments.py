@@ -28,19 +28,19 @@ def read_block(text: str) -> Block:
 
 
 def read_data_cell(text: str) -> DataCell:
-    """Read a data set from JSON, or from ``STUDY.yaml:DATASET``."""
+    """Read a data set from JSON, or from ``STUDY.yaml:DATASET``, or ``STUDY.yaml:DATASET/seedsA-B`` of a law."""
     if _is_json(text):
         return _from_json(DataCell, text)
-    study, name = _in_study(text, "DATASET")
-    return study.data_cells[one_of(name, study.data_cells, f"data set of {text.removesuffix(':' + name)}")]
+    study, place = _in_study(text, "DATASET or STUDY.yaml:DATASET/seedsA-B")
+    return study.data_cells[one_of(place, study.data_cells, f"data set of {text.removesuffix(':' + place)}")]
 
 
 def read_reference(text: str) -> Reference:
-    """Read the job that measures a data set's real samples from JSON, or from ``STUDY.yaml:DATASET``."""
+    """Read the job that measures real samples from JSON, or from ``STUDY.yaml:DATASET/data/seedsA-B``."""
     if _is_json(text):
         return _from_json(Reference, text)
-    study, name = _in_study(text, "DATASET")
-    return study.reference(one_of(name, study.datasets, f"data set of {text.removesuffix(':' + name)}"))
+    study, place = _in_study(text, "DATASET/data/seedsA-B")
+    return study.references[one_of(place, study.references, f"reference of {text.removesuffix(':' + place)}")]
 
 
 def _is_json(text: str) -> bool:

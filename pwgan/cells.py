@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, NonNegativeInt, field_validator
 
 from pwgan.batches import SamplerName, samplers
-from pwgan.data import DataSet, datasets
+from pwgan.data import DataSet, Law, Split, datasets
 from pwgan.limits import FEWEST
 from pwgan.methods import Method, methods
 from pwgan.networks import AnyNetwork
-from pwgan.options import Count, Options, one_of, validated
+from pwgan.options import REFERENCE, Count, Options, one_of, validated
 from pwgan.seals import identity
 
 # Words that YAML, or programs that read the tables as CSV, take for a missing value, a truth value or a number.
@@ -116,7 +116,7 @@ class Block(Options):
     def path(self) -> str:
         """Path of the block under results/{study}/."""
         t = self.training
-        return f"{t.dataset}/{t.method}/m{t.batch_size}/seeds{t.first_seed}-{t.first_seed + t.seeds - 1}"
+        return f"{t.dataset}/{t.method}/m{t.batch_size}/{seeds_name(t.seed_range)}"
 
     def modules(self) -> list[str]:
         """Return the modules of the network and the samplers, which are looked up by name."""
@@ -124,21 +124,59 @@ class Block(Options):
 
 
 class Reference(Options):
-    """Real training samples in place of generated ones, with the seeds and measures of the cells of their data set."""
+    """Real training samples in place of generated ones, with the measures of a block of the same seeds."""
 
     dataset: Name
+    first_seed: NonNegativeInt
     seeds: Count
     evaluation_points: Count
     measures: Measures
     features: Extractor
 
+    @property
+    def seed_range(self) -> range:
+        """The seeds of the block."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
+    def path(self) -> str:
+        """Path of the block under results/{study}/."""
+        return f"{self.dataset}/{REFERENCE}/{seeds_name(self.seed_range)}"
+
+    @property
+    def identity(self) -> str:
+        """Hash of the data set and the seeds, which the seals of the block's files hold."""
+        return identity(self.dataset, self.first_seed, self.seeds)
+
 
 class DataCell(Options):
-    """Parameters of the stage that stores a data set; ``source`` is the registered name of its class."""
+    """Parameters of the stage that stores a data set; ``source`` is the registered name of its class.
+
+    Of a law, a file holds the draws of ``seeds`` seeds from ``first_seed`` on; other data sets are one file.
+    """
 
     name: Name
     source: str
     options: dict[str, Any]
+    first_seed: NonNegativeInt | None = None
+    seeds: Count | None = None
+
+    @property
+    def path(self) -> str:
+        """Path of the file under results/{study}/data/, without its suffix."""
+        return self.name if self.seed_range is None else f"{self.name}/{seeds_name(self.seed_range)}"
+
+    @property
+    def seed_range(self) -> range | None:
+        """The seeds whose draws are stored, or None if all seeds share the samples."""
+        if self.first_seed is None or self.seeds is None:
+            return None
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    def load(self) -> Split:
+        """Draw the samples of the seeds, or read those that all seeds share."""
+        data = self.build()
+        return data.draws(self.seed_range) if isinstance(data, Law) and self.seed_range else data.load()
 
     def build(self) -> DataSet:
         """Return the data set with its options."""
@@ -148,6 +186,11 @@ class DataCell(Options):
     def modules(self) -> list[str]:
         """Return the modules that define the data set."""
         return _modules(datasets()[self.source])
+
+
+def seeds_name(seeds: range) -> str:
+    """Return the name of a block of seeds, as in the paths of results: seedsFIRST-LAST."""
+    return f"seeds{seeds.start}-{seeds.stop - 1}"
 
 
 def _modules(*classes: type) -> list[str]:

@@ -46,7 +46,7 @@ def data(options: Namespace) -> None:
 
     cell = read_data_cell(options.spec)
     about = {"name": cell.name, "source": cell.source, "options": json.dumps(cell.options)}
-    write_data(options.output, cell.build().load(), about)
+    write_data(options.output, cell.load(), about)
 
 
 def classifier(options: Namespace) -> None:
@@ -66,7 +66,7 @@ def train(options: Namespace) -> None:
     stored = _stored(options.data, training.dataset)
     with claimed_device(options.device) as device:
         if device.type == "cpu":
-            shape = stored.train.shape[1:]
+            shape = stored.sample_shape
             require_memory_to_train(training.network, training.seeds, shape, training.dataset, elsewhere=False)
         train_block(training, stored, options.output, device, options.force)
 

@@ -15,7 +15,7 @@ from pydantic import Field, NonNegativeInt, PrivateAttr, ValidationError, model_
 
 from pwgan import config_file
 from pwgan.cells import Block, DataCell, Extractor, Measures, Name, Reference, Training
-from pwgan.data import DataSet, datasets
+from pwgan.data import DataSet, Law, datasets
 from pwgan.errors import Refused
 from pwgan.limits import FEWEST
 from pwgan.methods import AdversarialMethod, Method, methods
@@ -152,8 +152,9 @@ class Study(Options):
                 raise ValueError(
                     f"mini-batch size {m} is larger than the training set of {name}, {n} samples; allowed: 1 to {n}"
                 )
-        bytes_at_least = (n + heldout) * math.prod(shape)
-        require_memory(bytes_at_least, f"datasets.{name}: to hold {n} samples and {heldout} heldout of shape {shape}")
+        draws = self._seeds(name)[1] if isinstance(spec, Law) else 1
+        samples = f"{n} samples and {heldout} heldout of shape {shape}" + (f" for {draws} seeds" if draws > 1 else "")
+        require_memory(draws * (n + heldout) * math.prod(shape), f"datasets.{name}: to hold {samples}")
         if heldout < FEWEST:
             raise ValueError(f"{name} holds out {heldout} samples; at least {FEWEST} are needed to measure")
         seeds, block = self._seeds(name)
@@ -245,15 +246,22 @@ class Study(Options):
         spec = self.data_set(name)
         return min(self.evaluation_points, spec.heldout_size(), spec.train_size())
 
-    def reference(self, name: str) -> Reference:
-        """Return the job that measures a data set's real samples."""
-        return Reference(
-            dataset=name,
-            seeds=self._seeds(name)[0],
-            evaluation_points=self._evaluation_points(name),
-            measures=self.measures,
-            features=self.extractor(name),
-        )
+    @cached_property
+    def references(self) -> dict[str, Reference]:
+        """The jobs that measure real samples, one for each block of seeds of a data set, by their path."""
+        references = [
+            Reference(
+                dataset=name,
+                first_seed=first,
+                seeds=count,
+                evaluation_points=self._evaluation_points(name),
+                measures=self.measures,
+                features=self.extractor(name),
+            )
+            for name in self.datasets
+            for first, count in self.seed_blocks(name)
+        ]
+        return {reference.path: reference for reference in references}
 
     def critics(self, training: Training) -> list[Training]:
         """Return the trainings, beside one, of all methods with a critic that go by their own names."""
@@ -281,12 +289,15 @@ class Study(Options):
 
     @cached_property
     def data_cells(self) -> dict[str, DataCell]:
-        """The data sets by the name that the study gives them."""
-        specs = {name: self.data_set(name) for name in self.datasets}
-        return {
-            name: DataCell(name=name, source=type(spec).name, options=spec.model_dump(mode="json"))
-            for name, spec in specs.items()
-        }
+        """The stored data sets by their path: one for each block of seeds if each seed has draws of its own."""
+        cells = [self.data_cell(name, *block) for name in self.datasets for block in self.seed_blocks(name)]
+        return {cell.path: cell for cell in cells}
+
+    def data_cell(self, name: str, first_seed: int, seeds: int) -> DataCell:
+        """Return the stored data of a block of seeds of the data set ``name``."""
+        spec = self.data_set(name)
+        cell = DataCell(name=name, source=type(spec).name, options=spec.model_dump(mode="json"))
+        return cell.model_copy(update={"first_seed": first_seed, "seeds": seeds}) if isinstance(spec, Law) else cell
 
     @cached_property
     def blocks(self) -> dict[str, Block]:

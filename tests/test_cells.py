@@ -3,6 +3,7 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -182,7 +183,8 @@ def test_evaluation_takes_no_more_points_than_are_held_out():
     study = parse_study(TWO)
     assert study.blocks["ring8/pwgan/m8/seeds0-1"].training.evaluation_points == 300
     assert study.blocks["digits/pwgan/m8/seeds0-1"].training.evaluation_points == 400
-    assert (study.reference("ring8").evaluation_points, study.reference("digits").evaluation_points) == (300, 400)
+    points = {job.dataset: job.evaluation_points for job in study.references.values()}
+    assert points == {"ring8": 300, "digits": 400}
 
 
 def test_a_data_set_may_have_blocks_of_its_own():
@@ -195,15 +197,26 @@ def test_two_names_may_stand_for_one_data_set_and_one_method():
     study = parse_study(
         TWO | {"datasets": {"small": {"dataset": "ring8", "samples": 40}, "large": {"dataset": "ring8"}}}
     )
-    assert study.data_cells["small"].build() == Ring8(samples=40)
-    assert study.data_cells["large"].build() == Ring8()
+    assert study.data_cells["small/seeds0-1"].build() == Ring8(samples=40)
+    assert study.data_cells["large/seeds0-1"].build() == Ring8()
     assert study.blocks["small/squared/m8/seeds0-1"].training.build_method() == PWGAN(cost="sqeuclidean")
 
 
-def test_the_reference_has_as_many_seeds_as_the_cells():
+def test_the_references_have_the_seeds_of_the_cells():
     study = parse_study(TWO | {"datasets": {"ring8": None, "digits": {"seeds": 2}}})
-    assert (study.reference("ring8").seeds, study.reference("digits").seeds) == (4, 2)
-    assert study.reference("digits").features == "classifier"
+    assert list(study.references) == ["ring8/data/seeds0-1", "ring8/data/seeds2-3", "digits/data/seeds0-1"]
+    assert [list(job.seed_range) for job in study.references.values()] == [[0, 1], [2, 3], [0, 1]]
+    assert study.references["digits/data/seeds0-1"].features == "classifier"
+
+
+def test_the_draws_of_a_law_are_stored_by_block_and_do_not_depend_on_it():
+    study = parse_study(TWO | {"datasets": {"ring8": {"samples": 40, "heldout": 20}, "digits": None}})
+    assert list(study.data_cells) == ["ring8/seeds0-1", "ring8/seeds2-3", "digits"]
+    assert study.data_cell("digits", 2, 2) == study.data_cells["digits"]
+    late = study.data_cell("ring8", 2, 2).load()
+    assert (late.train.shape, late.heldout.shape, late.first_seed) == ((2, 40, 2), (2, 20, 2), 2)
+    np.testing.assert_array_equal(late.train, study.data_cell("ring8", 0, 4).load().train[2:])
+    assert study.data_cells["digits"].load().first_seed is None
 
 
 def test_what_a_study_says_survives_json(tmp_path):
@@ -212,7 +225,8 @@ def test_what_a_study_says_survives_json(tmp_path):
         assert read_block(cell.model_dump_json()) == cell
         assert read_training(cell.training.model_dump_json()) == cell.training
     assert read_data_cell(study.data_cells["digits"].model_dump_json()).build() == Digits()
-    assert read_reference(study.reference("ring8").model_dump_json()) == study.reference("ring8")
+    for job in study.references.values():
+        assert read_reference(job.model_dump_json()) == job
 
 
 def test_a_cell_is_found_by_its_place_in_a_study(tmp_path):
@@ -221,11 +235,13 @@ def test_a_cell_is_found_by_its_place_in_a_study(tmp_path):
     study, place = read_study(path), "ring8/pwgan/m32/seeds2-3"
     assert read_block(f"{path}:{place}") == study.blocks[place]
     assert read_training(f"{path}:{place}") == study.blocks[place].training
-    assert read_data_cell(f"{path}:digits") == study.data_cells["digits"]
+    for place in ("digits", "ring8/seeds2-3"):
+        assert read_data_cell(f"{path}:{place}") == study.data_cells[place]
+    assert read_reference(f"{path}:ring8/data/seeds2-3") == study.references["ring8/data/seeds2-3"]
     with pytest.raises(ValueError, match=r"block of .*two\.yaml.*seeds2-4.*Did you mean 'ring8/pwgan/m32/seeds2-3'"):
         read_block(f"{path}:ring8/pwgan/m32/seeds2-4")
-    with pytest.raises(ValueError, match=r"data set of .*two\.yaml.*'rign8'.*'ring8'"):
-        read_data_cell(f"{path}:rign8")
+    with pytest.raises(ValueError, match=r"data set of .*two\.yaml.*'ring8'.*Did you mean 'ring8/seeds2-3'"):
+        read_data_cell(f"{path}:ring8")
 
 
 @pytest.mark.parametrize("read", [read_block, read_training, read_data_cell, read_reference])
@@ -248,7 +264,7 @@ def test_unknown_names_in_json_are_refused_with_the_nearest():
     with pytest.raises(ValueError, match=r"'pwgn'.*'pwgan'"):
         cell.build_method()
     with pytest.raises(ValueError, match=r"'rign8'.*'ring8'"):
-        study.data_cells["ring8"].model_copy(update={"source": "rign8"}).build()
+        study.data_cells["ring8/seeds0-1"].model_copy(update={"source": "rign8"}).build()
 
 
 def test_a_number_in_scientific_notation_is_a_number_whether_yaml_reads_it_so_or_not():

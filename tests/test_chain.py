@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from pwgan.__main__ import main
+from pwgan.batches.base import random_order
 from pwgan.data.store import read_data
 from pwgan.report import plugins
 from pwgan.report.aggregate import write_aggregates
@@ -64,22 +67,24 @@ def chain(tmp_path_factory):
         with contextlib.chdir(root / "started"):
             assert main([os.path.relpath(x) if isinstance(x, Path) else str(x) for x in arguments]) == 0
 
-    for name in study.datasets:
-        run("data", f"{path}:{name}", "--output", results / f"data/{name}.safetensors")
+    for place in study.data_cells:
+        run("data", f"{path}:{place}", "--output", results / f"data/{place}.safetensors")
     classifier = results / "data/shades-classifier.safetensors"
     run("classifier", "--data", results / "data/shades.safetensors", "--output", classifier, "--device", "cpu")
     options = {"ring8": [], "shades": ["--classifier", classifier]}
     for place, cell in study.blocks.items():
-        name, folder = cell.training.dataset, results / place
-        data = ["--data", results / f"data/{name}.safetensors", "--device", "cpu"]
+        t, folder = cell.training, results / place
+        name = t.dataset
+        stored = study.data_cell(name, t.first_seed, t.seeds).path
+        data = ["--data", results / f"data/{stored}.safetensors", "--device", "cpu"]
         run("train", f"{path}:{place}", *data, "--output", folder)
         run("measure", f"{path}:{place}", *data, "--output", folder, *options[name])
-    for name in study.datasets:
-        data = ["--data", results / f"data/{name}.safetensors", "--device", "cpu"]
-        reference = study.reference(name).model_dump_json()
-        run("reference", reference, *data, "--output", results / name / "data", *options[name])
-    folders = [*(results / place for place in study.blocks), *(results / name / "data" for name in study.datasets)]
-    files = sorted((results / "data").iterdir())
+    for place, job in study.references.items():
+        stored = study.data_cell(job.dataset, job.first_seed, job.seeds).path
+        data = ["--data", results / f"data/{stored}.safetensors", "--device", "cpu"]
+        run("reference", f"{path}:{place}", *data, "--output", results / place, *options[job.dataset])
+    folders = [results / place for place in (*study.blocks, *study.references)]
+    files = sorted((results / "data").rglob("*.safetensors"))
     # As the workflow does it: without the seconds that importing torch takes.
     code = (
         "import sys\nfrom pwgan.__main__ import main\n"
@@ -141,7 +146,7 @@ def test_the_frames_hold_every_seed_of_every_cell_and_reference(frames):
     cells = {
         (c.training.dataset, c.training.method, 8, s) for c in study.blocks.values() for s in c.training.seed_range
     }
-    references = {(name, "data", 0, seed) for name in study.datasets for seed in range(study.reference(name).seeds)}
+    references = {(job.dataset, "data", 0, seed) for job in study.references.values() for seed in job.seed_range}
     for name, expected in (
         ("runs", cells),
         ("history", cells),
@@ -204,12 +209,30 @@ def test_data_sets_are_described(frames):
     ring, shades = described.loc["ring8"], described.loc["shades"]
     assert (ring["training"], ring["heldout"], ring["modes"], shades["modes"]) == (256, 64, 8, 2)
     assert shades["training"] == len(read_data(results / "data/shades.safetensors").train) == 112
+    assert (ring["file"], shades["file"]) == ("data/ring8/seeds0-1.safetensors", "data/shades.safetensors")
     assert pd.isna(ring["classifier_accuracy"]) and shades["classifier_accuracy"] > 0.9
 
 
 def test_aggregates_of_the_same_files_have_the_same_bytes(chain):
     study, results = chain
     before = {name: (results / f"{name}.parquet").read_bytes() for name in COLUMNS}
-    folders = [*(results / place for place in study.blocks), *(results / name / "data" for name in study.datasets)]
-    write_aggregates(folders, sorted((results / "data").iterdir()), [], results)
+    folders = [results / place for place in (*study.blocks, *study.references)]
+    write_aggregates(folders, sorted((results / "data").rglob("*.safetensors")), [], results)
     assert {name: (results / f"{name}.parquet").read_bytes() for name in COLUMNS} == before
+
+
+def test_each_seed_of_a_law_is_trained_and_measured_on_draws_of_its_own(chain):
+    _, results = chain
+    held = []
+    for first in (0, 2):
+        stored = read_data(results / f"data/ring8/seeds{first}-{first + 1}.safetensors")
+        assert stored.first_seed == first and stored.train.shape == (2, 256, 2)
+        held += list(stored.heldout)
+    assert len({array.tobytes() for array in held}) == 4
+    # The real samples in the generator's place are the training samples of the same draw.
+    floors = pd.read_parquet(results / "measures.parquet").query("method == 'data' and measure == 'ewd@32'")
+    for seed, value in floors.query("dataset == 'ring8'").set_index("seed")["value"].items():
+        train = read_data(results / f"data/ring8/seeds{seed // 2 * 2}-{seed // 2 * 2 + 1}.safetensors").train[seed % 2]
+        chosen = train[random_order(256, "reference", seed)[:32].numpy()]
+        costs = cdist(held[seed][:32].astype(float), chosen.astype(float))
+        assert value == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-6)

@@ -220,15 +220,15 @@ def test_the_studies_of_the_repository_are_sound(path):
     study = read_study(path)
     trained = [cell.training for cell in study.blocks.values()]
     assert {t.dataset for t in trained} == set(study.datasets) and {t.method for t in trained} == set(study.methods)
-    for name in study.datasets:
-        assert study.data_cells[name].build() == study.data_set(name)
+    for cell in study.data_cells.values():
+        assert cell.build() == study.data_set(cell.name)
 
 
 def test_planning_imports_no_torch():
     code = (
         "import sys\nfrom pwgan.study import read_study\nstudy = read_study('config.yaml')\n"
         "[cell.model_dump_json() for cell in study.blocks.values()]\n"
-        "[study.reference(name) for name in study.datasets]\n"
+        "study.references, study.data_cells\n"
         "sys.exit(', '.join({'torch', 'torchvision', 'sklearn', 'scipy'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -26,7 +26,7 @@ class Sampler:
     """``choose`` selects the m latents of a batch among ``oversample`` m."""
 
     def __init__(self, points: torch.Tensor, batch_size: int, seeds: range, device: torch.device) -> None:
-        """Prepare batches of the training set ``points`` (n, d), float or uint8, which all seeds share."""
+        """Prepare batches of the training sets ``points`` (S, n, d), float or uint8; S = 1 if all seeds share one."""
         self.points, self.batch_size, self.seeds, self.device = points, batch_size, seeds, device
 
     def batch(self, number: int) -> torch.Tensor:

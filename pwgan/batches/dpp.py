@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pwgan.batches.base import Sampler, Stream, random_order, stream_uniforms
 from pwgan.batches.kdpp import POOL, k_dpp, kernel, spectrum
+from pwgan.data.store import rows_of
 from pwgan.lazy import torch
 
 
@@ -23,8 +24,8 @@ class DppSampler(Sampler):
 
     def __init__(self, points: torch.Tensor, batch_size: int, seeds: range, device: torch.device) -> None:
         super().__init__(points, batch_size, seeds, device)
-        self.size = min(POOL * batch_size, len(points))
-        self._whole = spectrum(kernel(points.unsqueeze(0))) if self.size == len(points) else None
+        self.size = min(POOL * batch_size, points.shape[1])
+        self._whole = spectrum(kernel(points)) if self.size == points.shape[1] else None
         self._pool = -1
         self._subsets = torch.empty(0)
 
@@ -36,7 +37,7 @@ class DppSampler(Sampler):
         return self._subsets[:, position]
 
     def _draw(self, pool: int) -> torch.Tensor:
-        count, n = len(self.seeds), len(self.points)
+        count, n = len(self.seeds), self.points.shape[1]
         uniforms = [stream_uniforms((POOL, self.size + self.batch_size), "dpp", seed, pool) for seed in self.seeds]
         if self._whole is not None:
             values, vectors = (part.expand(count, *part.shape[1:]) for part in self._whole)
@@ -44,7 +45,7 @@ class DppSampler(Sampler):
         epoch, place = divmod(pool, n // self.size)
         orders = torch.stack([random_order(n, "pools", seed, epoch) for seed in self.seeds])
         members = orders[:, place * self.size : (place + 1) * self.size]
-        values, vectors = spectrum(kernel(self.points[members.to(self.points.device)]))
+        values, vectors = spectrum(kernel(rows_of(self.points, members.to(self.points.device))))
         drawn = k_dpp(values, vectors, self.batch_size, torch.stack(uniforms))
         return members.gather(1, drawn.flatten(1)).view_as(drawn)
 

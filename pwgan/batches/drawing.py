@@ -12,9 +12,10 @@ from pwgan.lazy import torch
 def build_sampler(name: str, points: torch.Tensor, batch_size: int, seeds: range, device: torch.device) -> Sampler:
     """Return the sampler of real samples for one block of seeds.
 
-    points: the training set (n, *sample), float or uint8, shared by all seeds. Indices are on ``device``.
+    points: the training sets (S, n, *sample), float or uint8, or (1, n, *sample) if all seeds share one. Indices are on
+    ``device``.
     """
-    return samplers()[name](points.flatten(1), batch_size, seeds, device)
+    return samplers()[name](points.flatten(2), batch_size, seeds, device)
 
 
 def choose(name: str, points: torch.Tensor, m: int, uniforms: Callable[..., torch.Tensor]) -> torch.Tensor:

@@ -21,7 +21,7 @@ class RandomSampler(Sampler):
         self._order = torch.empty(0)
 
     def batch(self, number: int) -> torch.Tensor:
-        n, m = len(self.points), self.batch_size
+        n, m = self.points.shape[1], self.batch_size
         epoch, position = divmod(number, n // m)
         if epoch != self._epoch:
             orders = [random_order(n, "order", seed, epoch) for seed in self.seeds]

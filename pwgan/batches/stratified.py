@@ -22,14 +22,17 @@ class StratifiedSampler(Sampler):
 
     def __init__(self, points: torch.Tensor, batch_size: int, seeds: range, device: torch.device) -> None:
         super().__init__(points, batch_size, seeds, device)
-        self._strata = stratify(points, batch_size).cpu()
+        self._strata = stratify(points, batch_size).expand(len(seeds), points.shape[1]).cpu()
         self._epoch = -1
         self._batches = torch.empty(0)
 
     def batch(self, number: int) -> torch.Tensor:
-        epoch, position = divmod(number, len(self._strata) // self.batch_size)
+        epoch, position = divmod(number, self._strata.shape[1] // self.batch_size)
         if epoch != self._epoch:
-            drawn = [_one_of_each(self._strata, self.batch_size, "strata", seed, epoch) for seed in self.seeds]
+            drawn = [
+                _one_of_each(strata, self.batch_size, "strata", seed, epoch)
+                for strata, seed in zip(self._strata, self.seeds, strict=True)
+            ]
             self._batches = torch.stack(drawn).to(self.device)
             self._epoch = epoch
         return self._batches[:, position]

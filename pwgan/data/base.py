@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
+
+import numpy as np
 
 from pwgan.options import Options
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -20,8 +19,12 @@ class Split:
     or float32 already in [-1, 1]. Labels are int64 of shape (n,). Rows are in a fixed random order: the first
     n rows are a random sample without replacement.
 
+    All seeds share these samples, unless each has draws of its own: then ``train`` and ``heldout`` have a leading axis,
+    (S, n, *sample), of the draws of the seeds ``first_seed``, ``first_seed`` + 1, ...
+
     If the distribution is a known mixture, ``modes`` (k, d) are its modes, ``sigma`` the standard deviation of each and
-    ``weights`` (k,) their proportions. ``density`` (g, g) is the true density averaged over each cell of a square grid
+    ``weights`` (k,) their proportions; with ``fresh``, mini-batches are drawn from it instead of from ``train``, which
+    measures still use. ``density`` (g, g) is the true density averaged over each cell of a square grid
     covering ``extent`` = (left, right, bottom, top), rows from bottom to top.
 
     If float32 cannot hold the user's points, ``offset`` (d,) was subtracted from them: rows + offset are the points.
@@ -37,6 +40,8 @@ class Split:
     density: np.ndarray | None = None
     extent: tuple[float, float, float, float] | None = None
     offset: np.ndarray | None = None
+    first_seed: int | None = None
+    fresh: bool = False
 
     def restored(self, samples: np.ndarray) -> np.ndarray:
         """Return samples (..., *sample) in the user's coordinates: with the offset added, float64, if there is one."""
@@ -88,3 +93,21 @@ class DataSet(Options):
     def load(self) -> Split:
         """Generate or read the data; raises FileNotFoundError or ``Refused`` with a remedy."""
         raise NotImplementedError
+
+
+class Law(DataSet):
+    """A data set drawn from a known distribution: the training and held-out set of a seed are draws of its own."""
+
+    def draw(self, seed: int) -> Split:
+        """Draw the split of one seed, a function of the options and the seed alone."""
+        raise NotImplementedError
+
+    def draws(self, seeds: range) -> Split:
+        """Draw the splits of all seeds, (S, n, *sample)."""
+        splits = [self.draw(seed) for seed in seeds]
+        train, heldout = (np.stack([getattr(split, side) for split in splits]) for side in ("train", "heldout"))
+        return replace(splits[0], train=train, heldout=heldout, first_seed=seeds.start)
+
+    def load(self) -> Split:
+        """Draw the split of seed 0."""
+        return self.draw(0)

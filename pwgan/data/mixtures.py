@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from pwgan.data.base import DataSet, Split
+from pwgan.data.base import Law, Split
 from pwgan.runtime import seed_of
 
 Extent = tuple[float, float, float, float]
@@ -30,8 +30,8 @@ def cell_density(
     return rows.T @ (weights[:, None] * columns) / area
 
 
-class _Planar(DataSet):
-    """Points in the plane, drawn from fixed seeds: one for the training set, one for the held-out set."""
+class _Planar(Law):
+    """Points in the plane: a seed's training set and its held-out set are independent draws."""
 
     half_width: ClassVar[float]
     sigma: ClassVar[float]
@@ -48,9 +48,9 @@ class _Planar(DataSet):
     def sample_shape(self) -> tuple[int, ...]:
         return (2,)
 
-    def _draw(self, count: int, part: str) -> np.ndarray:
+    def _draw(self, count: int, part: str, seed: int) -> np.ndarray:
         # Each part has its own generator: changing the size of one does not change the other.
-        rng = np.random.default_rng(seed_of("data", self.name, part))
+        rng = np.random.default_rng(seed_of("data", self.name, part, seed))
         places = self._places(count, rng)
         return (places + self.sigma * rng.standard_normal((count, 2))).astype(np.float32)
 
@@ -62,8 +62,10 @@ class _Planar(DataSet):
         return (-self.half_width, self.half_width, -self.half_width, self.half_width)
 
 
-class _Mixture(_Planar):
+class Mixture(_Planar):
     """A mixture sum_k w_k N(mode_k, sigma^2 I)."""
+
+    fresh: bool = Field(default=False, description="draw every mini-batch anew instead of from the training set")
 
     @classmethod
     def mixture(cls) -> tuple[np.ndarray, np.ndarray]:
@@ -74,20 +76,21 @@ class _Mixture(_Planar):
         modes, weights = self.mixture()
         return modes[rng.choice(len(modes), size=count, p=weights)]
 
-    def load(self) -> Split:
+    def draw(self, seed: int) -> Split:
         modes, weights = self.mixture()
         return Split(
-            train=self._draw(self.samples, "train"),
-            heldout=self._draw(self.heldout, "heldout"),
+            train=self._draw(self.samples, "train", seed),
+            heldout=self._draw(self.heldout, "heldout", seed),
             modes=modes,
             weights=weights,
             sigma=self.sigma,
+            fresh=self.fresh,
             density=cell_density(modes, weights, self.sigma, self._extent()),
             extent=self._extent(),
         )
 
 
-class Ring8(_Mixture):
+class Ring8(Mixture):
     """Eight equal Gaussians on a circle: modes (cos 2 pi i / 8, sin 2 pi i / 8), sigma 0.01.
 
     Source: the 2D-ring of Lin et al. 2018 (PacGAN), section 4.1 and Table 1, after Srivastava et al. 2017 (VEEGAN).
@@ -103,7 +106,7 @@ class Ring8(_Mixture):
         return np.stack([np.cos(angles), np.sin(angles)], axis=1), np.full(8, 1 / 8)
 
 
-class Ring8Legacy(_Mixture):
+class Ring8Legacy(Mixture):
     """The ring of much published code, where eight angles include both 0 and 2 pi: seven distinct modes.
 
     Modes (sin t_i, cos t_i) with t_i = 2 pi i / 7; the mode (0, 1) counts twice and has weight 1/4, the other six have
@@ -121,7 +124,7 @@ class Ring8Legacy(_Mixture):
         return np.stack([np.sin(angles), np.cos(angles)], axis=1), np.array([2, 1, 1, 1, 1, 1, 1]) / 8
 
 
-class Grid25(_Mixture):
+class Grid25(Mixture):
     """Twenty-five equal Gaussians on the square grid {-4, -2, 0, 2, 4}^2, sigma 0.05.
 
     Source: the 2D-grid of Lin et al. 2018 (PacGAN), section 4.1 and Table 1, after Srivastava et al. 2017 (VEEGAN).
@@ -157,12 +160,12 @@ class SwissRoll(_Planar):
     def _places(self, count: int, rng: np.random.Generator) -> np.ndarray:
         return self.curve(rng.random(count))
 
-    def load(self) -> Split:
+    def draw(self, seed: int) -> Split:
         # 8192 nodes are at most 0.07 sigma apart on the curve: the error is 1e-5 of the largest value.
         nodes = self.curve((np.arange(8192) + 0.5) / 8192)
         return Split(
-            train=self._draw(self.samples, "train"),
-            heldout=self._draw(self.heldout, "heldout"),
+            train=self._draw(self.samples, "train", seed),
+            heldout=self._draw(self.heldout, "heldout", seed),
             density=cell_density(nodes, np.full(8192, 1 / 8192), self.sigma, self._extent()),
             extent=self._extent(),
         )

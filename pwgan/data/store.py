@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -28,22 +28,73 @@ class StoredData(Split):
     @property
     def kind(self) -> Literal["points", "images"]:
         """``points`` if samples have one axis, ``images`` if they have three."""
-        return "points" if self.train.ndim == 2 else "images"
+        return "points" if len(self.sample_shape) == 1 else "images"
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (d,) or (channels, size, size)."""
+        return self.train_sets.shape[2:]
+
+    @property
+    def train_sets(self) -> np.ndarray:
+        """The training set of each seed, (S, n, *sample); S = 1 if all seeds share it."""
+        return self.train[None] if self.first_seed is None else self.train
+
+    @property
+    def heldout_sets(self) -> np.ndarray:
+        """The held-out set of each seed, (S, n, *sample); S = 1 if all seeds share it."""
+        return self.heldout[None] if self.first_seed is None else self.heldout
+
+    @property
+    def train_size(self) -> int:
+        """The number of training samples of a seed."""
+        return self.train_sets.shape[1]
+
+    @property
+    def heldout_size(self) -> int:
+        """The number of held-out samples of a seed."""
+        return self.heldout_sets.shape[1]
+
+    def of_seeds(self, seeds: range) -> StoredData:
+        """Return the data of some seeds, without a copy; raises ``Refused`` if one of their draws is not stored."""
+        if self.first_seed is None:
+            return self
+        stored = range(self.first_seed, self.first_seed + len(self.train))
+        if seeds.start not in stored or seeds[-1] not in stored:
+            raise Refused(
+                f"the stored data {self.name} has draws of seeds {stored.start} to {stored[-1]}; this job needs "
+                f"{seeds.start} to {seeds[-1]}"
+            )
+        part = slice(seeds.start - stored.start, seeds.stop - stored.start)
+        return replace(self, train=self.train[part], heldout=self.heldout[part], first_seed=seeds.start)
+
+    def first_draw(self) -> StoredData:
+        """Return the data of the first seed alone, (n, *sample)."""
+        return replace(self, train=self.train_sets[0], heldout=self.heldout_sets[0], first_seed=None)
 
     def train_tensor(self, indices: Tensor | None = None, device: torch.device | str = "cpu") -> Tensor:
-        """Return training samples as float32, images in [-1, 1], shape (*indices.shape, *sample) or (n, *sample)."""
-        return _gather(self.train, indices, device)
+        """Return the training samples of each seed as float32, images in [-1, 1].
+
+        All of them, (S, n, *sample), or with indices (k,) the same rows of each set, (S, k, *sample); S = 1 if all
+        seeds share them. With indices (S, k), one row of them for each seed: (S, k, *sample).
+        """
+        return _gather(self.train_sets, indices, device)
 
     def heldout_tensor(self, indices: Tensor | None = None, device: torch.device | str = "cpu") -> Tensor:
-        """Return held-out samples as float32, images in [-1, 1], shape (*indices.shape, *sample) or (n, *sample)."""
-        return _gather(self.heldout, indices, device)
+        """Return the held-out samples of each seed, as ``train_tensor`` does."""
+        return _gather(self.heldout_sets, indices, device)
 
 
-def _gather(rows: np.ndarray, indices: Tensor | None, device: torch.device | str) -> Tensor:
-    samples = torch.from_numpy(rows)
+def _gather(sets: np.ndarray, indices: Tensor | None, device: torch.device | str) -> Tensor:
+    samples = torch.from_numpy(sets)
     # Copy even without indices: in-place changes of a batch must not reach the stored rows.
-    samples = samples.clone() if indices is None else samples[indices.to(samples.device)]
+    samples = samples.clone() if indices is None else rows_of(samples, indices.to(samples.device))
     return to_float(samples.to(device))
+
+
+def rows_of(sets: Tensor, indices: Tensor) -> Tensor:
+    """Return rows of each seed's set: sets (S or 1, n, *sample), indices (k,) or (S, k) -> (S or 1, k, *sample)."""
+    return sets[torch.arange(len(sets), device=sets.device)[:, None], indices]
 
 
 def to_float(pixels: Tensor) -> Tensor:
@@ -86,17 +137,13 @@ def read_data(path: str | Path) -> StoredData:
     with path.open("rb") as file:
         about = about_tensors(file)
     arrays = _mapped(path)
-    extent, sigma = arrays.pop("extent", None), arrays.pop("sigma", None)
-    return StoredData(
-        **arrays,
-        extent=None if extent is None else tuple(extent.tolist()),
-        sigma=None if sigma is None else float(sigma),
-        name=about["name"],
-        about=about,
-    )
+    values: dict[str, Any] = {name: array if array.ndim else array.item() for name, array in arrays.items()}
+    if "extent" in values:
+        values["extent"] = tuple(values["extent"].tolist())
+    return StoredData(**values, name=about["name"], about=about)
 
 
-_TYPES = {"U8": np.uint8, "F32": np.float32, "F64": np.float64, "I64": np.int64}
+_TYPES = {"U8": np.uint8, "F32": np.float32, "F64": np.float64, "I64": np.int64, "BOOL": np.bool_}
 
 
 def _mapped(path: Path) -> dict[str, np.ndarray]:
@@ -120,13 +167,19 @@ def _mapped(path: Path) -> dict[str, np.ndarray]:
 
 def check_split(split: Split) -> None:
     """Raise ``Refused``, naming the array, unless shapes, types and values are as ``Split`` documents."""
-    _check_samples("train", split.train)
-    _check_samples("heldout", split.heldout)
-    if split.train.shape[1:] != split.heldout.shape[1:] or split.train.dtype != split.heldout.dtype:
+    drawn = split.first_seed is not None
+    _check_samples("train", split.train, drawn)
+    _check_samples("heldout", split.heldout, drawn)
+    kinds = [(side.dtype, len(side) if drawn else 1, side.shape[1 + drawn :]) for side in (split.train, split.heldout)]
+    if kinds[0] != kinds[1]:
         raise Refused(
             f"train and heldout must hold the same kind of sample; got {_describe(split.train)} and "
             f"{_describe(split.heldout)}"
         )
+    if drawn and split.train_labels is not None:
+        raise Refused("labels are not supported where each seed has samples of its own")
+    if split.fresh and (split.modes is None or split.weights is None or split.sigma is None):
+        raise Refused("fresh mini-batches need the modes, weights and sigma of a mixture")
     if (split.train_labels is None) != (split.heldout_labels is None):
         raise Refused("labels must be given for train and heldout, or for neither")
     for name, labels, rows in (
@@ -153,13 +206,15 @@ def _check_classes(train: np.ndarray, heldout: np.ndarray) -> None:
         )
 
 
-def _check_samples(name: str, rows: np.ndarray) -> None:
-    points = rows.ndim == 2 and rows.dtype == np.float32
-    images = rows.ndim == 4 and rows.dtype in (np.float32, np.uint8) and rows.shape[2] == rows.shape[3]
+def _check_samples(name: str, rows: np.ndarray, drawn: bool) -> None:
+    axes = rows.ndim - drawn
+    points = axes == 2 and rows.dtype == np.float32
+    images = axes == 4 and rows.dtype in (np.float32, np.uint8) and rows.shape[-1] == rows.shape[-2]
     if not (points or images) or rows.size == 0:
+        lead = "seeds, " if drawn else ""
         raise Refused(
-            f"{name} must be float32 points (n, d), or uint8 or float32 images (n, channels, size, size), and not "
-            f"empty; got {_describe(rows)}"
+            f"{name} must be float32 points ({lead}n, d), or uint8 or float32 images ({lead}n, channels, size, size), "
+            f"and not empty; got {_describe(rows)}"
         )
     if rows.dtype == np.uint8:
         return

@@ -22,14 +22,15 @@ def pool_bias(
 ) -> list[tuple[str, int, Report]]:
     """Mini-batch bias on one fixed pool for every sampler and evaluation m, averaged over partitions of both sides.
 
-    real: (n, d); pool: generated points (S, n, d). Each entry is (sampler, m, report) with the fields of
-    ``transport.bias.sampler_bias`` and the two gradient cosines of ``cosines(x, full)``, each (S,); all are NaN for a
-    seed that is not ``sound`` (S,) or whose points are not finite. Source: article D3-D6.
+    real: (n, d), or (S, n, d) if each seed has points of its own; pool: generated points (S, n, d). Each entry is
+    (sampler, m, report) with the fields of ``transport.bias.sampler_bias`` and the two gradient cosines of
+    ``cosines(x, full)``, each (S,); all are NaN for a seed that is not ``sound`` (S,) or whose points are not finite.
+    Source: article D3-D6.
     """
     sound = sound.to(pool.device) & pool.flatten(1).isfinite().all(1)
     x, y = real.double(), torch.where(sound[:, None, None], pool, 0).double()
     full = full_matching(x, y)
-    rungs = {sampler: ladder(len(real)) for sampler in samplers}
+    rungs = {sampler: ladder(real.shape[-2]) for sampler in samplers}
     reports = bias_ladder(x, y, full, rungs, seeds, partitions, "pool", cosines(x.expand_as(y), full))
     return [
         (sampler, m, {name: torch.where(sound, values, torch.nan) for name, values in report.items()})

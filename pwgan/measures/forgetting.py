@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,12 +109,12 @@ def step_counts(samples: np.ndarray, data: StoredData, classifier: Classifier | 
 
 
 def run_measures(
-    folder: Path, data: StoredData, classifier: Classifier | None, training: Training, floor: float
+    folder: Path, data: StoredData, classifier: Classifier | None, training: Training, floors: Sequence[float]
 ) -> tuple[Rows, Rows]:
     """Measure a trained block from the snapshots, history and rankings of its training.
 
-    Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples, covered). ``floor`` is the EWD of as
-    many real samples as the history's. ``coverage-lost``: ``coverage_lost`` of the snapshots;
+    Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples, covered). ``floors``: the EWDs of as
+    many real samples as the history's, for each seed. ``coverage-lost``: ``coverage_lost`` of the snapshots;
     ``ewd-above-floor``, ``ewd-trend``, ``ewd-variance``, ``ewd-debiased-trend`` and ``ewd-debiased-variance``:
     ``settling`` of the history; ``critic-auc`` and
     ``critic-auc-lost``: ``ranking_lost`` of the critic, where there is one; ``tied-ewd``: the last EWD between the
@@ -126,7 +127,7 @@ def run_measures(
     tables = (read_table(folder / f"{name}.parquet", name, of) for name in ("history", "ranking"))
     history, ranked = ({name: table[name].to_numpy() for name in table.column_names} for table in tables)
     values, counted = [], []
-    for seed, samples in zip(seeds, snapshots, strict=True):
+    for seed, samples, floor in zip(seeds, snapshots, floors, strict=True):
         finite = np.isfinite(samples.reshape(len(samples), -1)).all(1)
         measured: dict[str, float] = {}
         snapshot_size = samples.shape[1]
@@ -148,7 +149,7 @@ def run_measures(
         measured |= named(ends, points)
         if np.isfinite(history["tied_ewd"][of_seed]).any():
             last = history["tied_ewd"][of_seed][history["step"][of_seed].argmax()]
-            measured |= named({"tied-ewd": last}, len(data.train))
+            measured |= named({"tied-ewd": last}, data.train_size)
         if len(ranked["seed"]):
             rows = ranked["seed"] == seed
             ranks = ranking_lost(*(ranked[name][rows] for name in ("step", "earlier_step", "auc")))

@@ -20,16 +20,16 @@ Found = list[dict[str, float]]
 
 def heldout_halves(data: StoredData, seeds: range, count: int, stream: str) -> tuple[Tensor, ...]:
     """Draw 2 ``count`` held-out samples for each seed, without replacement: two tensors (S, count, *sample)."""
-    orders = [random_order(len(data.heldout), stream, seed)[: 2 * count] for seed in seeds]
+    orders = [random_order(data.heldout_size, stream, seed)[: 2 * count] for seed in seeds]
     return data.heldout_tensor(torch.stack(orders)).split(count, 1)
 
 
 def neighbour_measures(data: StoredData, samples: Tensor, heldout: Tensor, device: torch.device) -> Found:
     """Memorisation measures in sample space; for points, also precision and recall.
 
-    samples (S, n, *sample), heldout (S or 1, n, *sample); compared with the whole training set.
+    samples (S, n, *sample), heldout (S or 1, n, *sample); compared with the whole training set of each seed.
     """
-    train, x, y = points(data.train_tensor(), 0), points(samples).to(device), points(heldout).to(device)
+    train, x, y = points(data.train_tensor()), points(samples).to(device), points(heldout).to(device)
     measured = memorization_measures(x, y, train)
     if data.kind == "points":
         for values, generated, reference in zip(measured, x, y.expand_as(x), strict=True):
@@ -51,9 +51,11 @@ def feature_neighbours(
     samples (S, n, *sample), heldout (S or 1, n, *sample); compared with the first max(limit, n) training images.
     """
     # A subset: Inception takes half an hour for 50,000 images on a CPU, in every cell.
-    subset = torch.arange(min(max(limit, samples.shape[1]), len(data.train)))
-    generated, reference = (torch.stack([find(images) for images in side]).to(device) for side in (samples, heldout))
-    measured = memorization_measures(generated, reference, find(data.train_tensor(subset)))
+    subset = torch.arange(min(max(limit, samples.shape[1]), data.train_size))
+    generated, reference, train = (
+        torch.stack([find(images) for images in side]) for side in (samples, heldout, data.train_tensor(subset))
+    )
+    measured = memorization_measures(generated.to(device), reference.to(device), train)
     return [named(values, samples.shape[1], extractor) for values in measured]
 
 
@@ -66,7 +68,7 @@ def interpolated(
     ``limit`` held-out samples). For a mixture, ``interpolation_between`` is the fraction of inner points farther than
     3 sigma from every mode.
     """
-    train, heldout = (points(part, 0) for part in (data.train_tensor(), data.heldout_tensor(torch.arange(limit))))
+    train, heldout = (points(part) for part in (data.train_tensor(), data.heldout_tensor(torch.arange(limit))))
     paths = samples.flatten(3)
     distances, relative = path_distances(paths.to(device), train, heldout.to(device))
     measured = [path_measures(seed_rows) for seed_rows in relative]

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from pwgan.measures.memorization import nearest_distances
+from pwgan.measures.memorization import nearest_of_seeds
 
 PATHS = 32
 PATHS_KEPT = 4  # paths whose samples are stored
@@ -43,11 +43,12 @@ def straight_paths(start: Tensor, end: Tensor) -> Tensor:
 def path_distances(paths: Tensor, train: Tensor, heldout: Tensor) -> tuple[Tensor, Tensor]:
     """Return the distance of every point of a path to the training set, absolute and relative to held-out samples.
 
-    paths (S, p, 9, d), train (t, d), heldout (n, d) -> (S, p, 9) twice, float64 on the CPU: in the units of the points,
-    and relative to the median distance from a held-out sample to the nearest training sample.
+    paths (S, p, 9, d), train (S, t, d) and heldout (S, n, d), or (1, t, d) and (1, n, d) for the same samples at each
+    seed -> (S, p, 9) twice, float64 on the CPU: in the units of the points, and relative to the median distance from a
+    held-out sample to the nearest training sample.
     """
-    distances = nearest_distances(paths.flatten(0, 2), train).view(paths.shape[:3])
-    return distances, distances / nearest_distances(heldout, train).quantile(0.5)
+    distances = nearest_of_seeds(paths.flatten(1, 2), train).view(paths.shape[:3])
+    return distances, distances / nearest_of_seeds(heldout, train).quantile(0.5, 1)[:, None, None]
 
 
 def path_measures(relative: Tensor) -> dict[str, float]:

@@ -28,7 +28,7 @@ from pwgan.measures.names import MeasureName, named
 from pwgan.measures.subjects import Generated, Real, Subject
 from pwgan.options import REFERENCE
 from pwgan.runtime import Cost, exclusive, measured_cost
-from pwgan.seals import identity, write_array, write_json, write_rows
+from pwgan.seals import write_array, write_json, write_rows
 from pwgan.training.run import load_generator, read_run
 from pwgan.training.samples import training_samples
 from pwgan.transport.bias import pool_size
@@ -50,16 +50,17 @@ class Measuring:
         classifier: Path | None,
         device: torch.device,
     ) -> None:
-        self.subject, self.data, self.measures, self.features = subject, data, measures, features
+        self.subject, self.data = subject, data.of_seeds(subject.seeds)
+        self.measures, self.features = measures, features
         self.classifier: Classifier | None = (
             load_classifier(classifier, data.name)[0].to(device) if classifier else None
         )
         self.device = device
         self.sound = subject.sound.clone()
-        self.values: list[dict[str, object]] = []
+        self.values: Rows = []
         self.bias_rows: list[dict[str, object]] = []
         self.interpolation_rows: list[dict[str, float]] = []
-        self.strips = torch.empty(0, *data.train.shape[1:])
+        self.strips = torch.empty(0, *data.sample_shape)
         self.costs: dict[str, Cost] = {}
 
     def run(self) -> None:
@@ -75,8 +76,8 @@ class Measuring:
     def along_training(self, folder: Path, training: Training) -> Rows:
         """Add the measures along training of the run in ``folder``; return its mode counts at each step."""
         with measured_cost(self.device) as cost:
-            floor = float(np.mean(self.floor(training.evaluation_points)))
-            values, counts = run_measures(folder, self.data, self.classifier, training, floor)
+            floors = self.floor(training.evaluation_points)
+            values, counts = run_measures(folder, self.data, self.classifier, training, floors)
             self.values += values
         self.costs["training"] = cost
         return counts
@@ -95,7 +96,9 @@ class Measuring:
             write_rows(folder / f"{name}.parquet", name, of, [{**labels, **row} for row in rows])
         write_array(folder / "interpolation.npy", "strips", of, self.data.restored(self.strips.numpy()))
         costs = {name: asdict(cost) for name, cost in self.costs.items()}
-        write_json(folder / "measures.json", "costs", of, {**labels, "device": str(self.device), "costs": costs})
+        block = {"first_seed": self.subject.seeds.start, "seeds": len(self.subject.seeds)}
+        content = {**labels, **block, "device": str(self.device), "costs": costs}
+        write_json(folder / "measures.json", "costs", of, content)
 
     def add(self, measure: str, values: torch.Tensor | list[float]) -> None:
         """Record one measure, by its full name, for every seed; NaN for diverged seeds."""
@@ -129,7 +132,7 @@ class Measuring:
     def heldout(self, count: int) -> torch.Tensor:
         """Return the first ``count`` held-out samples for each seed, (S, count, *sample)."""
         heldout = self.data.heldout_tensor(torch.arange(count))
-        return heldout.expand(len(self.subject.seeds), *heldout.shape)
+        return heldout.expand(len(self.subject.seeds), *heldout.shape[1:])
 
     def floor(self, count: int) -> list[float]:
         """Return for each seed the exact EWD between ``count`` held-out and as many training samples."""
@@ -138,8 +141,8 @@ class Measuring:
     def _ewd(self) -> None:
         data = self.data
         # Real samples in place of generated ones take two sets more, of the same size.
-        whole = len(data.train) + len(data.heldout)
-        count = min(self.measures.ewd_points, len(data.heldout), len(data.train), whole // 4)
+        whole = data.train_size + data.heldout_size
+        count = min(self.measures.ewd_points, data.heldout_size, data.train_size, whole // 4)
         first, second = (self.cleaned(side) for side in self.subject.pair(count))
         across, floor, within = ewds(self.heldout(count), first), self.floor(count), ewds(first, second)
         unbiased = [debiased(*each) for each in zip(across, floor, within, strict=True)]
@@ -149,7 +152,7 @@ class Measuring:
     def _coverage(self) -> None:
         data, classifier = self.data, self.classifier
         # At most the training size, so the floor uses the same count.
-        count = min(self.measures.mode_samples, len(data.train))
+        count = min(self.measures.mode_samples, data.train_size)
         if data.modes is not None and data.sigma is not None:
             modes, sigma = data.modes, data.sigma
             self.per_seed(
@@ -173,13 +176,13 @@ class Measuring:
         extract = self._extract
         if extract is None:
             return
-        count = min(self.measures.feature_samples, len(self.data.heldout), len(self.data.train))
-        heldout = extract(self.data.heldout_tensor(torch.arange(count)))
+        count = min(self.measures.feature_samples, self.data.heldout_size, self.data.train_size)
+        heldout = extract(self.data.heldout_tensor(torch.arange(count))[0])  # all seeds share the images
         self.per_seed(self.samples(count), lambda seed: feature_measures(extract(seed), heldout, self.features))
 
     def _neighbours(self) -> None:
         data = self.data
-        count = min(self.measures.neighbour_samples, len(data.heldout) // 2, len(data.train))
+        count = min(self.measures.neighbour_samples, data.heldout_size // 2, data.train_size)
         if count < FEWEST:
             return
         samples, heldout = self.subject.neighbours(count)
@@ -191,8 +194,8 @@ class Measuring:
 
     def _interpolation(self) -> None:
         data, subject = self.data, self.subject
-        samples = self.cleaned(subject.paths(min(PATHS, len(data.heldout) // 2)))
-        limit = min(self.measures.neighbour_samples, len(data.heldout))
+        samples = self.cleaned(subject.paths(min(PATHS, data.heldout_size // 2)))
+        limit = min(self.measures.neighbour_samples, data.heldout_size)
         measured, rows = interpolated(data, samples, subject.seeds, limit, self.device)
         self.add_each(measured)
         sound = dict(zip(subject.seeds, self.sound.tolist(), strict=True))
@@ -204,8 +207,8 @@ class Measuring:
 
     def _bias(self) -> None:
         subject, measures, known = self.subject, self.measures, samplers()
-        n = pool_size(measures.bias_points, len(self.data.heldout), len(self.data.train))
-        real = points(self.data.heldout_tensor(torch.arange(n), self.device), 0)
+        n = pool_size(measures.bias_points, self.data.heldout_size, self.data.train_size)
+        real = points(self.data.heldout_tensor(torch.arange(n), self.device)).squeeze(0)
         names, partitions = measures.bias_samplers, measures.bias_partitions
         for sampler, m, report in pool_bias(
             real, subject.pool(n), self.sound, subject.seeds, names, partitions, subject.cosines
@@ -254,10 +257,10 @@ def measure_reference(
     reference: Reference, data: StoredData, folder: Path, classifier: Path | None, device: torch.device
 ) -> None:
     """Measure real training samples as if they were generated, and write the results into ``folder``."""
-    real = Real(data, reference.seeds, device)
+    real = Real(data, reference.seed_range, device)
     measuring = Measuring(real, data, reference.measures, reference.features, classifier, device)
     measuring.run()
     n = reference.evaluation_points
     measuring.add(str(MeasureName("ewd-history", None, n)), measuring.floor(n))
     labels = {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None}
-    measuring.write(folder, labels, identity(reference.dataset))
+    measuring.write(folder, labels, reference.identity)

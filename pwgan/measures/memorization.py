@@ -33,6 +33,17 @@ def nearest_distances(x: Tensor, y: Tensor, k: int = 1) -> Tensor:
     return torch.cat([_nearest(rows.double(), y, k) for rows in x.split(ROWS)]).cpu()
 
 
+def nearest_of_seeds(x: Tensor, y: Tensor) -> Tensor:
+    """Return the distance from each point to the nearest one of its seed: x (S or 1, n, d), y (S or 1, m, d).
+
+    (S or 1, n), as ``nearest_distances``; a set that all seeds share is searched once.
+    """
+    if len(y) == 1:
+        return nearest_distances(x.flatten(0, 1), y[0]).view(x.shape[:2])
+    pairs = zip(x.expand(len(y), -1, -1), y, strict=True)
+    return torch.stack([nearest_distances(points, others)[:, 0] for points, others in pairs])
+
+
 def _nearest(x: Tensor, y: Tensor, k: int) -> Tensor:
     best = x.new_empty(len(x), 0)
     for part in y.split(COLUMNS):
@@ -116,12 +127,12 @@ def memorization_measures(generated: Tensor, heldout: Tensor, train: Tensor) -> 
     - ``copies``, ``data_copying``: ``near_copies`` and ``data_copying``, distances to the whole training set.
     - ``one_nn_accuracy``: of generated and held-out samples.
 
-    generated (S, n, d); heldout (S, n, d), or (1, n, d) for the same samples at each seed; train (t, d), t >= n >= 2.
+    generated (S, n, d); heldout (S, n, d) and train (S, t, d), t >= n >= 2, or (1, n, d) and (1, t, d) for the same
+    samples at each seed.
     """
     seeds, n, _ = generated.shape
-    sides = (nearest_distances(side.flatten(0, 1), train).view(-1, n).expand(seeds, n) for side in (generated, heldout))
-    to_train, floor = sides
-    to_part = nearest_distances(generated.flatten(0, 1), train[:n]).view(seeds, n)
+    to_train, floor = (nearest_of_seeds(side, train).expand(seeds, n) for side in (generated, heldout))
+    to_part = nearest_of_seeds(generated, train[:, :n])
     measured = []
     for seed, heldout_samples in enumerate(heldout.expand(seeds, -1, -1)):
         samples, distances, heldout_distances = generated[seed], to_train[seed], floor[seed]

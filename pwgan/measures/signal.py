@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from pwgan.cells import Training
-from pwgan.data.store import StoredData, to_float
+from pwgan.data.store import StoredData, rows_of, to_float
 from pwgan.errors import Refused
 from pwgan.methods import AdversarialMethod, Batch
 from pwgan.seals import write_rows
@@ -74,8 +74,8 @@ def _gradients(trainer: Trainer, method: AdversarialMethod, latent: torch.Tensor
     nets = trainer.state.nets
     nets.generator.eval()
     fake = nets.generator(latent)
-    index = (torch.arange(POOL, device=latent.device) % len(trainer.real)).expand(len(latent), -1)
-    batch = Batch(to_float(trainer.real[index]), index, latent, fake, trainer.draws.uniforms("signal", 0))
+    index = (torch.arange(POOL, device=latent.device) % trainer.data.train_size).expand(len(latent), -1)
+    batch = Batch(to_float(rows_of(trainer.real, index)), index, latent, fake, trainer.draws.uniforms("signal", 0))
     parameters = list(nets.generator.parameters())
     *by_parameters, by_samples = torch.autograd.grad(method.generator_loss(nets, batch).sum(), [*parameters, fake])
     whole = torch.cat([gradient.flatten(1) for gradient in by_parameters], 1).norm(dim=1)

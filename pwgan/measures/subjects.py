@@ -19,7 +19,7 @@ class Subject:
     """S seeds that are measured together; ``sound`` (S,) marks those that did not diverge."""
 
     def __init__(self, data: StoredData, seeds: range, sound: torch.Tensor) -> None:
-        self.data, self.seeds, self.sound = data, seeds, sound
+        self.data, self.seeds, self.sound = data.of_seeds(seeds), seeds, sound
 
     def samples(self, count: int) -> torch.Tensor:
         """Return ``count`` samples of each seed, (S, count, *sample), on the CPU."""
@@ -70,7 +70,7 @@ class Generated(Subject):
         return self.samples(count), generate(self.generator, self._latent("measured again", count)).cpu()
 
     def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.samples(count), self.data.heldout_tensor(torch.arange(count)).unsqueeze(0)
+        return self.samples(count), self.data.heldout_tensor(torch.arange(count))
 
     def paths(self, count: int) -> torch.Tensor:
         latents = spherical_paths(*self._latent("interpolation", 2 * count).split(count, 1))
@@ -88,8 +88,8 @@ class Generated(Subject):
 class Real(Subject):
     """Training samples in place of generated ones, a random subset for each seed: the floor of every measure."""
 
-    def __init__(self, data: StoredData, seeds: int, device: torch.device) -> None:
-        super().__init__(data, range(seeds), torch.ones(seeds, dtype=torch.bool))
+    def __init__(self, data: StoredData, seeds: range, device: torch.device) -> None:
+        super().__init__(data, seeds, torch.ones(len(seeds), dtype=torch.bool))
         self.device = device
 
     def samples(self, count: int) -> torch.Tensor:
@@ -97,13 +97,11 @@ class Real(Subject):
 
     def pair(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return unused training samples, then unused held-out ones if the training set is small."""
-        data, rest = self.data, len(self.data.heldout) - count
-        sets = []
-        for seed in self.seeds:
-            heldout = count + random_order(rest, "reference held out", seed)
-            unused = training_order(data, seed)[count : 3 * count]
-            sets.append(torch.cat([data.train_tensor(unused), data.heldout_tensor(heldout[: 2 * count - len(unused)])]))
-        first, second = torch.stack(sets).split(count, 1)
+        data, rest = self.data, self.data.heldout_size - count
+        unused = torch.stack([training_order(data, seed)[count : 3 * count] for seed in self.seeds])
+        heldout = torch.stack([count + random_order(rest, "reference held out", seed) for seed in self.seeds])
+        sets = data.train_tensor(unused), data.heldout_tensor(heldout[:, : 2 * count - unused.shape[1]])
+        first, second = torch.cat(sets, 1).split(count, 1)
         return first, second
 
     def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,7 +112,7 @@ class Real(Subject):
     def paths(self, count: int) -> torch.Tensor:
         """Straight paths between held-out samples."""
         ends = heldout_halves(self.data, self.seeds, count, "paths")
-        return straight_paths(*(points(end) for end in ends)).unflatten(-1, self.data.heldout.shape[1:])
+        return straight_paths(*(points(end) for end in ends)).unflatten(-1, self.data.sample_shape)
 
     def pool(self, n: int) -> torch.Tensor:
         return points(self.samples(n), 1).to(self.device)

@@ -24,7 +24,8 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
 
     ``folders`` are the folders of blocks and references; a folder without run.json is a reference (real samples).
     ``data`` are stored data sets and classifiers, ``signals`` the files signal.parquet of the blocks that have one. The
-    frame ``runs`` has the folder of each block relative to ``out``. Raises ``Refused`` for a damaged file, and for one
+    frames ``runs`` and ``datasets`` have the folder of each block and the file of each data set relative to ``out``: of
+    a law, the first in ``data``. Raises ``Refused`` for a damaged file, and for one
     that is not of the block in whose folder it lies.
     """
     folders, out = list(folders), Path(out)
@@ -60,7 +61,7 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
                 "steps": training["steps"],
                 "history_points": training["evaluation_points"],
                 "dual": run["dual"],
-                "folder": folder.resolve().relative_to(out.resolve()).as_posix(),
+                "folder": _relative(folder, out),
             }
             for seed in run["seeds"]
         ]
@@ -83,26 +84,33 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
     for name, frame in (joined | {name: pd.DataFrame(content) for name, content in rows.items()}).items():
         typed = frame.astype({"batch_size": "Int64"} | ({"diverged_at": "Int64"} if "diverged_at" in frame else {}))
         write_frame(out / f"{name}.parquet", KIND + name, study, typed)
-    write_frame(out / "datasets.parquet", f"{KIND}datasets", study, _datasets(list(data)))
+    write_frame(out / "datasets.parquet", f"{KIND}datasets", study, _datasets(list(data), out))
 
 
-def _datasets(files: list[Path]) -> pd.DataFrame:
+def _relative(path: Path, out: Path) -> str:
+    return path.resolve().relative_to(out.resolve()).as_posix()
+
+
+def _datasets(files: list[Path], out: Path) -> pd.DataFrame:
     """Describe each data set, with the held-out accuracy of its classifier."""
-    rows = []
+    rows: Rows = []
     for path in files:
         if path.stem.endswith(CLASSIFIER):
             continue
         stored = read_data(path)
+        if stored.name in (row["dataset"] for row in rows):
+            continue  # further draws of a law
         classifier = path.with_stem(path.stem + CLASSIFIER)
         report = _report(classifier, stored.name) if classifier in files else {}
         rows.append(
             {
                 "dataset": stored.name,
                 "source": stored.about["source"],
-                "sample": "×".join(str(axis) for axis in stored.train.shape[1:]),
-                "training": len(stored.train),
-                "heldout": len(stored.heldout),
+                "sample": "×".join(str(axis) for axis in stored.sample_shape),
+                "training": stored.train_size,
+                "heldout": stored.heldout_size,
                 "modes": _modes(stored),
+                "file": _relative(path, out),
                 "classifier_accuracy": report.get("accuracy"),
                 "classifier_epochs": report.get("epochs"),
             }
@@ -135,7 +143,8 @@ def _made_from(folder: Path) -> str:
     run = folder / "run.json"
     if run.exists():
         return identity(read_json(run, "run")["training"])
-    return identity(read_json(folder / "measures.json", "costs")["dataset"])
+    measured = read_json(folder / "measures.json", "costs")
+    return identity(*(measured[key] for key in ("dataset", "first_seed", "seeds")))
 
 
 def _named(frame: pd.DataFrame, run: dict[str, Any]) -> pd.DataFrame:

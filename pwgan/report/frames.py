@@ -39,7 +39,7 @@ COLUMNS = {
     "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options", "dual", "folder"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
     "signal": [*CELL, "generator", "critic", "seed", "step", "critic_loss", "parameter_gradient", "sample_gradient"],
-    "datasets": ["dataset", "source", "sample", "training", "heldout", "modes"],
+    "datasets": ["dataset", "source", "sample", "training", "heldout", "modes", "file"],
 }
 """The frames of a study and their required columns."""
 

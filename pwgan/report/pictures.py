@@ -15,7 +15,7 @@ from matplotlib.colors import PowerNorm
 from pwgan.data.base import Split
 from pwgan.options import REFERENCE
 from pwgan.report.style import Look
-from pwgan.seals import check, identity, read_array
+from pwgan.seals import check, read_array
 
 SEED = 0
 """The seed whose samples are shown (always the first; no seed is selected)."""
@@ -47,7 +47,8 @@ def sample_rows(values: np.ndarray) -> pd.DataFrame:
 def stored(folder: Path, kind: Literal["samples", "strips"]) -> np.ndarray:
     """Read the samples or the paths of the first seed of a block, or the paths of a reference, from its folder."""
     name = {"samples": "samples.npy", "strips": "interpolation.npy"}[kind]
-    of = identity(folder.parent.name) if folder.name == REFERENCE else check(folder / "run.json", "run").of
+    real = folder.parent.name == REFERENCE
+    of = (check(folder / "measures.json", "costs") if real else check(folder / "run.json", "run")).of
     return read_array(folder / name, kind, of)[SEED]
 
 

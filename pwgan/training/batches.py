@@ -6,7 +6,7 @@ import torch
 
 from pwgan.batches.drawing import build_sampler, choose
 from pwgan.cells import Training
-from pwgan.data.store import to_float
+from pwgan.data.store import rows_of, to_float
 from pwgan.methods import Batch, PooledMethod, TiedMethod
 from pwgan.training.checkpoint import State
 from pwgan.training.draws import Draws
@@ -22,13 +22,13 @@ class Batches:
         self.method = cell.build_method()
         self.pool = self.method.pool if isinstance(self.method, PooledMethod) else 1
         self.sampler = build_sampler(self.method.sampler, real, cell.batch_size, cell.seed_range, real.device)
-        tied = len(real) if isinstance(self.method, TiedMethod) else 0
+        tied = real.shape[1] if isinstance(self.method, TiedMethod) else 0
         self.tied = latent_samples(cell.seed_range, "tied", tied, cell.network.latent_dim).to(real.device)
 
     def batch(self, number: int) -> Batch:
         """Return batch ``number`` of every seed, its generated samples with their graph."""
         index = self.sampler.batch(number)
-        real = to_float(self.real[index])
+        real = self._real(number, index)
         second = None
         if isinstance(self.method, TiedMethod):
             partner = self.state.tie["matching"].gather(1, index)
@@ -41,6 +41,10 @@ class Batches:
         fake = generator(latent if second is None else torch.cat([latent, second], 1))
         others = None if second is None else fake[:, m:]
         return Batch(real, index, latent, fake[:, :m], self.draws.uniforms("uniform", number), others)
+
+    def _real(self, number: int, index: torch.Tensor) -> torch.Tensor:
+        """Return the real samples (S, m, *sample) of a batch: rows ``index`` (S, m) of each training set."""
+        return to_float(rows_of(self.real, index))
 
     def _second(self, number: int, count: int = 1) -> torch.Tensor | None:
         """Draw the latents of the second samples, if the method has them."""
@@ -75,8 +79,8 @@ class Batches:
     def _matched(self, pool: int) -> dict[str, torch.Tensor]:
         """Draw the latents of pool ``pool`` and order them by the training samples of its batches."""
         assert isinstance(self.method, PooledMethod)
-        batches = [self.sampler.batch(pool * self.pool + k) for k in range(self.pool)]
-        real = as_points(to_float(self.real[torch.cat(batches, 1)]), 1)
+        numbers = range(pool * self.pool, (pool + 1) * self.pool)
+        real = as_points(torch.cat([self._real(number, self.sampler.batch(number)) for number in numbers], 1))
         latents = {"first": self._latents("latent", pool, self.pool), "second": self._second(pool, self.pool)}
         drawn = {name: latent for name, latent in latents.items() if latent is not None}
         made = {name: self.points(latent) for name, latent in drawn.items()}

@@ -85,8 +85,8 @@ def stamp(cell: Training, made_from: str = "", device: str = "cpu") -> str:
 
 
 def origin(cell: Training, data: StoredData) -> str:
-    """Hash the samples and the code that trains this cell."""
-    digest = hashlib.blake2b(digest_size=16)
+    """Hash the samples of the cell's seeds and the code that trains it."""
+    data, digest = data.of_seeds(cell.seed_range), hashlib.blake2b(digest_size=16)
     for array in (data.train, data.heldout):
         digest.update(np.ascontiguousarray(array).data)
     for file in closure("pwgan.training.run", *cell.modules()):

@@ -43,16 +43,16 @@ class Trainer:
     """Trains one block of seeds; every random draw is a function of the step, so any checkpoint can be resumed."""
 
     def __init__(self, cell: Training, data: StoredData, device: torch.device) -> None:
-        self.cell, self.data, self.device = cell, data, device
+        self.cell, self.data, self.device = cell, data.of_seeds(cell.seed_range), device
         self.method = cell.build_method()
         self.critic_steps = self.method.critic_steps if isinstance(self.method, AdversarialMethod) else 0
         self.draws = Draws(cell.seed_range, device)
-        self.real = torch.from_numpy(data.train).to(device)
-        heldout = points(data.heldout_tensor(torch.arange(cell.evaluation_points), device), 0)
+        self.real = torch.from_numpy(self.data.train_sets).to(device)
+        heldout = points(self.data.heldout_tensor(torch.arange(cell.evaluation_points), device))
         self.heldout = heldout.expand(cell.seeds, -1, -1)
-        real = training_samples(data, cell.seed_range, cell.evaluation_points)
+        real = training_samples(self.data, cell.seed_range, cell.evaluation_points)
         self.real_ewd = ewd(self.heldout, points(real, 1).to(device))
-        self.epoch = max(1, len(self.real) // cell.batch_size)
+        self.epoch = max(1, data.train_size // cell.batch_size)
         shown = latent_samples(cell.seed_range, "snapshot", SNAPSHOT[data.kind], cell.network.latent_dim)
         self.shown = shown.to(device)
         self.state = self._fresh_state()
@@ -62,7 +62,7 @@ class Trainer:
         cell, method = self.cell, self.method
         adversarial = isinstance(method, AdversarialMethod)
         norm = method.critic_norm if isinstance(method, AdversarialMethod) else "none"
-        generator, critic = cell.network.build(cell.seed_range, tuple(self.data.train.shape[1:]), norm)
+        generator, critic = cell.network.build(cell.seed_range, self.data.sample_shape, norm)
         cell.network.initialise(generator, cell.seed_range, "generator")
         cell.network.initialise(critic, cell.seed_range, "critic")
         nets = Nets(generator.to(self.device), critic.to(self.device) if adversarial else nn.Identity())
@@ -78,7 +78,7 @@ class Trainer:
         """Return the initial tie of each seed: latent i with sample i, potentials 0."""
         if not isinstance(self.method, TiedMethod):
             return {}
-        shape = (self.cell.seeds, len(self.real))
+        shape = (self.cell.seeds, self.data.train_size)
         matching = torch.arange(shape[1], device=self.device).repeat(shape[0], 1)
         potentials = (torch.zeros(shape, dtype=torch.float64, device=self.device) for _ in TIE[1:])
         return dict(zip(TIE, (matching, *potentials), strict=True))
@@ -221,10 +221,10 @@ class Trainer:
             return None
         # Samples are generated for all seeds at once but matched per seed: memory O(S n), not O(S n^2).
         fake, running = self._sound(self.batches.points(self.batches.tied))
-        real = points(to_float(self.real), 0)
+        real = points(to_float(self.real)).expand_as(fake)
         for seed in running.nonzero().flatten().tolist():
             u, v = (tie[name][seed] for name in TIE[1:])
-            transport = method.tie(real, fake[seed], (u, v) if self.state.step else None)
+            transport = method.tie(real[seed], fake[seed], (u, v) if self.state.step else None)
             for name in TIE:
                 tie[name][seed] = getattr(transport, name)
             values[0, seed] = transport.value
@@ -259,7 +259,7 @@ class Trainer:
             values[4, running] = debiased(distance, self.real_ewd[running], within).to(values.dtype)
         if self.critic_steps:
             critic, share = self.state.nets.critic.eval(), self.draws.uniforms("slope", 0)(fake.shape[1])
-            real, generated = (side.unflatten(-1, self.data.train.shape[1:]) for side in (self.heldout, fake))
+            real, generated = (side.unflatten(-1, self.data.sample_shape) for side in (self.heldout, fake))
             values[1:4] = torch.where(running, duality(critic, real, generated, share), torch.nan)
             critic.train()
         return values
@@ -268,7 +268,7 @@ class Trainer:
         """Take a snapshot; the critic ranks it and all earlier ones against the mini-batches of their steps."""
         state = self.state
         fake, running = self._generate(self.shown)
-        fake = torch.where(running[:, None, None], fake, torch.nan).unflatten(-1, self.data.train.shape[1:])
+        fake = torch.where(running[:, None, None], fake, torch.nan).unflatten(-1, self.data.sample_shape)
         batch = self.batches.sampler.batch(state.step * (self.critic_steps + self.method.generator_steps)).cpu()
         auc = torch.empty(0, self.cell.seeds, dtype=torch.float64, device=self.device)
         snapshot = Snapshot(state.step, fake.to(STORED[self.data.kind]).cpu(), batch, auc)

@@ -64,7 +64,7 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device, 
             "samples": torch.stack([snapshot.samples for snapshot in state.snapshots]),
         }
         write_tensors(paths["snapshots"], "snapshots", of, snapshots, {})
-        about = {"network": cell.network.model_dump(), "seeds": cell.seeds, "shape": data.train.shape[1:]}
+        about = {"network": cell.network.model_dump(), "seeds": cell.seeds, "shape": data.sample_shape}
         write_tensors(paths["generator"], "generator", of, state.generator.state_dict(), about)
         latents = latent_samples(cell.seed_range, "shown", SAMPLES_KEPT[data.kind], cell.network.latent_dim)
         samples = data.restored(generate(state.generator, latents.to(device)).cpu().numpy())

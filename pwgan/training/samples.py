@@ -17,12 +17,12 @@ def latent_samples(seeds: range, stream: str, count: int, latent_dim: int) -> to
 
 def training_samples(data: StoredData, seeds: range, count: int) -> torch.Tensor:
     """Return a random subset of the training set for each seed, (S, count, *sample), the same for every method."""
-    return data.train_tensor(torch.stack([training_order(data, seed)[:count] for seed in seeds]))
+    return data.of_seeds(seeds).train_tensor(torch.stack([training_order(data, seed)[:count] for seed in seeds]))
 
 
 def training_order(data: StoredData, seed: int) -> torch.Tensor:
     """Return the order of the training samples, (n,), whose first ones are ``training_samples`` of a seed."""
-    return random_order(len(data.train), "reference", seed)
+    return random_order(data.train_size, "reference", seed)
 
 
 @torch.no_grad()

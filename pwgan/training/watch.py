@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from pwgan.data.store import to_float
+from pwgan.data.store import rows_of, to_float
 
 SNAPSHOT = {"points": 256, "images": 64}  # samples in a snapshot
 STORED = {"points": torch.float32, "images": torch.float16}  # half precision suffices for images
@@ -58,12 +58,16 @@ def ranking(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def rankings(critic: torch.nn.Module, real: torch.Tensor, snapshots: list[Snapshot]) -> torch.Tensor:
-    """AUC of the mini-batch of each snapshot, rows of ``real``, against its samples: (snapshots, S)."""
+    """AUC of the mini-batch of each snapshot, rows of ``real`` (S or 1, n, *sample), against its samples.
+
+    Returns (snapshots, S).
+    """
     # One at a time: the activations of all at once would not fit in GPU memory.
     return torch.stack(
         [
             ranking(
-                critic(to_float(real[snapshot.batch.to(real.device)])), critic(snapshot.samples.to(real.device).float())
+                critic(to_float(rows_of(real, snapshot.batch.to(real.device)))),
+                critic(snapshot.samples.to(real.device).float()),
             )
             for snapshot in snapshots
         ]

@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize(("n", "m"), [(12, 4), (12, 12), (13, 4), (5, 1)])
 def test_an_epoch_uses_each_sample_once(n, m):
-    sampler = RandomSampler(torch.zeros(n, 1), m, range(3), CPU)
+    sampler = RandomSampler(torch.zeros(1, n, 1), m, range(3), CPU)
     each = n // m
     for epoch in range(3):
         seen = torch.cat([sampler.batch(epoch * each + k) for k in range(each)], 1)
@@ -26,7 +26,7 @@ def test_an_epoch_uses_each_sample_once(n, m):
 
 
 def test_seeds_and_epochs_have_orders_of_their_own():
-    sampler = RandomSampler(torch.zeros(50, 1), 25, range(2), CPU)
+    sampler = RandomSampler(torch.zeros(1, 50, 1), 25, range(2), CPU)
     epochs = [torch.cat([sampler.batch(2 * epoch + k) for k in range(2)], 1) for epoch in range(2)]
     orders = {tuple(row) for epoch in epochs for row in epoch.tolist()}
     assert len(orders) == 4
@@ -34,7 +34,7 @@ def test_seeds_and_epochs_have_orders_of_their_own():
 
 def test_what_a_seed_sees_does_not_depend_on_who_trains_beside_it():
     block, half, alone = (
-        RandomSampler(torch.zeros(20, 1), 4, seeds, CPU) for seeds in (range(8), range(2, 4), range(3, 4))
+        RandomSampler(torch.zeros(1, 20, 1), 4, seeds, CPU) for seeds in (range(8), range(2, 4), range(3, 4))
     )
     for number in range(12):
         assert torch.equal(block.batch(number)[2:4], half.batch(number))
@@ -42,16 +42,16 @@ def test_what_a_seed_sees_does_not_depend_on_who_trains_beside_it():
 
 
 def test_a_batch_is_a_function_of_its_number():
-    sampler = RandomSampler(torch.zeros(20, 1), 4, range(2), CPU)
+    sampler = RandomSampler(torch.zeros(1, 20, 1), 4, range(2), CPU)
     forth = {number: sampler.batch(number).clone() for number in range(15)}
     for number in (14, 0, 7, 7, 2, 13, 5):
         assert torch.equal(sampler.batch(number), forth[number])
-    assert torch.equal(RandomSampler(torch.zeros(20, 1), 4, range(2), CPU).batch(11), forth[11])
+    assert torch.equal(RandomSampler(torch.zeros(1, 20, 1), 4, range(2), CPU).batch(11), forth[11])
 
 
 def test_no_global_random_state_is_touched():
     before = torch.get_rng_state()
-    RandomSampler(torch.zeros(20, 1), 4, range(2), CPU).batch(0)
+    RandomSampler(torch.zeros(1, 20, 1), 4, range(2), CPU).batch(0)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -69,7 +69,7 @@ OVERSAMPLE = 8
 
 
 def built(name, m=4, seeds=range(3), points=POINTS):
-    return build_sampler(name, points, m, seeds, CPU)
+    return build_sampler(name, points[None], m, seeds, CPU)
 
 
 def uniforms_of(seeds, number=0):
@@ -106,7 +106,7 @@ def test_images_are_sampled_as_points(name):
 
 
 def test_random_is_as_it_was():
-    assert torch.equal(built("random").batch(9), RandomSampler(POINTS, 4, range(3), CPU).batch(9))
+    assert torch.equal(built("random").batch(9), RandomSampler(POINTS[None], 4, range(3), CPU).batch(9))
 
 
 @pytest.mark.parametrize(("n", "m"), [(40, 4), (45, 4), (45, 20)])

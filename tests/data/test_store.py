@@ -15,6 +15,7 @@ import pwgan.data
 from pwgan.data import DataSet, Split, datasets
 from pwgan.data.mixtures import Ring8Legacy
 from pwgan.data.store import check_split, read_data, to_float, write_data
+from pwgan.errors import Refused
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example_dataset.py"
 
@@ -46,6 +47,28 @@ def test_a_split_survives_the_file(tmp_path):
     assert again.kind == "images" and again.density is None and again.sigma is None
 
 
+def test_seeds_with_draws_of_their_own_get_them_and_others_share(tmp_path):
+    draws = Ring8Legacy(samples=50, heldout=20).draws(range(3, 7))
+    write_data(tmp_path / "draws", draws, {"name": "ring"})
+    stored = read_data(tmp_path / "draws")
+    same(draws, stored)
+    assert (stored.kind, stored.sample_shape, stored.train_size, stored.heldout_size) == ("points", (2,), 50, 20)
+    part = stored.of_seeds(range(4, 6))
+    np.testing.assert_array_equal(part.train, draws.train[1:3])
+    np.testing.assert_array_equal(part.heldout_tensor(torch.tensor([7, 7])), draws.heldout[1:3, [7, 7]])
+    rows = torch.tensor([[0, 9], [5, 1]])
+    np.testing.assert_array_equal(part.train_tensor(rows)[1], draws.train[2, [5, 1]])
+    assert np.shares_memory(part.train, stored.train) and part.of_seeds(range(5, 6)).first_seed == 5
+    np.testing.assert_array_equal(part.first_draw().train, draws.train[1])
+    for seeds in (range(2, 4), range(6, 8)):
+        with pytest.raises(Refused, match=f"has draws of seeds 3 to 6; this job needs {seeds[0]} to {seeds[1]}"):
+            stored.of_seeds(seeds)
+    write_data(tmp_path / "shared", Split(draws.train[0], draws.heldout[0]), {"name": "ring"})
+    shared = read_data(tmp_path / "shared")
+    assert shared.of_seeds(range(100, 104)) is shared and shared.train_tensor().shape == (1, 50, 2)
+    np.testing.assert_array_equal(shared.train_tensor(rows), draws.train[0][rows.numpy()])
+
+
 def test_the_file_depends_on_its_content_alone(tmp_path):
     for name in ("a", "b"):
         write_data(tmp_path / name, images(), {"name": "squares", "size": "4"})
@@ -60,11 +83,12 @@ def test_pixels_become_floats_as_they_are_gathered(tmp_path):
     batch = stored.train_tensor(indices)
     assert batch.dtype == torch.float32 and batch.shape == (2, 2, 3, 4, 4)
     np.testing.assert_allclose(batch, split.train[indices.numpy()] / 127.5 - 1, atol=1e-6)
-    np.testing.assert_allclose(stored.heldout_tensor(), split.heldout / 127.5 - 1, atol=1e-6)
+    np.testing.assert_allclose(stored.heldout_tensor(), split.heldout[None] / 127.5 - 1, atol=1e-6)
     np.testing.assert_allclose(to_float(torch.tensor([0, 255], dtype=torch.uint8)), [-1, 1])
     points = Ring8Legacy(samples=50, heldout=20).load()
     write_data(tmp_path / "points", points, {"name": "ring"})
-    np.testing.assert_array_equal(read_data(tmp_path / "points").train_tensor(torch.tensor([3])), points.train[[3]])
+    (third,) = read_data(tmp_path / "points").train_tensor(torch.tensor([3]))
+    np.testing.assert_array_equal(third, points.train[[3]])
 
 
 def test_what_a_reader_does_to_a_batch_stays_with_it(tmp_path):

@@ -161,7 +161,7 @@ def stages_of(root: Path) -> Stages:
     data, classifier = results / "data/shades.safetensors", results / "data/shades-classifier.safetensors"
     on = ["--data", str(data), "--device", "cpu", "--output"]
     place, other = study.blocks
-    block, reference = str(results / place), str(results / "shades/data")
+    block, reference = str(results / place), str(results / "shades/data/seeds0-1")
     blocks, theory = [block, str(results / other)], str(results / "theory")
     commands = {
         "data": ["data", f"{path}:shades", "--output", str(data)],
@@ -171,7 +171,7 @@ def stages_of(root: Path) -> Stages:
         "measure": ["measure", f"{path}:{place}", *on, block, "--classifier", str(classifier)],
         "measure other": ["measure", f"{path}:{other}", *on, blocks[1], "--classifier", str(classifier)],
         "signal": ["signal", f"{path}:{place}", *on, block, "--critics", f"{path}:{place}"],
-        "reference": ["reference", f"{path}:shades", *on, reference, "--classifier", str(classifier)],
+        "reference": ["reference", f"{path}:shades/data/seeds0-1", *on, reference, "--classifier", str(classifier)],
         "aggregate": ["aggregate", "--output", str(results), "--data", str(data), str(classifier)],
         "tables": ["tables", "--results", str(results), "--output", str(results / "tables")],
         "figures": ["figures", "--results", str(results), "--output", str(results / "figures")],

@@ -164,11 +164,11 @@ def test_results_of_two_blocks_that_changed_places_are_not_joined(study, tmp_pat
         os.rename(results / "aside", results / other / name)
     data = [results / "data/shades.safetensors", results / "data/shades-classifier.safetensors"]
     with pytest.raises(Refused, match="belongs to another cell"):
-        write_aggregates([results / place, results / other, results / "shades/data"], data, [], results)
+        write_aggregates([results / place, results / other, results / "shades/data/seeds0-1"], data, [], results)
     shutil.rmtree(results / other)
     shutil.copytree(results / place, results / other)
     with pytest.raises(Refused, match="hold results of the same block"):
-        write_aggregates([results / place, results / other, results / "shades/data"], data, [], results)
+        write_aggregates([results / place, results / other, results / "shades/data/seeds0-1"], data, [], results)
 
 
 @pytest.fixture(scope="module")

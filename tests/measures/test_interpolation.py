@@ -29,7 +29,7 @@ def test_every_point_of_a_spherical_path_is_standard_normal():
 def test_distances_along_a_path_are_relative_to_held_out_samples():
     rng = np.random.default_rng(0)
     paths, train, heldout = rng.normal(size=(2, 3, 9, 5)), rng.normal(size=(40, 5)), rng.normal(size=(20, 5))
-    distances, relative = path_distances(*(torch.from_numpy(array) for array in (paths, train, heldout)))
+    distances, relative = path_distances(*(torch.from_numpy(array) for array in (paths, train[None], heldout[None])))
     expected = cdist(paths.reshape(-1, 5), train).min(1).reshape(2, 3, 9)
     np.testing.assert_allclose(distances, expected)
     np.testing.assert_allclose(relative, expected / np.median(cdist(heldout, train).min(1)))

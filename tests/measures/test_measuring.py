@@ -71,7 +71,7 @@ def measured(subject, data, measures=MEASURES, features="none", classifier=None)
 
 
 def real(data, seeds):
-    return Real(data, seeds, torch.device("cpu"))
+    return Real(data, range(seeds), torch.device("cpu"))
 
 
 def generated(data, network, seeds, sound):
@@ -142,7 +142,7 @@ def test_a_generator_is_measured_on_fresh_latents(points):
         assert (far > 0.03).all()  # an untrained generator is nowhere near: that is what the coverage has to say
         assert value_of(values, "high-quality@50", seed) == 0 and np.isnan(value_of(values, "captured@50", seed))
     latent = latent_samples(seeds, "pool", 16, 3)
-    held = points.heldout_tensor(torch.arange(16))
+    (held,) = points.heldout_tensor(torch.arange(16))
     with torch.no_grad():
         pool = made(latent)
     for _, m, report in pool_bias(
@@ -202,7 +202,7 @@ def test_without_features_or_labels_there_is_less_to_say(images, classifier):
 def test_classifier_and_features_are_those_of_the_file(images, classifier):
     values, _, block = measured(real(images, 2), images, features="classifier", classifier=classifier)
     for seed in range(2):
-        own = images.train_tensor(random_order(80, "reference", seed)[:50])
+        (own,) = images.train_tensor(random_order(80, "reference", seed)[:50])
         counts = block.classifier.predict(own).bincount(minlength=3)
         fair = 50 * np.bincount(images.train_labels) / 80
         assert value_of(values, "coverage-classifier@50", seed) == (counts.numpy() >= 0.2 * fair).sum()
@@ -288,7 +288,7 @@ def test_paths_are_those_of_the_generator_and_blends_of_held_out_samples(points,
     np.testing.assert_allclose(rows.loc[(rows["seed"] == 3) & (rows["t"] == 0.5), "nn_train"], expected, rtol=1e-6)
     _, _, block = measured(real(images, 2), images)
     order = random_order(40, "paths", 1)
-    ends = images.heldout_tensor(order[:4]), images.heldout_tensor(order[20:24])
+    ends = images.heldout_tensor(order[:4])[0], images.heldout_tensor(order[20:24])[0]
     assert block.strips.shape == (2, 4, 9, 1, 8, 8)
     torch.testing.assert_close(block.strips[1, :, 4], (ends[0] + ends[1]) / 2)
 

@@ -101,14 +101,14 @@ def test_fresh_samples_copies_and_bad_samples_are_distinguished(d):
     copies = train[100:500] + 1e-6 * drawn(400, d, seed=3)
     bad = 3 * drawn(400, d, seed=4)
     generated = torch.stack([fresh, copies, bad])
-    good, copied, off = memorization_measures(generated, heldout[None], train)
+    good, copied, off = memorization_measures(generated, heldout[None], train[None])
     assert good["nn_ratio"] == pytest.approx(1, abs=0.15) and abs(good["data_copying"]) < 4
     assert good["copies"] < 0.04 and 0.43 < good["one_nn_accuracy"] < 0.57
     assert good["nn_train"] == pytest.approx(good["nn_heldout"], rel=0.15)
     assert copied["copies"] == 1 and copied["nn_ratio"] < 1e-3 and copied["data_copying"] < -20
     assert off["nn_ratio"] > 1.5 and off["copies"] < 0.02 and off["data_copying"] > 5 and off["one_nn_accuracy"] > 0.6
     # The held-out samples of each seed, where they differ, are its own.
-    both = memorization_measures(generated[:2], torch.stack([heldout, fresh]), train)
+    both = memorization_measures(generated[:2], torch.stack([heldout, fresh]), train[None])
     assert both[0] == good
     assert both[1]["one_nn_accuracy"] == one_nn_accuracy(copies, fresh)
     apart = cdist(copies.double(), train[:400].double()).min(1), cdist(copies.double(), heldout.double()).min(1)

@@ -50,7 +50,9 @@ def make_study(
     for dataset in datasets:
         _data(root / "data" / f"{dataset}.safetensors", dataset, shapes.get(dataset), rng)
         _reference(tables, dataset, seeds, samplers, rng)
-        _paths(root / dataset / "data", tables, (dataset, "data", None), seeds, 0, shapes.get(dataset), rng)
+        real = root / dataset / "data" / f"seeds0-{min(seeds, 4) - 1}"
+        _paths(real, tables, (dataset, "data", None), seeds, 0, shapes.get(dataset), rng)
+        write_json(real / "measures.json", "costs", identity(dataset), {})
         for rank, method in enumerate(methods):
             for m in sizes:
                 path = root / dataset / method / f"m{m}" / f"seeds0-{min(seeds, 4) - 1}" / "samples.npy"
@@ -68,7 +70,9 @@ def make_study(
                 _paths(path.parent, tables, (dataset, method, m), seeds, failed, scales, rng)
     sizes_of = {"training": 500, "heldout": 100, "modes": 8, "classifier_epochs": 3}
     described = [
-        {"dataset": name, "source": name, "sample": "2", "classifier_accuracy": 0.98, **sizes_of} for name in datasets
+        {"dataset": name, "source": name, "sample": "2", "classifier_accuracy": 0.98, **sizes_of}
+        | {"file": f"data/{name}.safetensors"}
+        for name in datasets
     ]
     write_frame(root / "datasets.parquet", f"{KIND}datasets", STUDY, pd.DataFrame(described))
     for name, rows in tables.items():

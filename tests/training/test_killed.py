@@ -55,9 +55,10 @@ def test_a_killed_run_ends_in_the_bits_of_one_left_alone(tiny, tmp_path, process
         study["datasets"] = DIGITS
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(study))
-    (place,) = parse_study(study).blocks
+    parsed = parse_study(study)
+    (place,), (stored,) = parsed.blocks, parsed.data_cells
     data, cell = tmp_path / "data.safetensors", f"{path}:{place}"
-    assert main(["data", f"{path}:{dataset}", "--output", str(data)]) == 0
+    assert main(["data", f"{path}:{stored}", "--output", str(data)]) == 0
 
     left_alone = start(processes, cell, data, tmp_path / "whole")
     finish(left_alone)

@@ -21,7 +21,7 @@ class Stopped(Exception):
 def test_real_and_generated_samples_are_those_of_the_sampler(block, data, name):
     trainer = Trainer(block("nsgan", {"sampler": name}).training, data, CPU)
     real = torch.from_numpy(data.train)
-    sampler = build_sampler(name, real, 8, range(2), CPU)
+    sampler = build_sampler(name, real[None], 8, range(2), CPU)
     for number in (0, 5, 40):
         batch = trainer.batches.batch(number)
         assert batch.fake.requires_grad and trainer.state.nets.generator.training

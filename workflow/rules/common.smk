@@ -43,9 +43,11 @@ pathvars:
     logs="<results>/logs",
     benchmarks="<results>/benchmarks",
     block="<results>/{dataset}/{method}/m{batch_size}/seeds{seeds}",
+    reference="<results>/{dataset}/data/seeds{seeds}",
 
 
 wildcard_constraints:
+    data="|".join(STUDY.data_cells),
     dataset="|".join(STUDY.datasets),
     method="|".join(STUDY.methods),
     batch_size=r"\d+",
@@ -74,7 +76,7 @@ def measuring_code(wildcards):
 def reference_code(wildcards):
     return code(
         "pwgan.measures.measuring",
-        *STUDY.reference(wildcards.dataset).measures.modules(),
+        *STUDY.measures.modules(),
     )
 
 
@@ -98,21 +100,28 @@ def inception_weights(wildcards):
 
 
 def data_code(wildcards):
-    return code("pwgan.data.store", *STUDY.data_cells[wildcards.dataset].modules())
+    return code("pwgan.data.store", *STUDY.data_cells[wildcards.data].modules())
 
 
 def data_sources(wildcards):
     """The version of the user's files that a data set is read from; a parameter, since mtimes change without contents."""
-    files = STUDY.data_set(wildcards.dataset).sources()
-    return (
-        version(files, RECORDS / f"{STUDY.study}-{wildcards.dataset}.json")
-        if files
-        else ""
-    )
+    name = STUDY.data_cells[wildcards.data].name
+    files = STUDY.data_set(name).sources()
+    return version(files, RECORDS / f"{STUDY.study}-{name}.json") if files else ""
 
 
 def data_spec(wildcards):
-    return STUDY.data_cells[wildcards.dataset].model_dump_json()
+    return STUDY.data_cells[wildcards.data].model_dump_json()
+
+
+def data_of(dataset, first, last):
+    """The stored samples of a block of seeds."""
+    cell = STUDY.data_cell(dataset, first, last - first + 1)
+    return f"{RESULTS}/data/{cell.path}.safetensors"
+
+
+def data_file(wildcards):
+    return data_of(wildcards.dataset, *map(int, wildcards.seeds.split("-")))
 
 
 def training(wildcards):
@@ -132,7 +141,8 @@ def critics(wildcards):
 
 
 def reference(wildcards):
-    return STUDY.reference(wildcards.dataset).model_dump_json()
+    path = "{w.dataset}/data/seeds{w.seeds}".format(w=wildcards)
+    return STUDY.references[path].model_dump_json()
 
 
 def classifier(wildcards):
@@ -157,14 +167,19 @@ def reported(kind, stem, caption, **labels):
     )
 
 
+# The figures show the first draws.
 DATA_FILES = [
-    f"{RESULTS}/data/{dataset}{suffix}.safetensors"
+    data_of(dataset, first, first + count - 1)
     for dataset in STUDY.datasets
-    for suffix in ["", "-classifier"]
-    if not suffix or STUDY.data_set(dataset).labelled
+    for first, count in STUDY.seed_blocks(dataset)[:1]
+]
+CLASSIFIERS = [
+    f"{RESULTS}/data/{dataset}-classifier.safetensors"
+    for dataset in STUDY.datasets
+    if STUDY.data_set(dataset).labelled
 ]
 FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.blocks]
-REFERENCES = [f"{RESULTS}/{dataset}/data" for dataset in STUDY.datasets]
+REFERENCES = [f"{RESULTS}/{path}" for path in STUDY.references]
 AGGREGATES = [f"{RESULTS}/{name}.parquet" for name in FRAMES]
 SIGNALS = [
     f"{RESULTS}/{path}/signal.parquet"

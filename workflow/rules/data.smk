@@ -1,21 +1,22 @@
 # Data sets and the classifiers trained on them.
 #
 # input:  the study, and the user's files, whose contents are a parameter: the rules run again if they change
-# output: results/{study}/data/{dataset}.safetensors             training and held-out samples, modes, true density
+# output: results/{study}/data/{dataset}.safetensors             training and held-out samples
+#         results/{study}/data/{dataset}/seeds{a}-{b}.safetensors  of a law: those of each seed, modes, true density
 #         results/{study}/data/{dataset}-classifier.safetensors  for labelled images, with its accuracy
 # steps:  load or draw, split, store; train the classifier with fixed settings
 
 
 rule data:
-    """Load or draw a data set, split it into training and held-out samples, and store it as one file."""
+    """Load a data set and split it into training and held-out samples, or draw both for a block of seeds; store them."""
     input:
         code=data_code,
     output:
-        "<results>/data/{dataset}.safetensors",
+        "<results>/data/{data}.safetensors",
     log:
-        "<logs>/data/{dataset}.log",
+        "<logs>/data/{data}.log",
     benchmark:
-        "<benchmarks>/data/{dataset}.tsv"
+        "<benchmarks>/data/{data}.tsv"
     conda:
         "../../envs/pwgan.yaml"
     params:
@@ -28,7 +29,7 @@ rule data:
 rule classifier:
     """Train the classifier of a labelled data set with fixed settings."""
     input:
-        data=rules.data.output,
+        data="<results>/data/{dataset}.safetensors",
         code=code("pwgan.measures.classifier"),
     output:
         "<results>/data/{dataset}-classifier.safetensors",

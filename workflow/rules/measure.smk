@@ -1,6 +1,6 @@
 # Measures of each trained block, and of real training samples (the floor of every measure).
 #
-# input:  the stored data set, its classifier if it has labels, the trained generators
+# input:  the stored samples of the block's seeds, its classifier if it has labels, the trained generators
 # output: measures.parquet  one row per seed and measure
 #         bias.parquet      EWD, MBWD, bias, bounds and gradient cosines for several evaluation m
 #         mode_steps.parquet  number of samples at each mode at each evaluation of training
@@ -20,7 +20,7 @@ rule measure:
             allow_missing=True,
         ),
         generator="<block>/generator.safetensors",
-        data=rules.data.output,
+        data=data_file,
         classifier=classifier,
         code=measuring_code,
     output:
@@ -51,21 +51,21 @@ rule measure:
 
 
 rule reference:
-    """Measure real training samples in place of generated samples: the floor of each measure."""
+    """Measure real training samples of a block of seeds in place of generated ones: the floor of each measure."""
     input:
-        data=rules.data.output,
+        data=data_file,
         classifier=classifier,
         code=reference_code,
     output:
-        "<results>/{dataset}/data/measures.parquet",
-        "<results>/{dataset}/data/bias.parquet",
-        "<results>/{dataset}/data/interpolation.parquet",
-        "<results>/{dataset}/data/interpolation.npy",
-        "<results>/{dataset}/data/measures.json",
+        "<reference>/measures.parquet",
+        "<reference>/bias.parquet",
+        "<reference>/interpolation.parquet",
+        "<reference>/interpolation.npy",
+        "<reference>/measures.json",
     log:
-        "<logs>/reference/{dataset}.log",
+        "<logs>/reference/{dataset}/seeds{seeds}.log",
     benchmark:
-        "<benchmarks>/reference/{dataset}.tsv"
+        "<benchmarks>/reference/{dataset}/seeds{seeds}.tsv"
     conda:
         "../../envs/pwgan.yaml"
     threads: STUDY.threads
@@ -87,7 +87,7 @@ rule signal:
     input:
         run="<block>/run.json",
         generator="<block>/generator.safetensors",
-        data=rules.data.output,
+        data=data_file,
         code=signal_code,
     output:
         "<block>/signal.parquet",

@@ -35,7 +35,7 @@ rule aggregate:
                 "measures.json",
             ],
         ),
-        data=DATA_FILES,
+        data=DATA_FILES + CLASSIFIERS,
         code=code("pwgan.report.aggregate"),
     output:
         AGGREGATES,
@@ -60,7 +60,7 @@ rule figures:
         AGGREGATES,
         samples=expand("{folder}/samples.npy", folder=FOLDERS),
         strips=expand("{folder}/interpolation.npy", folder=FOLDERS + REFERENCES),
-        data=expand("<results>/data/{dataset}.safetensors", dataset=STUDY.datasets),
+        data=DATA_FILES,
         code=code("pwgan.report.figures", *plugins.modules("figures", "figures/each")),
     output:
         expand("<results>/figures/{name}.csv", name=FIGURES),

@@ -1,6 +1,6 @@
 # Training: one job trains one block of seeds of one cell (data set x method x mini-batch size).
 #
-# input:  the stored data set
+# input:  the stored data set, of a law the draws of the block's seeds
 # output: run.json             resolved hyper-parameters, versions, device, status of each seed, seconds, peak memory
 #         history.parquet      losses, EWD, and the critic's dual and slope over training
 #         ranking.parquet      AUC of the critic of each evaluation on the samples of earlier evaluations
@@ -13,7 +13,7 @@
 rule train:
     """Train one block of seeds of one cell (data set, method, mini-batch size)."""
     input:
-        data=rules.data.output,
+        data=data_file,
         code=training_code,
     output:
         "<block>/run.json",

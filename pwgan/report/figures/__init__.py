@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pwgan.data.store import read_data
+from pwgan.data.store import StoredData, read_data
 from pwgan.errors import Refused
 from pwgan.options import one_of
 from pwgan.report import plugins
@@ -47,8 +47,9 @@ def write_figures(
     jobs: list[tuple[plugins.Kind, str, str, dict[str, Any]]] = [
         ("figures", name, name, frames) for name in plugins.names("figures")
     ]
+    files = frame("datasets").set_index("dataset")["file"]
     for dataset in runs["dataset"].unique():
-        law = cache(partial(read_data, results / "data" / f"{dataset}.safetensors"))
+        law = cache(partial(first_draw, results / files[dataset]))
         values = frames | {"dataset": dataset, "law": law, "folders": folders(results, runs, dataset)}
         jobs += [("figures/each", name, f"{name}-{dataset}", values) for name in plugins.names("figures/each")]
     errors = []
@@ -66,11 +67,17 @@ def write_figures(
         raise ExceptionGroup(f"{len(errors)} figures cannot be drawn", errors)
 
 
+def first_draw(path: Path) -> StoredData:
+    """Return a stored data set, of a law the draw of its first seed."""
+    return read_data(path).first_draw()
+
+
 def folders(results: Path, runs: pd.DataFrame, dataset: str) -> dict[tuple[str, int | None], Path]:
     """Return the folder with the samples of each (method, m) of a data set: its first block, or the reference."""
     rows = runs[runs["dataset"] == dataset].drop_duplicates(CELL)
     cells = zip(rows["method"], rows["batch_size"], rows["folder"], strict=True)
-    reference: dict[tuple[str, int | None], Path] = {(REFERENCE, None): results / dataset / REFERENCE}
+    first = Path(rows["folder"].iloc[0]).name
+    reference: dict[tuple[str, int | None], Path] = {(REFERENCE, None): results / dataset / REFERENCE / first}
     return reference | {(method, int(size)): results / folder for method, size, folder in cells}
 
 

@@ -110,7 +110,7 @@ def test_draw_gets_the_methods_of_the_study_in_its_order(study, tmp_path, folder
 def test_folders_are_the_first_blocks_and_the_reference(study):
     results, cells = study(datasets=("ring8",), methods=("gan",), sizes=(16, 64), seeds=8)
     held = folders(results, read(results, "runs"), "ring8")
-    assert held.pop(("data", None)) == results / "ring8/data"
+    assert held.pop(("data", None)) == results / "ring8/data/seeds0-3"
     assert held == {(method, m): path.parent for _, method, m, path in cells}
 
 
