@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, NonNegativeInt, field_validator
 
 from pwgan.batches import SamplerName, samplers
-from pwgan.data import DataSet, Law, Split, datasets
+from pwgan.data import DataSet, Split, Synthetic, datasets
 from pwgan.limits import FEWEST
 from pwgan.methods import Method, methods
 from pwgan.networks import AnyNetwork
@@ -176,7 +176,7 @@ class DataCell(Options):
     def load(self) -> Split:
         """Draw the samples of the seeds, or read those that all seeds share."""
         data = self.build()
-        return data.draws(self.seed_range) if isinstance(data, Law) and self.seed_range else data.load()
+        return data.draws(self.seed_range) if isinstance(data, Synthetic) and self.seed_range else data.load()
 
     def build(self) -> DataSet:
         """Return the data set with its options."""

@@ -15,10 +15,11 @@ from pydantic import Field, NonNegativeInt, PrivateAttr, ValidationError, model_
 
 from pwgan import config_file
 from pwgan.cells import Block, DataCell, Extractor, Measures, Name, Reference, Training
-from pwgan.data import DataSet, Law, datasets
+from pwgan.data import DataSet, Synthetic, datasets
+from pwgan.data.mixtures import Mixture
 from pwgan.errors import Refused
 from pwgan.limits import FEWEST
-from pwgan.methods import AdversarialMethod, Method, methods
+from pwgan.methods import AdversarialMethod, Method, TiedMethod, methods
 from pwgan.networks import AnyNetwork, Network, networks
 from pwgan.options import REFERENCE, Count, Options, explain, one_of, validated
 from pwgan.requirements import require_memory, require_memory_to_train, require_weights
@@ -135,6 +136,13 @@ class Study(Options):
                     f"must say so: name the method {name}_ema"
                 )
 
+            data_set = self.data_set(data)
+            if isinstance(data_set, Mixture) and data_set.fresh and isinstance(method, TiedMethod):
+                raise ValueError(
+                    f"datasets.{data}: fresh: {name} trains on a matching of the whole training set, so it cannot use "
+                    f"fresh mini-batches; restrict methods.{name}.datasets"
+                )
+
     def _check_data(self, name: str) -> None:
         spec, entry = self.data_set(name), self._entry(name)
         for method in entry.methods:
@@ -152,7 +160,7 @@ class Study(Options):
                 raise ValueError(
                     f"mini-batch size {m} is larger than the training set of {name}, {n} samples; allowed: 1 to {n}"
                 )
-        draws = self._seeds(name)[1] if isinstance(spec, Law) else 1
+        draws = self._seeds(name)[1] if isinstance(spec, Synthetic) else 1
         samples = f"{n} samples and {heldout} heldout of shape {shape}" + (f" for {draws} seeds" if draws > 1 else "")
         require_memory(draws * (n + heldout) * math.prod(shape), f"datasets.{name}: to hold {samples}")
         if heldout < FEWEST:
@@ -297,7 +305,9 @@ class Study(Options):
         """Return the stored data of a block of seeds of the data set ``name``."""
         spec = self.data_set(name)
         cell = DataCell(name=name, source=type(spec).name, options=spec.model_dump(mode="json"))
-        return cell.model_copy(update={"first_seed": first_seed, "seeds": seeds}) if isinstance(spec, Law) else cell
+        return (
+            cell.model_copy(update={"first_seed": first_seed, "seeds": seeds}) if isinstance(spec, Synthetic) else cell
+        )
 
     @cached_property
     def blocks(self) -> dict[str, Block]:

@@ -2,7 +2,7 @@
 
 import sys
 
-from pwgan.data.base import DataSet, Law, Split
+from pwgan.data.base import DataSet, Split, Synthetic
 from pwgan.options import discover
 
 
@@ -11,4 +11,4 @@ def datasets() -> dict[str, type[DataSet]]:
     return discover(sys.modules[__name__], DataSet)
 
 
-__all__ = ["DataSet", "Law", "Split", "datasets"]
+__all__ = ["DataSet", "Split", "Synthetic", "datasets"]

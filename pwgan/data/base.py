@@ -95,7 +95,7 @@ class DataSet(Options):
         raise NotImplementedError
 
 
-class Law(DataSet):
+class Synthetic(DataSet):
     """A data set drawn from a known distribution: the training and held-out set of a seed are draws of its own."""
 
     def draw(self, seed: int) -> Split:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from pwgan.data.base import Law, Split
+from pwgan.data.base import Split, Synthetic
 from pwgan.runtime import seed_of
 
 Extent = tuple[float, float, float, float]
@@ -30,7 +30,7 @@ def cell_density(
     return rows.T @ (weights[:, None] * columns) / area
 
 
-class _Planar(Law):
+class _Planar(Synthetic):
     """Points in the plane: a seed's training set and its held-out set are independent draws."""
 
     half_width: ClassVar[float]

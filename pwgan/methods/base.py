@@ -52,16 +52,16 @@ class Nets:
 class Batch:
     """One mini-batch of every seed.
 
-    ``real`` (S, m, *sample) are the training samples with indices ``index`` (S, m). ``latent`` (S, m, z) are fresh
-    draws (selected by the sampler unless it is random), the latents matched with ``real`` for a ``PooledMethod`` with a
-    pool, or the latents tied to ``real`` for a ``TiedMethod``. ``fake`` (S, m, *sample) = generator(latent), with its
-    graph in a generator step and without in a critic step. ``second`` (S, m, *sample): the generator's samples of a
-    second set of latents, for a method with ``second_draw``. ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape),
-    each seed from its own generator.
+    ``real`` (S, m, *sample) are the training samples with indices ``index`` (S, m); where batches are drawn anew from
+    the data's distribution, ``index`` is None. ``latent`` (S, m, z) are fresh draws (selected by the sampler unless it
+    is random), the latents matched with ``real`` for a ``PooledMethod`` with a pool, or the latents tied to ``real``
+    for a ``TiedMethod``. ``fake`` (S, m, *sample) = generator(latent), with its graph in a generator step and without
+    in a critic step. ``second`` (S, m, *sample): the generator's samples of a second set of latents, for a method with
+    ``second_draw``. ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape), each seed from its own generator.
     """
 
     real: torch.Tensor
-    index: torch.Tensor
+    index: torch.Tensor | None
     latent: torch.Tensor
     fake: torch.Tensor
     uniform: Callable[..., torch.Tensor]

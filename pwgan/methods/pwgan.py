@@ -36,7 +36,7 @@ class PWGAN(Method):
         self._check(real, batch.index)
         return self._matched_cost(real, fake)
 
-    def _check(self, real: torch.Tensor, index: torch.Tensor) -> None:
+    def _check(self, real: torch.Tensor, index: torch.Tensor | None) -> None:
         """Raise ``Refused`` if the cost is undefined for a training sample."""
         from pwgan.transport.cost import no_zero_vectors
 

@@ -4,33 +4,44 @@ from __future__ import annotations
 
 import torch
 
+from pwgan.batches import samplers
 from pwgan.batches.drawing import build_sampler, choose
 from pwgan.cells import Training
 from pwgan.data.store import rows_of, to_float
 from pwgan.methods import Batch, PooledMethod, TiedMethod
 from pwgan.training.checkpoint import State
 from pwgan.training.draws import Draws
+from pwgan.training.fresh import FreshBatches
 from pwgan.training.samples import generate, latent_samples
 from pwgan.transport.cost import points as as_points
 
 
 class Batches:
-    """Makes the batches of one block of seeds; each depends only on its number, the generator, and the tie or pool."""
+    """Makes the batches of one block of seeds; each depends only on its number, the generator, and the tie or pool.
 
-    def __init__(self, cell: Training, real: torch.Tensor, state: State, draws: Draws) -> None:
-        self.cell, self.real, self.state, self.draws = cell, real, state, draws
+    real: the training sets (S or 1, n, *sample), from which a sampler draws, unless ``fresh`` makes the real batches.
+    """
+
+    def __init__(
+        self, cell: Training, real: torch.Tensor, state: State, draws: Draws, fresh: FreshBatches | None = None
+    ) -> None:
+        self.cell, self.real, self.state, self.draws, self.fresh = cell, real, state, draws, fresh
         self.method = cell.build_method()
         self.pool = self.method.pool if isinstance(self.method, PooledMethod) else 1
-        self.sampler = build_sampler(self.method.sampler, real, cell.batch_size, cell.seed_range, real.device)
+        name, self.sampler = self.method.sampler, None
+        if not fresh:  # preparing the batches of a training set may take long
+            self.sampler = build_sampler(name, real, cell.batch_size, cell.seed_range, real.device)
+        self.oversample = samplers()[name].oversample
         tied = real.shape[1] if isinstance(self.method, TiedMethod) else 0
         self.tied = latent_samples(cell.seed_range, "tied", tied, cell.network.latent_dim).to(real.device)
 
     def batch(self, number: int) -> Batch:
         """Return batch ``number`` of every seed, its generated samples with their graph."""
-        index = self.sampler.batch(number)
-        real = self._real(number, index)
+        index = self.index(number)
+        real = self.real_samples(number, index)
         second = None
         if isinstance(self.method, TiedMethod):
+            assert index is not None  # a study with fresh batches has no tied method
             partner = self.state.tie["matching"].gather(1, index)
             latent = self.tied.gather(1, partner.unsqueeze(-1).expand(-1, -1, self.tied.shape[-1]))
         elif self.pool > 1:
@@ -42,9 +53,16 @@ class Batches:
         others = None if second is None else fake[:, m:]
         return Batch(real, index, latent, fake[:, :m], self.draws.uniforms("uniform", number), others)
 
-    def _real(self, number: int, index: torch.Tensor) -> torch.Tensor:
-        """Return the real samples (S, m, *sample) of a batch: rows ``index`` (S, m) of each training set."""
-        return to_float(rows_of(self.real, index))
+    def index(self, number: int) -> torch.Tensor | None:
+        """Return the rows (S, m) of the training sets that form batch ``number``; None if it is drawn anew."""
+        return self.sampler.batch(number) if self.sampler else None
+
+    def real_samples(self, number: int, index: torch.Tensor | None) -> torch.Tensor:
+        """Return the real samples (S, m, *sample) of batch ``number``: rows ``index``, or drawn anew."""
+        if self.fresh:
+            return self.fresh.batch(number)
+        assert index is not None
+        return to_float(rows_of(self.real, index.to(self.real.device)))
 
     def _second(self, number: int, count: int = 1) -> torch.Tensor | None:
         """Draw the latents of the second samples, if the method has them."""
@@ -53,11 +71,11 @@ class Batches:
     def _latents(self, stream: str, number: int, count: int = 1) -> torch.Tensor:
         """Draw the latents of ``count`` batches (S, count m, z); a sampler that oversamples selects them by samples."""
         m, z = count * self.cell.batch_size, self.cell.network.latent_dim
-        latent = self.draws.draw(stream, number, (self.sampler.oversample * m, z))
-        if self.sampler.oversample == 1:
+        latent = self.draws.draw(stream, number, (self.oversample * m, z))
+        if self.oversample == 1:
             return latent
         fake = self.points(latent)
-        chosen = choose(self.sampler.name, fake, m, self.draws.uniforms(f"{stream} choice", number))
+        chosen = choose(self.method.sampler, fake, m, self.draws.uniforms(f"{stream} choice", number))
         return latent.gather(1, chosen.unsqueeze(-1).expand(-1, -1, z))
 
     def points(self, latent: torch.Tensor) -> torch.Tensor:
@@ -80,7 +98,7 @@ class Batches:
         """Draw the latents of pool ``pool`` and order them by the training samples of its batches."""
         assert isinstance(self.method, PooledMethod)
         numbers = range(pool * self.pool, (pool + 1) * self.pool)
-        real = as_points(torch.cat([self._real(number, self.sampler.batch(number)) for number in numbers], 1))
+        real = as_points(torch.cat([self.real_samples(number, self.index(number)) for number in numbers], 1))
         latents = {"first": self._latents("latent", pool, self.pool), "second": self._second(pool, self.pool)}
         drawn = {name: latent for name, latent in latents.items() if latent is not None}
         made = {name: self.points(latent) for name, latent in drawn.items()}

@@ -87,7 +87,8 @@ def stamp(cell: Training, made_from: str = "", device: str = "cpu") -> str:
 def origin(cell: Training, data: StoredData) -> str:
     """Hash the samples of the cell's seeds and the code that trains it."""
     data, digest = data.of_seeds(cell.seed_range), hashlib.blake2b(digest_size=16)
-    for array in (data.train, data.heldout):
+    law = (data.modes, data.weights, np.float64(data.sigma)) if data.fresh else ()
+    for array in (data.train, data.heldout, *law):
         digest.update(np.ascontiguousarray(array).data)
     for file in closure("pwgan.training.run", *cell.modules()):
         digest.update((ROOT / file).read_bytes())
@@ -146,5 +147,8 @@ def load_checkpoint(path: Path, cell: Training, state: State, device: torch.devi
     state.step, state.seconds = content["step"], content["seconds"]
     state.evaluation_seconds = content["evaluation_seconds"]
     state.history = [(int(step), row) for step, row in content["history"]]
-    state.snapshots = [Snapshot(step, *(part.cpu() for part in parts)) for step, *parts in content["snapshots"]]
+    state.snapshots = [
+        Snapshot(step, samples.cpu(), None if batch is None else batch.cpu(), auc.cpu())
+        for step, samples, batch, auc in content["snapshots"]
+    ]
     return True

@@ -30,6 +30,7 @@ from pwgan.training.checkpoint import (
     save_checkpoint,
 )
 from pwgan.training.draws import Draws
+from pwgan.training.fresh import FreshBatches
 from pwgan.training.samples import generate, latent_samples, training_samples, update_average
 from pwgan.training.watch import SNAPSHOT, STORED, Snapshot, duality, rankings
 from pwgan.transport.cost import points
@@ -56,7 +57,9 @@ class Trainer:
         shown = latent_samples(cell.seed_range, "snapshot", SNAPSHOT[data.kind], cell.network.latent_dim)
         self.shown = shown.to(device)
         self.state = self._fresh_state()
-        self.batches = Batches(cell, self.real, self.state, self.draws)
+        sampler = self.method.sampler
+        fresh = FreshBatches(self.data, sampler, cell.batch_size, self.draws) if self.data.fresh else None
+        self.batches = Batches(cell, self.real, self.state, self.draws, fresh)
 
     def _fresh_state(self) -> State:
         cell, method = self.cell, self.method
@@ -146,17 +149,23 @@ class Trainer:
         method, state = self.method, self.state
         self._decay()
         losses = self._nothing(2)
+        first = self._first_batch(state.step)
         if isinstance(method, AdversarialMethod) and method.simultaneous:
-            losses = self._both(method, state.step)
+            losses = self._both(method, first)
         else:
-            each_iteration = self.critic_steps + method.generator_steps
-            for k in range(each_iteration):
-                number = state.step * each_iteration + k
+            for k in range(self.critic_steps + method.generator_steps):
+                number = first + k
                 if k < self.critic_steps and isinstance(method, AdversarialMethod):
                     losses[0] = self.critic_step(method, number)
                 else:
                     losses[1] = self._generator_step(number)
         return torch.where(state.fate == RUNNING, losses, torch.nan)
+
+    def _first_batch(self, step: int) -> int:
+        """Return the number of the first batch of an iteration."""
+        method = self.method
+        simultaneous = isinstance(method, AdversarialMethod) and method.simultaneous
+        return step * (1 if simultaneous else self.critic_steps + method.generator_steps)
 
     def _decay(self) -> None:
         """Set the learning rates of this iteration."""
@@ -269,11 +278,16 @@ class Trainer:
         state = self.state
         fake, running = self._generate(self.shown)
         fake = torch.where(running[:, None, None], fake, torch.nan).unflatten(-1, self.data.sample_shape)
-        batch = self.batches.sampler.batch(state.step * (self.critic_steps + self.method.generator_steps)).cpu()
+        batch = self.batches.index(self._first_batch(state.step))
+        batch = None if batch is None else batch.cpu()
         auc = torch.empty(0, self.cell.seeds, dtype=torch.float64, device=self.device)
         snapshot = Snapshot(state.step, fake.to(STORED[self.data.kind]).cpu(), batch, auc)
         if self.critic_steps:
-            auc = rankings(state.nets.critic.eval(), self.real, [*state.snapshots, snapshot])
+            snapshots = [*state.snapshots, snapshot]
+            batches = (
+                self.batches.real_samples(self._first_batch(earlier.step), earlier.batch) for earlier in snapshots
+            )
+            auc = rankings(state.nets.critic.eval(), batches, snapshots)
             state.nets.critic.train()
         return snapshot._replace(auc=torch.where(running, auc, torch.nan).cpu())
 

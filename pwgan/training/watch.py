@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
-
-from pwgan.data.store import rows_of, to_float
 
 SNAPSHOT = {"points": 256, "images": 64}  # samples in a snapshot
 STORED = {"points": torch.float32, "images": torch.float16}  # half precision suffices for images
@@ -16,13 +15,14 @@ class Snapshot(NamedTuple):
     """Samples and rankings of one evaluation, on the CPU.
 
     ``samples`` (S, k, *sample): from the same latents at every evaluation, NaN for diverged seeds. ``batch`` (S, m):
-    indices of the first real mini-batch of the next step. ``auc`` (evaluations so far, S): how the current critic ranks
-    the mini-batch against the snapshot of each evaluation up to this one; (0, S) without a critic.
+    indices of the first real mini-batch of the next step, or None if it is drawn anew. ``auc`` (evaluations so far, S):
+    how the current critic ranks the mini-batch against the snapshot of each evaluation up to this one; (0, S) without a
+    critic.
     """
 
     step: int
     samples: torch.Tensor
-    batch: torch.Tensor
+    batch: torch.Tensor | None
     auc: torch.Tensor
 
 
@@ -57,18 +57,12 @@ def ranking(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def rankings(critic: torch.nn.Module, real: torch.Tensor, snapshots: list[Snapshot]) -> torch.Tensor:
-    """AUC of the mini-batch of each snapshot, rows of ``real`` (S or 1, n, *sample), against its samples.
-
-    Returns (snapshots, S).
-    """
+def rankings(critic: torch.nn.Module, batches: Iterable[torch.Tensor], snapshots: list[Snapshot]) -> torch.Tensor:
+    """AUC of the mini-batch of each snapshot, (S, m, *sample), against its samples: (snapshots, S)."""
     # One at a time: the activations of all at once would not fit in GPU memory.
     return torch.stack(
         [
-            ranking(
-                critic(to_float(rows_of(real, snapshot.batch.to(real.device)))),
-                critic(snapshot.samples.to(real.device).float()),
-            )
-            for snapshot in snapshots
+            ranking(critic(real), critic(snapshot.samples.to(real.device).float()))
+            for real, snapshot in zip(batches, snapshots, strict=True)
         ]
     )
