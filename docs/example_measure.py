@@ -1,6 +1,7 @@
-"""Example of a measure. Copy this file to pwgan/measures/ and add one line to GROUPS in measuring.py.
+"""Example of a measure. Copy this file to pwgan/measures/, and add it to GROUPS in measuring.py and Group in cells.py.
 
-The line is ``"energy": measure_energy,`` (and an import). The group then runs for every block and for real samples, its
+The line of GROUPS is ``"energy": measure_energy,`` (and an import); Group lists the names that a study may choose in
+``measures.groups``, without torch. The group then runs for every block and for real samples, its
 cost is recorded under its name, and its values are rows of measures.parquet and tables/main.csv. To show it in another
 table, add it to NAMES of that table. ``named`` adds the sample count to the name of a measure.
 """

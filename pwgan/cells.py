@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, WithJsonSchema
 
 from pwgan.batches import SamplerName, samplers
 from pwgan.data import DataSet, Split, Synthetic, datasets
@@ -37,28 +37,54 @@ Name = Annotated[
     Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$", description="letters, digits and underscores"),
     BeforeValidator(_name),
 ]
-Extractor = Literal["classifier", "inception", "none"]
+Extractor = Literal["random", "classifier", "inception"]
+EXTRACTORS: tuple[str, ...] = get_args(Extractor)
+
+
+def _extractors(value: object) -> object:
+    """Read one extractor as a list of one, and none as an empty list; raise ``Refused`` for unknown or equal names."""
+    names = value if isinstance(value, list) else [] if value == "none" else [value]
+    for name in names:
+        one_of(name, [*EXTRACTORS, *([] if isinstance(value, list) else ["none"])], "feature extractor")
+    return _once(names)
+
+
+Features = Annotated[
+    list[Extractor],
+    BeforeValidator(_extractors),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": [*EXTRACTORS, "none"]},
+                {"type": "array", "items": {"enum": [*EXTRACTORS]}, "uniqueItems": True},
+            ]
+        }
+    ),
+]
+Group = Literal["ewd", "coverage", "features", "neighbours", "interpolation", "bias"]
+
+
+def _once(names: list[Any]) -> list[Any]:
+    """Return a list of names; raise ValueError if one is there twice, whose rows would be counted twice."""
+    if len({str(name) for name in names}) < len(names):
+        raise ValueError(f"name each once; nearest: {list(dict.fromkeys(names))}")
+    return names
 
 
 class Measures(Options):
-    """Number of samples of each measure, capped by the held-out set; measure names state the number used."""
+    """Groups of measures, and the number of samples of each, capped by the data; names of measures state the number."""
 
+    groups: Annotated[list[Group], AfterValidator(_once)] = Field(
+        default=list(get_args(Group)), min_length=1, description="groups of measures that are computed"
+    )
     ewd_points: Count = 2500
     mode_samples: Count = 2500
     feature_samples: Annotated[Count, Field(ge=FEWEST)] = 10000
     bias_points: Annotated[Count, Field(ge=FEWEST)] = 1024
     bias_partitions: Count = 2
-    bias_samplers: list[SamplerName] = Field(default=["random"], min_length=1)
+    bias_samplers: Annotated[list[SamplerName], AfterValidator(_once)] = Field(default=["random"], min_length=1)
     neighbour_samples: Annotated[Count, Field(ge=FEWEST)] = 1000
     inception_weights: Path | None = None
-
-    @field_validator("bias_samplers")
-    @classmethod
-    def _each_sampler_once(cls, names: list[str]) -> list[str]:
-        """Raise ValueError if a sampler is named twice: its rows of the ladder would be counted twice."""
-        if len(set(names)) < len(names):
-            raise ValueError(f"name each sampler once; nearest: {list(dict.fromkeys(names))}")
-        return names
 
     def modules(self) -> list[str]:
         """Return the modules of the samplers, which are looked up by name and not imported directly."""
@@ -110,7 +136,7 @@ class Block(Options):
 
     training: Training
     measures: Measures
-    features: Extractor
+    features: Features
 
     @property
     def path(self) -> str:
@@ -131,7 +157,7 @@ class Reference(Options):
     seeds: Count
     evaluation_points: Count
     measures: Measures
-    features: Extractor
+    features: Features
 
     @property
     def seed_range(self) -> range:

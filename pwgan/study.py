@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, PrivateAttr, ValidationError, model_validator
 
 from pwgan import config_file
-from pwgan.cells import Block, DataCell, Extractor, Measures, Name, Reference, Training
+from pwgan.cells import Block, DataCell, Extractor, Features, Measures, Name, Reference, Training
 from pwgan.data import DataSet, Synthetic, datasets
 from pwgan.data.mixtures import Mixture
 from pwgan.errors import Refused
@@ -40,7 +40,7 @@ class DataSetEntry(Options):
     steps: Count | None = None
     evaluate_every: Count | None = None
     network: AnyNetwork | None = None
-    features: Extractor | None = None
+    features: Features | None = None
     methods: dict[str, dict[str, Any]] = Field(
         default={}, description="options of methods that differ on this data set"
     )
@@ -177,13 +177,16 @@ class Study(Options):
         jobs = seeds // block * len(self._batch_sizes(name)) * len(self.methods)
         if jobs > MOST_JOBS:
             raise ValueError(f"{seeds} seeds of {name} in blocks of {block} make {jobs} jobs; allowed: {MOST_JOBS}")
-        if self.extractor(name) == "classifier" and not spec.labelled:
-            raise ValueError(f"features: classifier needs labels, and {name} has none; allowed: inception, none")
+        features = self.extractors(name)
+        if "classifier" in features and not spec.labelled:
+            raise ValueError(
+                f"features: classifier needs labels, and {name} has none; allowed: random, inception, none"
+            )
         if n < FEWEST:
             raise ValueError(f"{name} has {n} training samples; at least {FEWEST} are needed to measure")
-        if self.extractor(name) == "inception" and spec.kind != "images":
-            raise ValueError(f"features: inception needs images, and {name} holds points; allowed: none")
-        if self.extractor(name) == "inception" and self.measures.inception_weights is not None:
+        if features and spec.kind != "images":
+            raise ValueError(f"features: {features[0]} needs images, and {name} holds points; allowed: none")
+        if "inception" in features and self.measures.inception_weights is not None:
             require_weights(self.measures.inception_weights, "measures.inception_weights")
         spec.sources()
 
@@ -235,9 +238,12 @@ class Study(Options):
         network = self._entry(name).network
         return network or networks()[self.data_set(name).natural_network()].model_validate({})
 
-    def extractor(self, name: str) -> Extractor:
-        """Return the feature extractor of a data set: by default a classifier if there are labels, else none."""
-        return self._entry(name).features or ("classifier" if self.data_set(name).labelled else "none")
+    def extractors(self, name: str) -> list[Extractor]:
+        """Return the feature extractors of a data set: by default a classifier if there are labels, else none."""
+        features = self._entry(name).features
+        if features is not None:
+            return features
+        return ["classifier"] if self.data_set(name).labelled else []
 
     def seed_blocks(self, name: str) -> list[tuple[int, int]]:
         """Return (first seed, number of seeds) of each block of a data set."""
@@ -264,7 +270,7 @@ class Study(Options):
                 seeds=count,
                 evaluation_points=self._evaluation_points(name),
                 measures=self.measures,
-                features=self.extractor(name),
+                features=self.extractors(name),
             )
             for name in self.datasets
             for first, count in self.seed_blocks(name)
@@ -291,7 +297,7 @@ class Study(Options):
             for method in self._entry(name).methods
             if not self._trained(method, name)
         ]
-        if self.measures.inception_weights and "inception" not in map(self.extractor, self.datasets):
+        if self.measures.inception_weights and not any("inception" in self.extractors(name) for name in self.datasets):
             notes.append("measures.inception_weights: no data set has features: inception, so the file is not read")
         return notes
 
@@ -336,7 +342,7 @@ class Study(Options):
                             algorithm=algorithm,
                             options=spec.model_dump(mode="json", exclude={"steps"}),
                         )
-                        blocks.append(Block(training=training, measures=self.measures, features=self.extractor(data)))
+                        blocks.append(Block(training=training, measures=self.measures, features=self.extractors(data)))
         return {block.path: block for block in blocks}
 
 

@@ -167,7 +167,7 @@ def test_a_data_set_may_have_its_own_sizes_seeds_steps_network_and_features():
     study = parse_study(TWO | {"datasets": {"digits": own, "ring8": None}})
     assert [path for path in study.blocks if path.startswith("digits/nsgan/")] == ["digits/nsgan/m5/seeds0-1"]
     cell = study.blocks["digits/nsgan/m5/seeds0-1"]
-    assert (cell.training.steps, cell.training.network, cell.features) == (3, MLP(width=7), "none")
+    assert (cell.training.steps, cell.training.network, cell.features) == (3, MLP(width=7), [])
     other = study.blocks["ring8/nsgan/m8/seeds2-3"].training
     assert (other.steps, other.seeds, other.first_seed) == (10, 2, 2)
 
@@ -175,8 +175,15 @@ def test_a_data_set_may_have_its_own_sizes_seeds_steps_network_and_features():
 def test_points_get_an_mlp_and_images_a_dcgan_and_labels_a_classifier():
     cells = parse_study(TWO).blocks
     ring, digits = cells["ring8/pwgan/m8/seeds0-1"], cells["digits/pwgan/m8/seeds0-1"]
-    assert (ring.training.network, ring.features) == (MLP(), "none")
-    assert (digits.training.network, digits.features) == (DCGAN(), "classifier")
+    assert (ring.training.network, ring.features) == (MLP(), [])
+    assert (digits.training.network, digits.features) == (DCGAN(), ["classifier"])
+
+
+def test_features_are_one_extractor_or_several():
+    for features, expected in (("random", ["random"]), (["classifier", "random"], ["classifier", "random"]), ([], [])):
+        study = parse_study(TWO | {"datasets": {"digits": {"features": features}}})
+        for parts in (study.blocks["digits/pwgan/m8/seeds0-1"], study.references["digits/data/seeds0-1"]):
+            assert parts.features == expected
 
 
 def test_evaluation_takes_no_more_points_than_are_held_out():
@@ -206,7 +213,7 @@ def test_the_references_have_the_seeds_of_the_cells():
     study = parse_study(TWO | {"datasets": {"ring8": None, "digits": {"seeds": 2}}})
     assert list(study.references) == ["ring8/data/seeds0-1", "ring8/data/seeds2-3", "digits/data/seeds0-1"]
     assert [list(job.seed_range) for job in study.references.values()] == [[0, 1], [2, 3], [0, 1]]
-    assert study.references["digits/data/seeds0-1"].features == "classifier"
+    assert study.references["digits/data/seeds0-1"].features == ["classifier"]
 
 
 def test_the_draws_of_a_law_are_stored_by_block_and_do_not_depend_on_it():

@@ -122,6 +122,16 @@ def test_an_unknown_name_is_refused_with_its_place_and_the_valid_ones(tiny, plac
         ("datasets.ring8.network", {"name": "dcgan"}, ["datasets.ring8", "network", "dcgan", "(2,)", "mlp"]),
         ("datasets.ring8.features", "classifier", ["ring8", "labels"]),
         ("datasets.ring8.features", "inception", ["ring8", "points", "none"]),
+        ("datasets.ring8.features", ["random"], ["random needs images", "ring8", "none"]),
+        ("datasets.ring8.features", ["random", "random"], ["datasets.ring8", "features", "once", "['random']"]),
+        (
+            "datasets.ring8.features",
+            ["none"],
+            ["datasets.ring8", "features", "'none'", "classifier, inception, random"],
+        ),
+        ("measures.groups", ["bias", "bias"], ["measures.groups", "once", "['bias']"]),
+        ("measures.groups", [], ["measures.groups", "[]"]),
+        ("measures.groups", ["biass"], ["measures.groups", "'bias'", "'biass'"]),
         ("datasets.ring8.methods", {"pwgan": None}, ["datasets.ring8", "methods.pwgan"]),
         ("datasets.ring8.methods.pwgan.generator_lr", 0, ["datasets.ring8.methods.pwgan", "generator_lr", "got 0"]),
         ("datasets.celeba", {"features": "classifier"}, ["celeba", "labels"]),
@@ -192,7 +202,7 @@ def test_labels_of_points_are_refused_before_anything_runs(tiny, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((40, 2), np.float32))
     np.save(tmp_path / "y.npy", np.zeros(40, np.int64))
     mine = {"dataset": "array", "path": str(tmp_path / "x.npy")}
-    assert parse_study(tiny(datasets={"mine": mine})).extractor("mine") == "none"
+    assert parse_study(tiny(datasets={"mine": mine})).extractors("mine") == []
     assert "mine" in refusal(tiny(datasets={"mine": {**mine, "labels": str(tmp_path / "y.npy")}}))
 
 

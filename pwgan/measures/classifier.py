@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -64,6 +65,25 @@ class Classifier(nn.Module):
         device = self.head.weight.device
         self.eval()
         return torch.cat([network(to_float(part.to(device))).cpu() for part in images.split(batch)])
+
+
+@cache
+def untrained(channels: int) -> Classifier:
+    """Return the network with random weights, for features that no training set has shaped; the same in each process.
+
+    He's normal weights from a fixed seed, no biases, and batch normalisation with mean 0 and variance 1.
+
+    Sources: Naeem et al., "Reliable fidelity and diversity metrics for generative models", 2020 (random embeddings);
+    He et al., "Delving deep into rectifiers", 2015 (weights).
+    """
+    model = Classifier(channels, 1)
+    generator = torch.Generator().manual_seed(0)
+    for layer in model.body:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+        if isinstance(layer, nn.Linear):
+            nn.init.zeros_(layer.bias)
+    return model.eval()
 
 
 def train_classifier(

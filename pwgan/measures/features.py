@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from pwgan.cells import Extractor
+from pwgan.cells import EXTRACTORS
 from pwgan.errors import Refused
-from pwgan.measures.classifier import Classifier
+from pwgan.measures.classifier import Classifier, untrained
 from pwgan.options import one_of
 
 LAYER = "2048"  # pooled features, on which FID is defined
@@ -28,16 +28,16 @@ def extractor(
     weights: str | Path | None = None,
     device: torch.device | str = "cpu",
     batch_size: int = 64,
-) -> Callable[[Tensor], Tensor] | None:
-    """Return the feature extractor ``name``, images (n, c, h, w) -> features (n, d); None for ``none``.
+) -> Callable[[Tensor], Tensor]:
+    """Return the feature extractor ``name``, images (n, c, h, w) -> features (n, d).
 
-    ``classifier`` needs ``model``; ``inception`` reads ``weights`` (key ``inception_weights``), or downloads them if
-    that is None. The network is loaded once, in this call. Raises ValueError for an unknown name or a missing model,
-    and the exceptions of ``load_inception``.
+    ``random`` is ``classifier.untrained``; ``classifier`` needs ``model``; ``inception`` reads ``weights`` (key
+    ``inception_weights``), or downloads them if that is None. The network is loaded once, in this call. Raises
+    ValueError for an unknown name or a missing model, and the exceptions of ``load_inception``.
     """
-    one_of(name, get_args(Extractor), "value of features")
-    if name == "none":
-        return None
+    one_of(name, EXTRACTORS, "feature extractor")
+    if name == "random":
+        return lambda images: classifier_features(untrained(images.shape[1]).to(device), images, batch_size)
     if name == "inception":
         network = load_inception(weights, device)
         return lambda images: inception_features(network, images, batch_size)

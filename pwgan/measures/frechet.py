@@ -1,4 +1,4 @@
-"""Fréchet distance, kernel distance, precision and recall between two sets of features."""
+"""Fréchet distance, kernel distance, precision, recall, density and coverage between two sets of features."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pwgan.limits import FEWEST, NEIGHBOURS
 from pwgan.measures.features import fidelity
+from pwgan.measures.memorization import density_coverage
 from pwgan.measures.names import named
 
 KID_SUBSET = 1000
@@ -14,7 +15,7 @@ KID_SUBSETS = 100
 
 
 def feature_measures(generated: Tensor, real: Tensor, extractor: str, seed: int = 0) -> dict[str, float]:
-    """Compare generated with real features through torch-fidelity's own functions, in double precision.
+    """Compare generated with real features in double precision, where it has them by functions of torch-fidelity.
 
     With N the number of generated samples, the names are
 
@@ -26,6 +27,7 @@ def feature_measures(generated: Tensor, real: Tensor, extractor: str, seed: int 
       that size, the one pair of full sets is used.
     - ``precision-EXTRACTOR@N``, ``recall-EXTRACTOR@N``: fraction of generated samples inside the k-nearest-neighbour
       ball of some real sample, and the reverse, k = 3, excluding the sample itself.
+    - ``density-EXTRACTOR@N``, ``nn-coverage-EXTRACTOR@N``: ``memorization.density_coverage``, k = 5.
 
     ``generated`` (n, d) and ``real`` (m, d), n and m at least 4 and not necessarily equal, d at least 2. Distances of
     precision and recall are computed where the tensors are, the rest on the CPU. Raises ValueError for other shapes,
@@ -46,12 +48,15 @@ def feature_measures(generated: Tensor, real: Tensor, extractor: str, seed: int 
     # On float32 input, torch-fidelity computes means and the cubic kernel in float32.
     generated, real = generated.detach().double(), real.detach().double()
     precision, recall = precision_recall(generated, real)
+    density, coverage = density_coverage(generated, real)
     generated, real = generated.cpu(), real.cpu()
     values = {
         "fid" if extractor == "inception" else "fd": frechet_distance(generated, real),
         "kid": kernel_distance(generated, real, seed),
         "precision": precision,
         "recall": recall,
+        "density": density,
+        "nn-coverage": coverage,
     }
     return named(values, len(generated), extractor)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from pwgan.batches.base import random_order
 from pwgan.data.store import StoredData
 from pwgan.measures.interpolation import path_distances, path_measures, places
-from pwgan.measures.memorization import memorization_measures, precision_recall
+from pwgan.measures.memorization import density_coverage, memorization_measures, precision_recall
 from pwgan.measures.modes import mode_coverage
 from pwgan.measures.names import named
 from pwgan.transport.cost import points
@@ -25,7 +25,7 @@ def heldout_halves(data: StoredData, seeds: range, count: int, stream: str) -> t
 
 
 def neighbour_measures(data: StoredData, samples: Tensor, heldout: Tensor, device: torch.device) -> Found:
-    """Memorisation measures in sample space; for points, also precision and recall.
+    """Memorisation measures in sample space; for points, also precision, recall, density and coverage.
 
     samples (S, n, *sample), heldout (S or 1, n, *sample); compared with the whole training set of each seed.
     """
@@ -34,6 +34,7 @@ def neighbour_measures(data: StoredData, samples: Tensor, heldout: Tensor, devic
     if data.kind == "points":
         for values, generated, reference in zip(measured, x, y.expand_as(x), strict=True):
             values["precision"], values["recall"] = precision_recall(generated, reference)
+            values["density"], values["nn-coverage"] = density_coverage(generated, reference)
     return [named(values, samples.shape[1]) for values in measured]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pwgan.batches import samplers
-from pwgan.cells import Block, Extractor, Measures, Reference, Training
+from pwgan.cells import Block, Extractor, Group, Measures, Reference, Training
 from pwgan.data.store import StoredData
 from pwgan.limits import FEWEST
 from pwgan.measures.bias import pool_bias
@@ -37,16 +37,30 @@ from pwgan.transport.empirical import debiased, ewd
 
 log = logging.getLogger("pwgan")
 
+_CELL = {"dataset": "string", "method": "string", "batch_size": "int64", "seed": "int64"}
+COLUMNS = {
+    "measures": _CELL | {"measure": "string", "value": "double"},
+    "bias": _CELL
+    | {"sampler": "string", "partition": "bool", "eval_batch": "int64", "n": "int64"}
+    | dict.fromkeys(("ewd", "mbwd", "bias", "deviation", "bound", "differing"), "double")
+    | dict.fromkeys(("matching_bias", "sampling_bias", "cosine_batch", "cosine_mean"), "double"),
+    "interpolation": _CELL | {"path": "int64"} | dict.fromkeys(("t", "nn_train", "nn_ratio"), "double"),
+}
+"""Columns of the tables of a block; a table has no rows if its group is not in the study."""
+
 
 class Measuring:
-    """Measures one subject against one data set's held-out samples, and records the cost of each group of measures."""
+    """Measures one subject against one data set's held-out samples, and records the cost of each group of measures.
+
+    ``features`` names the feature extractors, ``classifier`` is the file of the trained one.
+    """
 
     def __init__(
         self,
         subject: Subject,
         data: StoredData,
         measures: Measures,
-        features: Extractor,
+        features: Sequence[Extractor],
         classifier: Path | None,
         device: torch.device,
     ) -> None:
@@ -64,8 +78,10 @@ class Measuring:
         self.costs: dict[str, Cost] = {}
 
     def run(self) -> None:
-        """Compute every measure that applies to the data set."""
+        """Compute every measure of the study's groups that applies to the data set."""
         for name, group in GROUPS.items():
+            if name not in self.measures.groups:
+                continue
             before = len(self.values) + len(self.bias_rows)
             with measured_cost(self.device) as cost:
                 group(self)
@@ -93,7 +109,7 @@ class Measuring:
             "interpolation": self.interpolation_rows,
         }
         for name, rows in tables.items():
-            write_rows(folder / f"{name}.parquet", name, of, [{**labels, **row} for row in rows])
+            write_rows(folder / f"{name}.parquet", name, of, [{**labels, **row} for row in rows], COLUMNS[name])
         write_array(folder / "interpolation.npy", "strips", of, self.data.restored(self.strips.numpy()))
         costs = {name: asdict(cost) for name, cost in self.costs.items()}
         block = {"first_seed": self.subject.seeds.start, "seeds": len(self.subject.seeds)}
@@ -169,16 +185,19 @@ class Measuring:
             )
 
     @cached_property
-    def _extract(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
-        return extractor(self.features, self.classifier, self.measures.inception_weights, self.device)
+    def _extractors(self) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+        weights = self.measures.inception_weights
+        return {name: extractor(name, self.classifier, weights, self.device) for name in self.features}
 
     def _features(self) -> None:
-        extract = self._extract
-        if extract is None:
-            return
+        for name, extract in self._extractors.items():
+            self._compared(name, extract)
+
+    def _compared(self, name: str, extract: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Add the measures in the space of one feature extractor."""
         count = min(self.measures.feature_samples, self.data.heldout_size, self.data.train_size)
         heldout = extract(self.data.heldout_tensor(torch.arange(count))[0])  # all seeds share the images
-        self.per_seed(self.samples(count), lambda seed: feature_measures(extract(seed), heldout, self.features))
+        self.per_seed(self.samples(count), lambda seed: feature_measures(extract(seed), heldout, name))
 
     def _neighbours(self) -> None:
         data = self.data
@@ -188,8 +207,8 @@ class Measuring:
         samples, heldout = self.subject.neighbours(count)
         samples = self.cleaned(samples)
         self.add_each(neighbour_measures(data, samples, heldout, self.device))
-        if self._extract is not None:
-            space = self._extract, self.features, self.measures.feature_samples
+        for name, extract in self._extractors.items():
+            space = extract, name, self.measures.feature_samples
             self.add_each(feature_neighbours(data, samples, heldout, self.device, *space))
 
     def _interpolation(self) -> None:
@@ -225,7 +244,7 @@ def ewds(x: torch.Tensor, y: torch.Tensor) -> list[float]:
     return [float(ewd(*sides)) for sides in zip(points(x, 1), points(y, 1), strict=True)]
 
 
-GROUPS: dict[str, Callable[[Measuring], None]] = {
+GROUPS: dict[Group, Callable[[Measuring], None]] = {
     "ewd": Measuring._ewd,
     "coverage": Measuring._coverage,
     "features": Measuring._features,

@@ -10,6 +10,7 @@ from torch import Tensor
 from pwgan.limits import NEIGHBOURS
 from pwgan.transport.cost import cost
 
+DENSITY_NEIGHBOURS = 5  # the default of Naeem et al.
 QUANTILE = 0.01  # fraction of held-out samples that count as near copies, by definition
 TREE = 8  # dimensions up to which a k-d tree is faster than all pairs
 ROWS, COLUMNS = 1024, 8192  # size of a block of distances: 64 MB
@@ -106,6 +107,24 @@ def precision_recall(generated: Tensor, real: Tensor) -> tuple[float, float]:
     Source: Kynkäänniemi et al., "Improved precision and recall metric", 2019, eqs. 1-2.
     """
     return _covered(generated, real), _covered(real, generated)
+
+
+def density_coverage(generated: Tensor, real: Tensor) -> tuple[float, float]:
+    """Return density and coverage of generated points (n, d) by real points (m, d), n >= 1, m >= 2.
+
+    With B_i the ball around the real point x_i that reaches to its k-th nearest other real point, k = 5 (at most
+    m - 1): density is the number of balls that a generated point lies in, divided by k, on average; coverage the
+    fraction of real points with a generated point in their ball. For equal distributions and large n = m, their means
+    are 1 and 1 - 2^-k = 0.969. A far real point has a large ball, which raises precision more than density.
+
+    Source: Naeem et al., "Reliable fidelity and diversity metrics for generative models", 2020, section 3.
+    """
+    x, y = generated.double(), real.double()
+    k = min(DENSITY_NEIGHBOURS, len(y) - 1)
+    reach = nearest_distances(y, y, k + 1)[:, k]
+    inside = [(cost(rows, y) <= reach.to(y.device)).sum(1) for rows in x.split(ROWS)]
+    covered = nearest_distances(y, x)[:, 0] <= reach
+    return float(torch.cat(inside).double().mean() / k), float(covered.double().mean())
 
 
 def _covered(x: Tensor, y: Tensor) -> float:

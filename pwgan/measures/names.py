@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-EXTRACTORS = ("classifier", "inception")
+from pwgan.cells import EXTRACTORS
+
 FRECHET = ("fd", "fid")
 """Names of the Fréchet distance: ``fid`` in the features of Inception, otherwise ``fd``."""
 _FORM = re.compile(rf"(?P<measure>.+?)(?:-(?P<extractor>{'|'.join(EXTRACTORS)}))?@(?P<count>\d+)")

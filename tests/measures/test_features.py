@@ -11,8 +11,9 @@ import torch
 from pwgan.data.store import to_float
 from pwgan.errors import Refused
 from pwgan.measures import features
-from pwgan.measures.classifier import Classifier
+from pwgan.measures.classifier import Classifier, untrained
 from pwgan.measures.features import as_bytes, classifier_features, extractor, inception_features, load_inception
+from pwgan.measures.frechet import feature_measures
 
 
 class Channels(torch.nn.Module):
@@ -168,11 +169,28 @@ def test_importing_the_measures_imports_no_torchvision():
 
 
 def test_names():
-    assert extractor("none") is None
     with pytest.raises(ValueError, match=r"Did you mean 'inception'\?"):
         extractor("incepton")
     with pytest.raises(ValueError, match="--classifier FILE"):
         extractor("classifier")
+
+
+def test_random_features_depend_on_the_images_alone_and_tell_blur_from_digits():
+    from sklearn.datasets import load_digits
+
+    digits = torch.from_numpy(load_digits().images[:1200, None] / 8 - 1).float()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        found = extractor("random")(digits)
+    untrained.cache_clear()
+    assert torch.equal(extractor("random", batch_size=500)(digits), found) and found.shape == (1200, 64)
+    near = torch.cdist(digits.flatten(1), digits.flatten(1)).topk(10, largest=False).indices
+    blurred = extractor("random")(digits[near].mean(1))
+    real, floor = found[::2], feature_measures(found[1::2], found[::2], "random")
+    blur = feature_measures(blurred[1::2], real, "random")
+    assert blur["fd-random@600"] > 2 * floor["fd-random@600"]
+    assert blur["recall-random@600"] < 0.5 < 0.8 < floor["recall-random@600"]
+    assert extractor("random")(torch.zeros(2, 3, 16, 16)).tolist() == torch.zeros(2, 64).tolist()
 
 
 @pytest.mark.parametrize(

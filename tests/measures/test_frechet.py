@@ -14,9 +14,9 @@ def draw(seed, n, d, shift=0.0, scale=1.0):
 
 
 def values(generated, real, **options):
-    """The four values without the name of the extractor and the count."""
+    """The values without the name of the extractor and the count."""
     found = feature_measures(torch.tensor(generated), torch.tensor(real), "classifier", **options)
-    return {name.split("-")[0]: value for name, value in found.items()}
+    return {name.removesuffix(f"-classifier@{len(generated)}"): value for name, value in found.items()}
 
 
 def frechet_by_sqrtm(x, y):
@@ -49,6 +49,8 @@ def test_names_state_extractor_and_number_of_generated_samples():
         "kid-classifier@30",
         "precision-classifier@30",
         "recall-classifier@30",
+        "density-classifier@30",
+        "nn-coverage-classifier@30",
     ]
     assert list(feature_measures(y, x, "inception"))[:2] == ["fid-inception@50", "kid-inception@50"]
 

@@ -1,6 +1,7 @@
 """All measures of a block: which there are, of how many samples, and what stands where a seed diverged."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,12 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from pwgan.batches.base import random_order
-from pwgan.cells import Measures
+from pwgan.cells import Group, Measures
 from pwgan.data import Split
 from pwgan.data.store import read_data, write_data
 from pwgan.measures.bias import MatchedGradients, pool_bias
 from pwgan.measures.classifier import Classifier, save_classifier
-from pwgan.measures.measuring import Measuring
+from pwgan.measures.measuring import COLUMNS, GROUPS, Measuring
 from pwgan.measures.subjects import Generated, Real
 from pwgan.networks.layers.initial import initialise
 from pwgan.networks.mlp import MLP
@@ -24,10 +25,11 @@ from pwgan.training.run import generate, latent_samples
 
 MEASURES = Measures(ewd_points=32, mode_samples=50, feature_samples=40, bias_points=20, bias_partitions=1)
 COVERAGE = ["coverage", "coverage-kl", "high-quality", "std-ratio", "captured", "captured-kl"]
-FEATURES = ["fd", "kid", "precision", "recall"]
+SUPPORT = ["precision", "recall", "density", "nn-coverage"]
+FEATURES = ["fd", "kid", *SUPPORT]
 EWDS = ["ewd", "ewd-within", "ewd-debiased"]
 NEAR = ["nn_train", "nn_heldout", "nn_ratio", "copies", "data_copying", "one_nn_accuracy"]
-PLANE = [*NEAR, "precision", "recall", "interpolation_ratio", "interpolation_middle", "interpolation_between"]
+PLANE = [*NEAR, *SUPPORT, "interpolation_ratio", "interpolation_middle", "interpolation_between"]
 PIXELS = [*NEAR, "interpolation_ratio", "interpolation_middle"]
 
 
@@ -64,7 +66,7 @@ def network(seeds, shape=(2,)):
     return made.eval()
 
 
-def measured(subject, data, measures=MEASURES, features="none", classifier=None):
+def measured(subject, data, measures=MEASURES, features=(), classifier=None):
     block = Measuring(subject, data, measures, features, classifier, torch.device("cpu"))
     block.run()
     return pd.DataFrame(block.values), pd.DataFrame(block.bias_rows), block
@@ -175,7 +177,7 @@ def test_every_name_states_how_many_samples_it_took(points, images, classifier):
     # Nor is a generator asked for more, so that both counts are one.
     assert set(values["measure"]) == expected
     made = generated(images, network(range(1), (1, 8, 8)), range(1), sound(True))
-    values, bias, _ = measured(made, images, many, "classifier", classifier)
+    values, bias, _ = measured(made, images, many, ["classifier"], classifier)
     counted = {"coverage-classifier@80", "coverage-kl-classifier@80", *(f"{name}-classifier@40" for name in FEATURES)}
     near = {*(f"{name}@20" for name in PIXELS), *(f"{name}-classifier@20" for name in NEAR)}
     # Real samples need four sets of the 120 images.
@@ -184,7 +186,7 @@ def test_every_name_states_how_many_samples_it_took(points, images, classifier):
 
 
 def test_the_points_of_the_training_curves_are_measured_too(points):
-    block = Measuring(real(points, 2), points, MEASURES, "none", None, torch.device("cpu"))
+    block = Measuring(real(points, 2), points, MEASURES, [], None, torch.device("cpu"))
     for seed, value in enumerate(block.floor(20)):
         chosen = points.train[random_order(256, "reference", seed)[:20].numpy()]
         assert value == pytest.approx(assignment(points.heldout[:20], chosen), rel=1e-6)
@@ -200,7 +202,7 @@ def test_without_features_or_labels_there_is_less_to_say(images, classifier):
 
 
 def test_classifier_and_features_are_those_of_the_file(images, classifier):
-    values, _, block = measured(real(images, 2), images, features="classifier", classifier=classifier)
+    values, _, block = measured(real(images, 2), images, features=["classifier"], classifier=classifier)
     for seed in range(2):
         (own,) = images.train_tensor(random_order(80, "reference", seed)[:50])
         counts = block.classifier.predict(own).bincount(minlength=3)
@@ -211,12 +213,38 @@ def test_classifier_and_features_are_those_of_the_file(images, classifier):
         assert of(values, f"{name}-classifier@40").between(0.3, 1).all()
 
 
+def test_every_extractor_gives_every_measure_of_its_space(images, classifier):
+    values, _, _ = measured(real(images, 2), images, features=["classifier", "random"], classifier=classifier)
+    for name in ("classifier", "random"):
+        alone, _, _ = measured(real(images, 2), images, features=[name], classifier=classifier)
+        own = {f"{measure}-{name}@40" for measure in FEATURES} | {f"{measure}-{name}@20" for measure in NEAR}
+        assert own <= set(alone["measure"])
+        for measure in own:
+            assert of(values, measure).tolist() == of(alone, measure).tolist()
+
+
+def test_only_the_groups_of_the_study_are_measured(points, tmp_path):
+    assert list(GROUPS) == list(get_args(Group)) == Measures().groups
+    everything, _, _ = measured(real(points, 2), points)
+    values, bias, block = measured(real(points, 2), points, MEASURES.model_copy(update={"groups": ["coverage"]}))
+    assert values["measure"].unique().tolist() == [f"{name}@50" for name in COVERAGE]
+    assert bias.empty and list(block.costs) == ["coverage"]
+    same = everything[everything["measure"].isin(values["measure"])]
+    pd.testing.assert_frame_equal(values, same.reset_index(drop=True))
+    # Tables without rows have the columns of those with rows.
+    block.write(tmp_path / "one", {"dataset": "ring8", "method": "data", "batch_size": None}, identity("ring8"))
+    assert np.load(tmp_path / "one/interpolation.npy").shape[0] == 0
+    for name in ("bias", "interpolation"):
+        frame = pd.read_parquet(tmp_path / "one" / f"{name}.parquet")
+        assert frame.empty and list(frame.columns) == list(COLUMNS[name])
+
+
 def test_pictures_are_cut_to_the_range_of_a_picture(images, classifier):
     wild = network(range(1), (1, 8, 8))
     with torch.no_grad():
         wild.layers[-1].bias += torch.linspace(-3, 3, 64)
     subject = generated(images, wild, range(1), sound(True))
-    values, _, _ = measured(subject, images, features="classifier", classifier=classifier)
+    values, _, _ = measured(subject, images, features=["classifier"], classifier=classifier)
     assert values["value"].notna().all()
     (cut,) = generate(wild, latent_samples(range(1), "measured", 30, 3)).flatten(2).double().numpy().clip(-1, 1)
     expected = assignment(images.heldout[:30].reshape(30, -1), cut)
@@ -227,7 +255,9 @@ def test_pictures_are_cut_to_the_range_of_a_picture(images, classifier):
 @pytest.mark.parametrize("kind", ["points", "images"])
 def test_a_diverged_seed_has_every_measure_and_changes_no_other(points, images, classifier, kind, alive):
     shape, seeds = ((2,), range(3)) if kind == "points" else ((1, 8, 8), range(3))
-    data, options = (points, {}) if kind == "points" else (images, {"features": "classifier", "classifier": classifier})
+    data, options = (
+        (points, {}) if kind == "points" else (images, {"features": ["classifier", "random"], "classifier": classifier})
+    )
     made = network(seeds, shape)
     whole, whole_bias, _ = measured(generated(data, made, seeds, sound(True, True, True)), data, **options)
     with torch.no_grad():
@@ -307,12 +337,5 @@ def test_written_values_are_the_measured_ones(points, tmp_path):
         pd.testing.assert_frame_equal(frame[expected.columns], expected)
         assert (frame["method"] == "data").all() and frame["batch_size"].isna().all()
     told = json.loads((tmp_path / "new" / "measures.json").read_text())
-    assert told["device"] == "cpu" and set(told["costs"]) <= {
-        "ewd",
-        "coverage",
-        "features",
-        "neighbours",
-        "interpolation",
-        "bias",
-    }
+    assert told["device"] == "cpu" and set(told["costs"]) == {"ewd", "coverage", "neighbours", "interpolation", "bias"}
     assert all(set(cost) == {"seconds", "peak_memory_mb"} for cost in told["costs"].values())

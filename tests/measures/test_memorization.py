@@ -10,6 +10,7 @@ from pwgan.measures import memorization
 from pwgan.measures.frechet import precision_recall as by_torch_fidelity
 from pwgan.measures.memorization import (
     data_copying,
+    density_coverage,
     memorization_measures,
     near_copies,
     nearest_distances,
@@ -93,6 +94,25 @@ def test_precision_and_recall_are_those_of_torch_fidelity(d):
     found = precision_recall(generated, real)
     assert found == pytest.approx(by_torch_fidelity(generated, real), abs=1e-7)
     assert 0.05 < found[1] < found[0] <= 1
+
+
+@pytest.mark.parametrize("d", [2, 20])
+@pytest.mark.parametrize("m", [4, 60])
+def test_density_and_coverage_are_those_of_their_definition(d, m):
+    generated, real = (0.7 * drawn(50, d) + 0.4).double(), drawn(m, d, seed=1).double()
+    k = min(5, m - 1)
+    reach = [sorted(torch.dist(x, y) for x in real)[k] for y in real]  # the first is the point itself
+    inside = [[torch.dist(g, y) <= r for y, r in zip(real, reach, strict=True)] for g in generated]
+    expected = np.sum(inside) / (k * 50), np.any(inside, axis=0).mean()
+    assert density_coverage(generated, real) == pytest.approx(expected)
+    assert m == 4 or 0 < expected[1] < 1
+
+
+def test_density_and_coverage_of_equal_and_collapsed_distributions():
+    density, coverage = density_coverage(drawn(2000, 3), drawn(2000, 3, seed=1))
+    assert density == pytest.approx(1, abs=0.05) and coverage == pytest.approx(1 - 2**-5, abs=0.01)
+    density, coverage = density_coverage(0.05 * drawn(2000, 3), drawn(2000, 3, seed=1))
+    assert density > 1 and coverage < 0.1
 
 
 @pytest.mark.parametrize("d", [2, 12])

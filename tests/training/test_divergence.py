@@ -167,6 +167,8 @@ def test_a_diverged_seed_has_every_measure_and_each_is_nan(trained, ruin, ring8)
             "one_nn_accuracy",
             "precision",
             "recall",
+            "density",
+            "nn-coverage",
         )
         paths = ("interpolation_ratio", "interpolation_middle", "interpolation_between")
         other = {f"{name}@32" for name in ("ewd", "ewd-within", "ewd-debiased", *near, *paths)}

@@ -51,6 +51,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "from pwgan.measures.features import", f"{IMPORT}from pwgan.measures.features import", 1
     )
     measuring.write_text(text.replace('    "bias": Measuring._bias,\n', f'    "bias": Measuring._bias,\n{LINE}', 1))
+    cells = folder / "pwgan/cells.py"
+    cells.write_text(cells.read_text().replace('"interpolation", "bias"]', '"interpolation", "bias", "energy"]', 1))
     rng = np.random.default_rng(0)
     np.save(folder / "line.npy", rng.normal(size=(300, 1)))
     np.save(folder / "scales.npy", rng.normal([1e6, 0], [1, 1e6], size=(300, 2)))  # the first is too far for float32

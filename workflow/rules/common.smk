@@ -95,7 +95,7 @@ def weights_version():
 
 def inception_weights(wildcards):
     """The version of the user's Inception weights, for data sets measured with Inception features."""
-    uses_it = STUDY.extractor(wildcards.dataset) == "inception"
+    uses_it = "inception" in STUDY.extractors(wildcards.dataset)
     return weights_version() if uses_it else ""
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pwgan.measures.names import EXTRACTORS, MeasureName
+from pwgan.cells import EXTRACTORS
+from pwgan.measures.names import MeasureName
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_names
 from pwgan.report.statistics import PAIRED_SEEDS, best, summary, with_diverged
 from pwgan.report.tables._cells import ABSENT, INTERVALS, entry, headed, span, with_parts

@@ -7,7 +7,19 @@ import pandas as pd
 from pwgan.report.tables._cells import INTERVALS, by_cell, summarised
 from pwgan.report.tables._pages import Table
 
-NAMES = ("ewd", "ewd-debiased", "ewd-within", "tied-ewd", "fid", "fd", "kid", "precision", "recall")
+NAMES = (
+    "ewd",
+    "ewd-debiased",
+    "ewd-within",
+    "tied-ewd",
+    "fid",
+    "fd",
+    "kid",
+    "precision",
+    "recall",
+    "density",
+    "nn-coverage",
+)
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -120,6 +120,17 @@ def test_a_study_that_lacks_what_a_figure_shows_says_so(study):
         assert told.get_text().startswith("No "), name
 
 
+def test_paths_that_were_not_measured_are_said_to_be_missing(study):
+    results, _ = study(datasets=("ring8",), methods=("gan",), sizes=(16,), seeds=1)
+    frames = {name: read(results, name) for name in COLUMNS}
+    bare = frames | {"interpolation": frames["interpolation"].iloc[:0], "dataset": "ring8"}
+    module = plugins.load("figures/each", "interpolation")
+    folder = folders(results, frames["runs"], "ring8")
+    frame = through_csv(plugins.call(module.data, bare | {"folders": folder}), results / "again.csv")
+    (told,) = module.draw(frame, [], read_data(results / "data/ring8.safetensors")).texts
+    assert told.get_text().startswith("No paths")
+
+
 def test_coverage_draws_means_floor_and_a_cross_for_a_lost_cell(rows, drawn):
     table = rows.measures(
         rows.measured("coverage@9", values=(2.0, 4.0)),

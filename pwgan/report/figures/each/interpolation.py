@@ -23,7 +23,7 @@ from pwgan.report.pictures import (
     stored,
     window,
 )
-from pwgan.report.style import LEVEL, WIDTH, Look, head, legend, log_limits, looks, shown, themed
+from pwgan.report.style import LEVEL, WIDTH, Look, empty, head, legend, log_limits, looks, shown, themed
 
 PATHS_DRAWN = 2
 """Number of image paths shown."""
@@ -40,6 +40,8 @@ def data(
     interpolate linearly between two held-out samples.
     """
     frame, trained = (part[part["dataset"] == dataset] for part in (interpolation, runs))
+    if frame.empty:
+        return frame.assign(path=None, value=None)
     largest = trained.groupby("method")["batch_size"].max()
     cells = [(name, None if name == REFERENCE else int(largest[name])) for name in frame["method"].unique()]
     at_largest = frame["batch_size"] == frame["method"].map(largest)
@@ -63,6 +65,8 @@ def data(
 @themed
 def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
     """Draw paths of samples, one panel per method, and below them their distance to the training set."""
+    if frame.empty:
+        return empty("No paths between latents were measured in this study.")
     curves, paths = frame[frame["path"].isna()], frame[frame["path"].notna()]
     names = [REFERENCE, *shown(frame, highlight)]
     images = law.kind == "images"
