@@ -14,6 +14,7 @@ import pandas as pd
 from pwgan.options import REFERENCE
 from pwgan.report import frames
 from pwgan.report.confidence import Estimate
+from pwgan.report.quality import training_seconds
 
 MODE_SPACING = {"ring8": (8, 2 * np.sin(np.pi / 8)), "grid25": (25, 2.0)}
 """Number of modes of a mixture, and the distance between neighbouring modes."""
@@ -69,9 +70,7 @@ class Results:
 
     def _seconds(self) -> pd.Series:
         """Return the training seconds per seed of each cell, over all its blocks."""
-        costs = self.frame("costs")
-        sums = costs[costs["stage"] == "train"].groupby(frames.CELL)[["seconds", "seeds"]].sum()
-        return sums["seconds"] / sums["seeds"]
+        return training_seconds(self.frame("costs")).set_index(frames.CELL)["seconds"]
 
     def has(self, *cells: Cell) -> bool:
         """Return whether all cells were trained."""
