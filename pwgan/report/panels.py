@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pwgan.report.frames import CELL, REFERENCE
+from pwgan.report.quality import most_common_sizes
 from pwgan.report.statistics import interval, student
 from pwgan.report.style import CONTEXT, LEVEL, WIDTH, Look, log_limits, look, looks
 
@@ -153,10 +154,19 @@ def _turned(axis: str, place: Any, value: Any) -> tuple[Any, Any]:
     return (place, value) if axis == "y" else (value, place)
 
 
-def pairs(ax: Axes, part: pd.DataFrame, x: str, y: str, names: list[str], sizes: list[int]) -> None:
-    """Draw one point per cell, log-log: means of two columns with their intervals, larger points for larger m.
+def pairs(
+    ax: Axes,
+    part: pd.DataFrame,
+    x: str,
+    y: str,
+    names: list[str],
+    sizes: list[int],
+    scale: Literal["log", "linear"] = "log",
+) -> None:
+    """Draw one point per cell: means of two columns with their intervals, larger points for larger m.
 
-    Real samples are drawn as a star, and methods that are not named as grey circles.
+    The x axis is logarithmic, the y axis as ``scale`` says. Real samples are drawn as a star, and methods that are not
+    named as grey circles.
     """
     drawn = part.groupby(CELL, dropna=False, sort=False)[[x, y]].mean().dropna().reset_index()
     for method, size, left, up in drawn[["method", "batch_size", x, y]].itertuples(index=False):
@@ -172,7 +182,8 @@ def pairs(ax: Axes, part: pd.DataFrame, x: str, y: str, names: list[str], sizes:
         else:
             ax.plot(left, up, **{**style, **CONTEXT, "marker": "o"})
     log_limits(ax, drawn[x], "x", air=1.2)
-    log_limits(ax, drawn[y], air=1.3)
+    if scale == "log":
+        log_limits(ax, drawn[y], air=1.3)
     ax.minorticks_off()
 
 
@@ -198,12 +209,11 @@ def spread(frame: pd.DataFrame) -> pd.DataFrame:
 
     The most common m is the one with the most methods; ties go to the larger m.
     """
-    cells = frame.loc[frame["method"] != REFERENCE, CELL].drop_duplicates()
+    trained, most = frame[frame["method"] != REFERENCE], most_common_sizes(frame)
     ranks = []
-    for dataset, counts in cells.groupby(["dataset", "batch_size"]).size().groupby(level=0):
-        sizes = [int(size) for size in counts.index.get_level_values("batch_size")]
-        most = max(sizes, key=lambda size: (counts.loc[(dataset, size)], size))
-        kept = sizes if len(sizes) <= 3 else sorted({sizes[0], most, sizes[-1]})
+    for dataset, part in trained.groupby("dataset"):
+        sizes = sizes_of(part)
+        kept = sizes if len(sizes) <= 3 else sorted({sizes[0], most[str(dataset)], sizes[-1]})
         ranks += [{"dataset": dataset, "batch_size": size, "rank": rank} for rank, size in enumerate(kept)]
     table = pd.DataFrame(ranks, columns=["dataset", "batch_size", "rank"]).astype({"batch_size": "Int64"})
     return frame.merge(table, on=["dataset", "batch_size"])

@@ -56,6 +56,8 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "gdpp_wgan_gp": ("#8C564B", "X"),
     "pwgan": ("#009E73", "^"),
     "pwgan_full": ("#6B8E23", "<"),
+    "pwgan_pool": ("#A50F15", "H"),
+    "pwgan_debiased": ("#54278F", "p"),
 }
 """Colour and marker of each method and its variants, whose names start with it, as ``wgan_gp_stratified``."""
 SHADES = (-0.5, -0.3, 0.3, 0.5)

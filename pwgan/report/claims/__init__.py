@@ -1,4 +1,12 @@
-"""The claims of the article: rules, the statistics they use, verdicts, and the page that presents them."""
+"""The claims: numerical checks, rules, the statistics they use, verdicts, and the page that presents them."""
 
-FILES = ("claims.csv", "claims-parts.csv", "claims-table.md", "claims.md", "claims.html")
+FILES = (
+    "verdicts.csv",
+    "verdicts-parts.csv",
+    "verdicts.md",
+    "checks.csv",
+    "checks.md",
+    "claims.md",
+    "claims.html",
+)
 """What the claims stage writes; the last is the page that the report shows."""

@@ -7,17 +7,19 @@ from scipy.stats import rankdata
 
 from pwgan.report.figures import (
     bias,
+    budget,
     convergence,
-    cost,
     coverage,
     dual,
     forgetting,
     frechet,
+    image_quality,
     losses,
     neighbours,
     ranking,
     schedules,
     signal,
+    training_m,
 )
 
 
@@ -165,18 +167,95 @@ def test_dual_is_divided_by_the_slope_of_its_own_seed_and_of_methods_that_estima
     assert frame.loc[frame["method"] == "data", "value"].tolist() == [0.25]
 
 
-def test_cost_shares_the_seconds_of_all_blocks_among_all_seeds(rows):
-    costs = rows.typed(
+def timed(rows, blocks=((4, "train", 30.0), (2, "train", 12.0), (4, "measure", 99.0)), **cell):
+    return [
+        {**rows.cell(**cell), "seeds": seeds, "stage": stage, "seconds": seconds, "device": "cpu"}
+        for seeds, stage, seconds in blocks
+    ]
+
+
+def test_budget_shares_the_seconds_of_all_blocks_among_all_seeds_and_iterations(rows):
+    history = rows.typed(
         [
-            {**rows.cell(), "seeds": seeds, "stage": stage, "seconds": seconds, "device": "cpu"}
-            for seeds, stage, seconds in ((4, "train", 30.0), (2, "train", 12.0), (4, "measure", 99.0))
+            {**rows.cell(), "seed": seed, "step": step, "ewd": 9.0, "ewd_debiased": value}
+            for seed in (0, 1)
+            for step, value in ((0, 2.0), (50, 1.0), (75, np.nan), (100, 0.5))
         ]
     )
-    table = rows.measures(rows.measured("ewd@9"), rows.measured("ewd@9", "data", (0.5,)), rows.measured("coverage@9"))
-    frame = cost.data(costs, table, rows.typed(rows.runs()))
-    trained = frame[frame["method"] == "gan"]
-    assert trained["seconds"].tolist() == [7.0, 7.0] and trained["value"].tolist() == [1.0, 2.0]
-    assert frame.loc[frame["method"] == "data", "value"].tolist() == [0.5]
+    table = rows.measures(
+        rows.measured("high-quality@9"), rows.measured("high-quality@9", "data", (0.9,)), rows.measured("recall@9")
+    )
+    fates = rows.typed(rows.runs()).assign(steps=100)
+    frame = budget.data(rows.typed(timed(rows)), history, table, fates)
+    curve = frame[(frame["quantity"] == "distance") & (frame["seed"] == 0)]
+    assert curve[["seconds", "value"]].to_numpy().tolist() == [[0, 2.0], [3.5, 1.0], [7.0, 0.5]]
+    assert set(curve["measure"]) == {"ewd-debiased@10"}
+    final = frame[(frame["quantity"] == "quality") & (frame["method"] == "gan")]
+    assert final["seconds"].tolist() == [7.0, 7.0] and final["value"].tolist() == [1.0, 2.0]
+    assert frame.loc[frame["method"] == "data", "value"].tolist() == [0.9]
+
+
+def test_budget_marks_cells_that_no_other_beats_in_less_time(rows):
+    quality = {"gan": (0.5, 0.5), "wgan": (0.4, 0.4), "pwgan": (0.9, 0.9), "nsgan": (0.8, np.nan), "gdpp": (0.8, 0.8)}
+    table = rows.measures(*(rows.measured("high-quality@9", name, values) for name, values in quality.items()))
+    times = {"gan": 2.0, "wgan": 4.0, "pwgan": 8.0, "nsgan": 3.0, "gdpp": 16.0}
+    costs = rows.typed([row for name, t in times.items() for row in timed(rows, ((2, "train", t),), method=name)])
+    fates = rows.typed([row for name in quality for row in rows.runs(name)]).assign(steps=100)
+    history = rows.typed([{**rows.cell(), "seed": 0, "step": 0, "ewd": np.nan}])
+    frame = budget.data(costs, history, table, fates)
+    assert set(frame.loc[frame["front"] == 1, "method"]) == {"gan", "pwgan"}
+
+
+def test_training_m_takes_one_measure_of_each_quantity_and_says_who_has_a_critic(rows):
+    table = rows.measures(
+        *(rows.measured(name, "pwgan", m=m) for name in ("ewd-debiased@9", "ewd@9", "recall@9") for m in (16, 64)),
+        *(rows.measured(name) for name in ("ewd@9", "fd-classifier@9", "fd-inception@9", "kid-classifier@9")),
+    )
+    history = rows.typed(
+        [
+            {**rows.cell(*of), "critic_loss": loss}
+            for *of, loss in (("gan", 16, 1.0), ("pwgan", 16, np.nan), ("pwgan", 64, np.nan))
+        ]
+    )
+    fates = rows.typed(rows.runs() + rows.runs("pwgan") + rows.runs("pwgan", ("ok", "diverged"), m=64))
+    frame = training_m.data(table, fates, history, rows.typed(timed(rows)))
+    assert frame.groupby("method")["critic"].unique().map(list).to_dict() == {"gan": [True], "pwgan": [False]}
+    chosen = frame.drop_duplicates("quantity").set_index("quantity")["measure"].to_dict()
+    assert chosen == {
+        "debiased EWD": "ewd-debiased@9",
+        "EWD": "ewd@9",
+        "quality": "fd-inception@9",
+        "recall": "recall@9",
+    }
+    assert set(training_m._ladders(frame)["method"]) == {"pwgan"}
+
+
+def test_image_quality_is_at_the_m_of_most_methods_without_controls_and_differences_are_by_seed(rows):
+    spaces = ("classifier", "inception")
+    table = rows.measures(
+        *(
+            rows.measured(f"{name}-{space}@9", method, values, m)
+            for name in ("fd", "recall")
+            for space in spaces
+            for method, values, m in (
+                ("nsgan", (1.0, 2.0), 64),
+                ("pwgan", (3.0, 7.0), 64),
+                ("pwgan", (9.0, 9.0), 16),
+                ("gan_short", (9.0, 9.0), 64),
+            )
+        ),
+        rows.measured("recall@9", "pwgan", m=64),
+        rows.measured("fd-classifier@9", "data", (0.5, 0.5)),
+    )
+    fates = [row for name in ("nsgan", "pwgan", "gan_short") for row in rows.runs(name, m=64)]
+    frame = image_quality.data(table, rows.typed(fates + rows.runs("pwgan")))
+    trained = frame[frame["method"] != "data"]
+    assert set(trained["method"]) == {"nsgan", "pwgan"} and set(trained["batch_size"]) == {64}
+    assert set(frame["space"]) == set(spaces)
+    part = frame[(frame["quantity"] == "fd") & (frame["space"] == "classifier")]
+    apart = image_quality.differences(part, "nsgan")
+    assert apart[["method", "seed", "value"]].to_numpy().tolist() == [["pwgan", 0, 2.0], ["pwgan", 1, 5.0]]
+    assert image_quality.differences(part, "wgan_gp")["value"].isna().all()
 
 
 def test_frechet_puts_both_distances_of_a_seed_side_by_side(rows):

@@ -1,0 +1,81 @@
+"""Statistics of critics that are trained to a standstill against fixed generators, and of what critics remember."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pwgan.report.claims.evidence_training import Statistic
+from pwgan.report.claims.results import Cell, NotMeasured, Parts, Results, Sample, some
+
+VANISHED = 1e-9
+"""Lower limit of a gradient norm, as a share of that under the untrained critic: keeps the logarithm of 0 finite."""
+APART = 6.0
+"""Smallest distance between generated and real samples, in units of the scale of the data, of disjoint supports."""
+
+
+def _signals(results: Results, m: int, disjoint: bool | None) -> dict[tuple[str, str], pd.DataFrame]:
+    """Return the rows of untrained generators at m by critic and data set; ``disjoint`` selects by their supports."""
+    signal = results.frame("signal")
+    if not {"stationary", "apart", "cosine"} <= set(signal.columns):
+        raise NotMeasured("no critics trained to a standstill")
+    rows = signal[(signal["generator"] == "initial") & (signal["batch_size"] == m) & (signal["method"] == "gan")]
+    groups = {}
+    for (dataset, critic), part in rows.groupby(["dataset", "critic"], sort=False):
+        if disjoint is None or (part["apart"].min() > APART) == disjoint:
+            groups[str(critic), str(dataset)] = part
+    return groups
+
+
+def _last(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column by seed at the last step, NaN where the critic has not come to a standstill."""
+    last = rows[rows["step"] == rows["step"].max()].set_index("seed")
+    return last[column].where(last["stationary"].astype(bool))
+
+
+def gradient_decay(critic: str, m: int, disjoint: bool) -> Statistic:
+    """Logarithm of the generator's gradient norm under the stationary critic over that under the untrained critic."""
+
+    def statistic(results: Results) -> Parts:
+        parts: Parts = {}
+        for (name, dataset), rows in _signals(results, m, disjoint).items():
+            if name == critic:
+                first = rows[rows["step"] == rows["step"].min()].set_index("seed")["parameter_gradient"]
+                last = _last(rows, "parameter_gradient").clip(lower=VANISHED * first)
+                parts[f"{critic}, {dataset}"] = Sample(np.log(last / first))
+        return some(parts, f"generator {'apart from' if disjoint else 'overlapping'} the data under a {critic} critic")
+
+    return statistic
+
+
+def direction(*critics: str, m: int) -> Statistic:
+    """Mean cosine of the move that a stationary critic gives generated samples with the exact transport direction."""
+
+    def statistic(results: Results) -> Parts:
+        groups = _signals(results, m, None)
+        parts = {
+            f"{critic}, {dataset}": Sample(_last(rows, "cosine"))
+            for (critic, dataset), rows in groups.items()
+            if critic in critics
+        }
+        return some(parts, f"directions under a critic of {' or '.join(critics)}")
+
+    return statistic
+
+
+def forgetting(lag: int, m: int, *critics: str) -> Statistic:
+    """AUC of a critic between a real mini-batch and fixed fakes, ``lag`` critic steps after it was trained on it, minus
+    that between unseen held-out samples and the same fakes.
+    """
+
+    def statistic(results: Results) -> Parts:
+        memory = results.frame("memory")
+        parts: Parts = {}
+        for cell in (Cell(str(name), critic, m) for critic in critics for name in memory["dataset"].unique()):
+            rows = memory[(memory["dataset"] == cell.dataset) & (memory["method"] == cell.method)]
+            rows = rows[(rows["batch_size"] == m) & (rows["lag"] == lag)].set_index("seed")
+            if len(rows):
+                parts[str(cell)] = Sample(rows["auc_batch"] - rows["auc_heldout"], (cell,))
+        return some(parts, f"critics {lag} steps after a mini-batch")
+
+    return statistic
