@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pwgan.lazy import torch
@@ -23,7 +23,7 @@ class Sampler:
     partitions: ClassVar[bool]
     """Whether the batches of an epoch partition the points, as the bias B_M and its bounds require."""
     oversample: ClassVar[int] = 1
-    """``choose`` selects the m latents of a batch among ``oversample`` m."""
+    """Batches in an epoch of generated samples; 1 if samples need not be known to form them."""
 
     def __init__(self, points: torch.Tensor, batch_size: int, seeds: range, device: torch.device) -> None:
         """Prepare batches of the training sets ``points`` (S, n, d), float or uint8; S = 1 if all seeds share one."""
@@ -31,14 +31,6 @@ class Sampler:
 
     def batch(self, number: int) -> torch.Tensor:
         """Return the indices (S, m), int64, of batch ``number`` = 0, 1, 2, ...; floor(n/m) of them make an epoch."""
-        raise NotImplementedError
-
-    @staticmethod
-    def choose(points: torch.Tensor, m: int, uniforms: Callable[..., torch.Tensor]) -> torch.Tensor:
-        """Return the indices (S, m) of the batch taken from generated points (S, N, d), all finite, N >= m.
-
-        ``uniforms(*shape)`` -> (S, *shape) are the seeds' draws from [0, 1).
-        """
         raise NotImplementedError
 
     @staticmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pwgan.batches.base import Sampler, Stream, random_order, stream_uniforms
@@ -20,7 +20,7 @@ class DppSampler(Sampler):
 
     name: ClassVar[str] = "dpp"
     partitions: ClassVar[bool] = False
-    oversample: ClassVar[int] = 8
+    oversample: ClassVar[int] = POOL
 
     def __init__(self, points: torch.Tensor, batch_size: int, seeds: range, device: torch.device) -> None:
         super().__init__(points, batch_size, seeds, device)
@@ -48,13 +48,6 @@ class DppSampler(Sampler):
         values, vectors = spectrum(kernel(rows_of(self.points, members.to(self.points.device))))
         drawn = k_dpp(values, vectors, self.batch_size, torch.stack(uniforms))
         return members.gather(1, drawn.flatten(1)).view_as(drawn)
-
-    @staticmethod
-    def choose(points: torch.Tensor, m: int, uniforms: Callable[..., torch.Tensor]) -> torch.Tensor:
-        """A k-DPP subset of the first POOL m points, in random order."""
-        pool = points[:, : POOL * m]
-        draws = uniforms(pool.shape[1] + m).unsqueeze(1)
-        return k_dpp(*spectrum(kernel(pool)), m, draws).squeeze(1).to(points.device)
 
     @staticmethod
     def epoch(points: torch.Tensor, m: int, streams: Sequence[Stream]) -> torch.Tensor:

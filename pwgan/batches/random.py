@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pwgan.batches.base import Sampler, Stream, random_order
@@ -28,11 +28,6 @@ class RandomSampler(Sampler):
             self._order = torch.stack(orders).to(self.device)
             self._epoch = epoch
         return self._order[:, position * m : (position + 1) * m]
-
-    @staticmethod
-    def choose(points: torch.Tensor, m: int, uniforms: Callable[..., torch.Tensor]) -> torch.Tensor:
-        """The first m points."""
-        return torch.arange(m, device=points.device).expand(len(points), m)
 
     @staticmethod
     def epoch(points: torch.Tensor, m: int, streams: Sequence[Stream]) -> torch.Tensor:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pwgan.batches.base import Sampler, Stream, random_order, stream_uniforms
-from pwgan.batches.stratify import bounds, stratify
+from pwgan.batches.stratify import stratify
 from pwgan.lazy import torch
 
 
@@ -36,15 +36,6 @@ class StratifiedSampler(Sampler):
             self._batches = torch.stack(drawn).to(self.device)
             self._epoch = epoch
         return self._batches[:, position]
-
-    @staticmethod
-    def choose(points: torch.Tensor, m: int, uniforms: Callable[..., torch.Tensor]) -> torch.Tensor:
-        """One point of each of m strata of the points, in random order."""
-        starts = torch.tensor(bounds(points.shape[1], m), device=points.device)
-        place, turn = uniforms(2, m).unbind(1)
-        # A float32 draw that is rounded up to 1 would index past its stratum.
-        place = starts[:-1] + (place * starts.diff()).long().minimum(starts.diff() - 1)
-        return stratify(points, m).gather(1, place).gather(1, turn.argsort(-1))
 
     @staticmethod
     def epoch(points: torch.Tensor, m: int, streams: Sequence[Stream]) -> torch.Tensor:

@@ -53,8 +53,8 @@ class Batch:
     """One mini-batch of every seed.
 
     ``real`` (S, m, *sample) are the training samples with indices ``index`` (S, m); where batches are drawn anew from
-    the data's distribution, ``index`` is None. ``latent`` (S, m, z) are fresh draws (selected by the sampler unless it
-    is random), the latents matched with ``real`` for a ``PooledMethod`` with a pool, or the latents tied to ``real``
+    the data's distribution, ``index`` is None. ``latent`` (S, m, z) are fresh draws (put together by the
+    sampler), the latents matched with ``real`` for a ``PooledMethod`` with a pool, or the latents tied to ``real``
     for a ``TiedMethod``. ``fake`` (S, m, *sample) = generator(latent), with its graph in a generator step and without
     in a critic step. ``second`` (S, m, *sample): the generator's samples of a second set of latents, for a method with
     ``second_draw``. ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape), each seed from its own generator.
@@ -75,7 +75,7 @@ class Method(Options):
     seed. A method is independent of data sets, files and the workflow.
 
     ``sampler`` forms the mini-batches of real and generated samples (see ``pwgan.batches``). Samplers other than
-    ``random`` generate more than m samples and select m latents by them. Source: article D6.
+    ``random`` form epochs of some batches of generated samples too, before the first of them. Source: article D6.
 
     ``steps``: iterations, if not those of the study; one number, or one for each mini-batch size. ``lr_decay`` is that
     of all learning rates, to 0 at the last iteration (see ``rate``). With ``ema``, the generator that is evaluated,

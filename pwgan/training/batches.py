@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pwgan.batches import samplers
-from pwgan.batches.drawing import build_sampler, choose
+from pwgan.batches.drawing import batches, build_sampler
 from pwgan.cells import Training
 from pwgan.data.store import rows_of, to_float
 from pwgan.methods import Batch, PooledMethod, TiedMethod
@@ -17,7 +17,7 @@ from pwgan.transport.cost import points as as_points
 
 
 class Batches:
-    """Makes the batches of one block of seeds; each depends only on its number, the generator, and the tie or pool.
+    """Makes the batches of one block of seeds; each depends on its number, the generator and the state alone.
 
     real: the training sets (S or 1, n, *sample), from which a sampler draws, unless ``fresh`` makes the real batches.
     """
@@ -69,14 +69,21 @@ class Batches:
         return self._latents("second latent", number, count) if self.method.second_draw else None
 
     def _latents(self, stream: str, number: int, count: int = 1) -> torch.Tensor:
-        """Draw the latents of ``count`` batches (S, count m, z); a sampler that oversamples selects them by samples."""
-        m, z = count * self.cell.batch_size, self.cell.network.latent_dim
-        latent = self.draws.draw(stream, number, (self.oversample * m, z))
-        if self.oversample == 1:
-            return latent
-        fake = self.points(latent)
-        chosen = choose(self.method.sampler, fake, m, self.draws.uniforms(f"{stream} choice", number))
-        return latent.gather(1, chosen.unsqueeze(-1).expand(-1, -1, z))
+        """Return the latents of ``count`` batches (S, count m, z).
+
+        A sampler that oversamples makes an epoch of so many of them at once, by the samples of all its latents.
+        """
+        m, z, epochs = count * self.cell.batch_size, self.cell.network.latent_dim, self.state.epochs
+        size = self.oversample
+        if size == 1:
+            return self.draws.draw(stream, number, (m, z))
+        epoch, place = divmod(number, size)
+        if stream not in epochs or epochs[stream][0] != epoch:
+            latent = self.draws.draw(stream, epoch, (size * m, z))
+            streams = [(stream, seed, epoch) for seed in self.cell.seed_range]
+            order = batches(self.method.sampler, self.points(latent), m, streams).flatten(1)
+            epochs[stream] = epoch, latent.gather(1, order.unsqueeze(-1).expand(-1, -1, z))
+        return epochs[stream][1][:, place * m : (place + 1) * m]
 
     def points(self, latent: torch.Tensor) -> torch.Tensor:
         """Return the points (S, n, d) that the trained generator makes in eval mode."""

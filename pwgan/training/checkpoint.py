@@ -44,6 +44,7 @@ class State:
     and mean slope. ``snapshots``: one per completed evaluation. ``average``: the moving average of the generator, for
     a method with ``ema``. ``tie``: the fields ``TIE`` of a ``TiedMethod``, (S, n) each; ``pool``: the latents
     (S, km, z) of the pool in hand of a ``PooledMethod``, in the order of its samples; both are empty for other methods.
+    ``epochs``: by stream, the number of the epoch in hand of a sampler that oversamples, and its latents, (S, N, z).
     Random draws and batches depend only on seed and step, tied latents only on the seed. ``origin``: hash of the data
     and code of the run.
     """
@@ -55,6 +56,7 @@ class State:
     average: nn.Module | None = None
     tie: dict[str, torch.Tensor] = field(default_factory=dict)
     pool: dict[str, torch.Tensor] = field(default_factory=dict)
+    epochs: dict[str, tuple[int, torch.Tensor]] = field(default_factory=dict)
     origin: str = ""
     step: int = 0
     seconds: float = 0.0
@@ -105,6 +107,7 @@ def save_checkpoint(path: Path, cell: Training, state: State) -> None:
         "average": state.average.state_dict() if state.average else {},
         "tie": state.tie,
         "pool": state.pool,
+        "epochs": state.epochs,
         "fate": state.fate,
         "diverged_at": state.diverged_at,
         "step": state.step,
@@ -142,7 +145,7 @@ def load_checkpoint(path: Path, cell: Training, state: State, device: torch.devi
         optimiser.load_state_dict(content["optimisers"][name])
     if state.average:
         state.average.load_state_dict(content["average"])
-    state.tie, state.pool = content["tie"], content["pool"]
+    state.tie, state.pool, state.epochs = content["tie"], content["pool"], content["epochs"]
     state.fate, state.diverged_at = content["fate"], content["diverged_at"]
     state.step, state.seconds = content["step"], content["seconds"]
     state.evaluation_seconds = content["evaluation_seconds"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pwgan.batches import samplers
-from pwgan.batches.drawing import choose
+from pwgan.batches.drawing import batches
 from pwgan.data.store import StoredData
 from pwgan.training.draws import Draws
 
@@ -14,7 +14,7 @@ class FreshBatches:
     """The real mini-batches of one block of seeds, each a function of the seed and its number.
 
     The points of a batch are independent draws of sum_k w_k N(mode_k, sigma^2 I) or, for a sampler that oversamples,
-    chosen among ``oversample`` m of them, as generated samples are.
+    one of an epoch of ``oversample`` batches, as for generated samples.
     """
 
     def __init__(self, data: StoredData, sampler: str, batch_size: int, draws: Draws) -> None:
@@ -22,12 +22,19 @@ class FreshBatches:
         self.sampler, self.batch_size, self.draws, self.sigma = sampler, batch_size, draws, data.sigma
         self.modes = torch.from_numpy(data.modes).to(draws.device)
         self.shares = torch.from_numpy(data.weights).to(draws.device).cumsum(0)
+        self._epoch, self._dealt = -1, torch.empty(0)
 
     def batch(self, number: int) -> torch.Tensor:
         """Return batch ``number`` of every seed, (S, m, d) float32."""
-        points = self._points(number, samplers()[self.sampler].oversample * self.batch_size)
-        chosen = choose(self.sampler, points, self.batch_size, self.draws.uniforms("real choice", number))
-        return points.gather(1, chosen.unsqueeze(-1).expand(-1, -1, points.shape[-1]))
+        size, m = samplers()[self.sampler].oversample, self.batch_size
+        if size == 1:
+            return self._points(number, m)
+        epoch, place = divmod(number, size)
+        if epoch != self._epoch:
+            points = self._points(epoch, size * m)
+            order = batches(self.sampler, points, m, [("fresh", seed, epoch) for seed in self.draws.seeds]).flatten(1)
+            self._epoch, self._dealt = epoch, points.gather(1, order.unsqueeze(-1).expand(-1, -1, points.shape[-1]))
+        return self._dealt[:, place * m : (place + 1) * m]
 
     def _points(self, number: int, count: int) -> torch.Tensor:
         place = self.draws.draw("real mode", number, (count,), "uniform").double()

@@ -5,11 +5,10 @@ import torch
 
 from pwgan.batches import samplers
 from pwgan.batches.base import random_order
-from pwgan.batches.drawing import batches, build_sampler, choose
+from pwgan.batches.drawing import batches, build_sampler
 from pwgan.batches.kdpp import kernel
 from pwgan.batches.random import RandomSampler
 from pwgan.batches.stratify import stratify
-from pwgan.training.draws import Draws
 
 CPU = torch.device("cpu")
 
@@ -65,15 +64,10 @@ def test_an_order_is_a_function_of_its_name():
 
 POINTS = torch.randn(45, 3, generator=torch.Generator().manual_seed(3))
 NAMES = tuple(samplers())
-OVERSAMPLE = 8
 
 
 def built(name, m=4, seeds=range(3), points=POINTS):
     return build_sampler(name, points[None], m, seeds, CPU)
-
-
-def uniforms_of(seeds, number=0):
-    return Draws(seeds, CPU).uniforms("choose", number)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -147,34 +141,31 @@ def test_dpp_batches_are_of_one_pool_and_diverse(n):
             assert len(set(torch.cat([sampler.batch(start + k)[0] for k in range(4)]).tolist())) <= 16
 
 
+def streams(seeds):
+    return [("generated", seed) for seed in seeds]
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_chosen_points_are_a_function_of_the_seed_and_its_points(name):
-    pool = torch.randn(4, OVERSAMPLE * 6, 2, generator=torch.Generator().manual_seed(5))
-    together = choose(name, pool, 6, uniforms_of(range(4)))
-    assert together.shape == (4, 6) and together.dtype == torch.int64
-    assert all(len(set(row)) == 6 for row in together.tolist())
-    assert torch.equal(choose(name, pool[2:3], 6, uniforms_of(range(2, 3))), together[2:3])
+def test_batches_of_generated_points_are_a_function_of_the_seed_and_its_points(name):
+    pool = torch.randn(4, 48, 2, generator=torch.Generator().manual_seed(5))
+    together = batches(name, pool, 6, streams(range(4)))
+    assert torch.equal(batches(name, pool[2:3], 6, streams(range(2, 3))), together[2:3])
     ruined = pool.clone()
     ruined[1, 3] = torch.nan
-    after = choose(name, ruined, 6, uniforms_of(range(4)))
+    after = batches(name, ruined, 6, streams(range(4)))
     assert torch.equal(after[[0, 2, 3]], together[[0, 2, 3]])
-    assert after[1].min() >= 0 and after[1].max() < OVERSAMPLE * 6
+    assert after[1].min() >= 0 and after[1].max() < 48
 
 
-def test_a_chosen_batch_follows_the_distribution_of_the_points():
+def test_stratified_batches_follow_the_distribution_of_the_points():
     """One point of each stratum: the mean of a batch scatters far less than that of as many independent draws."""
-    pool = torch.randn(300, OVERSAMPLE * 16, 1, generator=torch.Generator().manual_seed(5))
-    found = pool.gather(1, choose("stratified", pool, 16, uniforms_of(range(300))).unsqueeze(-1))
+    pool = torch.randn(300, 128, 1, generator=torch.Generator().manual_seed(5))
+    first = batches("stratified", pool, 16, streams(range(300)))[:, 0]
+    found = pool.gather(1, first.unsqueeze(-1))
     spread = found.mean(1).std()
     assert abs(found.mean()) < 4 * spread / 300**0.5
     assert spread < 0.5 / 16**0.5
     assert abs(float(found.std()) - 1) < 0.05
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_batch_needs_as_many_points(name):
-    with pytest.raises(ValueError, match="6 points cannot be chosen out of 5"):
-        choose(name, torch.zeros(1, 5, 2), 6, uniforms_of(range(1)))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pwgan.batches import samplers
-from pwgan.batches.drawing import build_sampler, choose
+from pwgan.batches.drawing import batches, build_sampler
 from pwgan.methods import AdversarialMethod, methods
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer
@@ -27,9 +27,12 @@ def test_real_and_generated_samples_are_those_of_the_sampler(block, data, name):
         assert batch.fake.requires_grad and trainer.state.nets.generator.training
         assert torch.equal(batch.index, sampler.batch(number))
         assert torch.equal(batch.real, real[batch.index])
-        many = Draws(range(2), CPU).draw("latent", number, (samplers()[name].oversample * 8, 3))
+        size = samplers()[name].oversample
+        epoch, place = divmod(number, size)
+        many = Draws(range(2), CPU).draw("latent", epoch, (size * 8, 3))
         fake = generate(trainer.state.nets.generator, many)
-        chosen = choose(name, fake, 8, Draws(range(2), CPU).uniforms("latent choice", number))
+        trainer.state.nets.generator.train()
+        chosen = batches(name, fake.flatten(2), 8, [("latent", seed, epoch) for seed in range(2)])[:, place]
         for seed in range(2):
             assert torch.equal(batch.latent[seed], many[seed, chosen[seed]])
             torch.testing.assert_close(batch.fake[seed], fake[seed, chosen[seed]])
