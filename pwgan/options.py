@@ -120,10 +120,12 @@ class Choice:
 def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
     """Return the subclasses of ``base`` with their own ``name`` that modules of ``package`` define, sorted by name.
 
-    Raises ValueError if two classes have the same name.
+    Folders of the package hold what these modules use, and are not searched: importing them may take long. Raises ValueError if two classes have the same name.
     """
     classes: dict[str, type[T]] = {}
     for info in pkgutil.iter_modules(package.__path__):
+        if info.ispkg:
+            continue
         module = import_module(f"{package.__name__}.{info.name}")
         for _, cls in inspect.getmembers(module, inspect.isclass):
             if not issubclass(cls, base) or cls.__module__ != module.__name__ or (name := _name(cls)) is None:
