@@ -120,7 +120,8 @@ class Choice:
 def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
     """Return the subclasses of ``base`` with their own ``name`` that modules of ``package`` define, sorted by name.
 
-    Folders of the package hold what these modules use, and are not searched: importing them may take long. Raises ValueError if two classes have the same name.
+    Folders of the package hold what these modules use, and are not searched: importing them may take long. Raises
+    ValueError if two classes have the same name.
     """
     classes: dict[str, type[T]] = {}
     for info in pkgutil.iter_modules(package.__path__):
