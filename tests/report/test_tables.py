@@ -1,5 +1,7 @@
 """Tables: their numbers by hand, and every table on made-up studies."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import scipy.stats
 
 from pwgan.report import plugins
 from pwgan.report.frames import read, with_names
-from pwgan.report.statistics import PAIRED_SEEDS
+from pwgan.report.statistics import PAIRED_SEEDS, holm
 from pwgan.report.tables import bias_table, markdown, page, write_tables
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -250,3 +252,52 @@ def test_every_table_is_written_in_every_format(study, tmp_path, options):
         assert not any((row[0], row[1]) in lost or row[0] == "data" for row in bold)
         for row in rows:
             assert row[-1] == str(options.get("diverged", {}).get((dataset, row[0], int(row[1].replace("-", "0"))), 0))
+
+
+def test_settings_are_ranked_on_each_data_set_and_those_near_the_winner_are_marked():
+    seeds = np.array(SHIFTS)[:4]
+    values = {
+        "pwgan_s01": 2 + seeds,
+        "pwgan_s02": 1 + seeds + [0.01, -0.01, 0.02, 0.0],
+        "pwgan_s03": 1.005 + seeds + [0.0, 0.02, -0.01, 0.01],
+        "pwgan_s04": np.array([0.1, np.nan, 0.1, 0.1]),
+        "pwgan": 0 * seeds,
+    }
+    measures, runs, costs = [], [], []
+    for number, (name, own) in enumerate(values.items()):
+        measures += measured(own, name, measure="ewd-debiased@9") + measured(own, name, measure="recall@9")
+        options = {"generator_lr": 10.0**-number, "betas": [0.5, 0.9], "pool": 1 + number // 2}
+        how = {"options": json.dumps(options), "steps": 100 * (1 + number)}
+        runs += [{**row, **how} for row in ran(["diverged" if np.isnan(v) else "ok" for v in own], name)]
+        costs += cost(8.0, 4, name) + cost(99.0, 4, name, stage="measure")
+    measures += measured([0.1], "data", None, "ewd-debiased@9")
+    long, table = made("tuning", measures=measures, runs=runs, costs=costs)
+    assert long["method"].tolist() == ["pwgan_s04", "pwgan_s02", "pwgan_s03", "pwgan_s01"]
+    assert long["winner"].tolist() == [False, True, False, False]
+    assert long["tied"].tolist() == [False, True, True, False]
+    p = [
+        scipy.stats.ttest_rel(values[f"pwgan_s0{k}"], values["pwgan_s02"], nan_policy="omit").pvalue for k in (4, 3, 1)
+    ]
+    np.testing.assert_allclose(long["p"].dropna(), holm(p), rtol=1e-9)
+    assert json.loads(long["options"].iloc[1]) == {"generator_lr": 0.1, "pool": 1, "steps": 200}
+    assert long["seconds"].tolist() == [2.0] * 4 and long["diverged"].tolist() == [1, 0, 0, 0]
+    rows = rows_of(markdown(table), "ring8, pwgan, m = 16")
+    assert rows[0][:5] == ["rank", "setting", "generator_lr", "pool", "steps"]
+    assert rows[3][1] == "**pwgan_s02**" and rows[2][1] == "pwgan_s04"
+
+
+def test_images_are_ranked_by_the_frechet_distance_and_a_study_without_a_search_has_no_settings():
+    how = {"options": "{}", "steps": 1}
+    runs = [{**row, **how} for name in ("gan_s01", "gan_s02") for row in ran(["ok"] * 2, name, dataset="digits")]
+    measures = [
+        row
+        for name, fd, ewd in (("gan_s01", 2.0, 1.0), ("gan_s02", 1.0, 2.0))
+        for measure, value in (("fd-classifier@9", fd), ("ewd-debiased@9", ewd))
+        for row in measured([value] * 2, name, measure=measure, dataset="digits")
+    ]
+    costs = cost(1.0, 2, "gan_s01", dataset="digits")
+    long, _ = made("tuning", measures=measures, runs=runs, costs=costs)
+    assert long["method"].tolist() == ["gan_s02", "gan_s01"] and set(long["measure"]) == {"fd-classifier@9"}
+    without = [{**row, **how} for row in ran(["ok"] * 2)]
+    long, table = made("tuning", measures=measured([1.0, 2.0]), runs=without, costs=costs)
+    assert long.empty and not table.blocks and "Settings that were searched" in markdown(table) and page(table)
