@@ -163,8 +163,7 @@ def test_measuring_a_trained_block_writes_them(ring8, tiny, tmp_path):
     above = measures[measures["measure"] == "ewd-above-floor@32"].set_index("seed")["value"]
     # The floor of a seed is that of real samples under the same seed.
     floor = Measuring(Real(data, range(2), CPU), data, cell.measures, "none", None, CPU)
-    floor.ewd_at(32)
-    assert (final - above).tolist() == pytest.approx([row["value"] for row in floor.values])
+    assert (final - above).tolist() == pytest.approx(floor.floor(32))
 
 
 def test_pictures_are_counted_by_their_predicted_class(ring8):

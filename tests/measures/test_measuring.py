@@ -123,7 +123,7 @@ def test_real_samples_are_measured_as_random_subsets_of_the_training_set(points)
 
 def test_sets_of_real_samples_have_none_in_common_even_if_the_training_set_is_small(images):
     subject = real(images, 2)
-    heldout, train = images.heldout_tensor(torch.arange(30)), subject.samples(30)
+    (heldout,), train = images.heldout_tensor(torch.arange(30)), subject.samples(30)
     for seed, sets in enumerate(zip(train, *subject.pair(30), strict=True)):
         rows = torch.cat([heldout, *sets]).flatten(1)
         assert len(rows) == len(rows.unique(dim=0)) == 120, seed
