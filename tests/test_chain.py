@@ -230,9 +230,9 @@ def test_each_seed_of_a_law_is_trained_and_measured_on_draws_of_its_own(chain):
         held += list(stored.heldout)
     assert len({array.tobytes() for array in held}) == 4
     # The real samples in the generator's place are the training samples of the same draw.
-    floors = pd.read_parquet(results / "measures.parquet").query("method == 'data' and measure == 'ewd@32'")
+    floors = pd.read_parquet(results / "measures.parquet").query("method == 'data' and measure == 'ewd-history@24'")
     for seed, value in floors.query("dataset == 'ring8'").set_index("seed")["value"].items():
         train = read_data(results / f"data/ring8/seeds{seed // 2 * 2}-{seed // 2 * 2 + 1}.safetensors").train[seed % 2]
-        chosen = train[random_order(256, "reference", seed)[:32].numpy()]
-        costs = cdist(held[seed][:32].astype(float), chosen.astype(float))
+        chosen = train[random_order(256, "reference", seed)[:24].numpy()]
+        costs = cdist(held[seed][:24].astype(float), chosen.astype(float))
         assert value == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-6)
