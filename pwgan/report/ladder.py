@@ -29,10 +29,10 @@ def positive(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     return frame[mean > ROUNDING * mean.groupby(frame[by]).transform("max")]
 
 
-def guide(ax: Axes, start: pd.Series, end: float, value: str = "value") -> None:
+def guide(ax: Axes, start: pd.Series, end: float) -> None:
     """Draw a line of slope -1/2 on log axes, from a point up to another evaluation m."""
     ends = np.array([start["eval_batch"], end], dtype=float)
-    ax.plot(ends, start[value] * (ends / ends[0]) ** -0.5, **GUIDE)
+    ax.plot(ends, start["value"] * (ends / ends[0]) ** -0.5, **GUIDE)
 
 
 def size_ticks(ax: Axes, sizes: Iterable[float]) -> None:
@@ -43,7 +43,7 @@ def size_ticks(ax: Axes, sizes: Iterable[float]) -> None:
 
 
 def log_lines(ax: Axes, lines: dict[str, pd.DataFrame], styles: dict[str, Look], title: str) -> None:
-    """Draw ``mean`` against evaluation m on log axes, with a guide of slope -1/2 from the start of the first line."""
+    """Draw ``mean`` against evaluation m on log axes."""
     drawn = {name: line[line["mean"] > ROUNDING * line["mean"].max()] for name, line in lines.items()}
     drawn = {name: line.sort_values("eval_batch") for name, line in drawn.items() if len(line)}
     floor = log_limits(ax, pd.concat([pd.Series(dtype=float), *(line["mean"] for line in drawn.values())]))
@@ -51,8 +51,6 @@ def log_lines(ax: Axes, lines: dict[str, pd.DataFrame], styles: dict[str, Look],
     for name, line in drawn.items():
         band(ax, line["eval_batch"], line, styles[name], floor)
     sizes = {size for line in lines.values() for size in line["eval_batch"]}
-    if drawn:
-        guide(ax, next(iter(drawn.values())).iloc[0], max(sizes), "mean")
     size_ticks(ax, sizes)
     ax.set_title(title)
 

@@ -2,8 +2,8 @@
 
 TABLES = (
     "bias",
+    "bias-rates",
     "bias-ratios",
-    "bias-slopes",
     "duality",
     "game",
     "game-checks",

@@ -11,12 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from pwgan.runtime import atomic_write
-from pwgan.theory.bias import bias_curves, bias_ratios, bias_slopes
+from pwgan.theory.bias import bias_curves, bias_ratios
 from pwgan.theory.duality import duality
 from pwgan.theory.game import game, game_checks
 from pwgan.theory.identities import js_checks, plans
 from pwgan.theory.lines import lines
 from pwgan.theory.picture import picture
+from pwgan.theory.rates import bias_rates
 from pwgan.theory.recovery import recovery
 
 SEEDS = range(8)
@@ -29,7 +30,7 @@ TABLES: dict[str, Callable[[], pd.DataFrame]] = {
     "duality": duality,
     "bias": curves,
     "game": discriminators,
-    "bias-slopes": lambda: bias_slopes(curves()),
+    "bias-rates": lambda: bias_rates(curves()),
     "bias-ratios": lambda: bias_ratios(curves()),
     "game-checks": lambda: game_checks(discriminators()),
     "js": js_checks,

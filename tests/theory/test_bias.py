@@ -1,4 +1,4 @@
-"""Bias between two draws of one law: the frame, slopes and ratios by hand, and the figure."""
+"""Bias between two draws of one law: the frame, ratios by hand, and the figure."""
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,9 @@ from scipy.spatial.distance import cdist
 
 from pwgan.report.style import SAMPLERS
 from pwgan.theory import bias
-from pwgan.theory.bias import PAIRS, bias_curves, bias_ratios, bias_slopes
-from pwgan.theory.figures.bias import draw
+from pwgan.theory.bias import PAIRS, bias_curves, bias_ratios
+from pwgan.theory.figures.bias import FIT, draw
+from pwgan.theory.rates import bias_rates, power_law
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def power_laws(**slopes):
 
 
 def test_curves_hold_every_rung_of_every_sampler(small):
-    assert len(small) == bias.DRAWS * (4 + 4 + 2)
+    assert len(small) == bias.DRAWS * (4 + 4) + bias.DPP_DRAWS * 2
     parting = small[small["partition"]]
     assert set(small.loc[~small["partition"], "sampler"]) == {"dpp"}
     assert (parting["bias"] >= -1e-12).all() and (parting["deviation"] <= parting["bound"] + 1e-12).all()
@@ -50,22 +51,18 @@ def test_curves_hold_every_rung_of_every_sampler(small):
     assert small.groupby("sampler")["eval_batch"].unique().map(list)["dpp"] == [4, 8]
 
 
-def test_slopes_of_power_laws():
-    curves = power_laws(random=-0.5, stratified=-0.75, dpp=-1.0)
-    curves.loc[curves["eval_batch"] > 16, "bias"] = 1e-9  # beyond n / 16, where no slope is looked for
-    found = bias_slopes(curves, ["bias"]).set_index("sampler")
-    assert list(found.index) == ["random", "stratified"]
-    np.testing.assert_allclose(found["slope"], [-0.5, -0.75])
-    assert (found["half_width"] < 1e-9).all() and (found["draws"] == 2).all()
-    assert (found["m_from"] == 4).all() and (found["m_to"] == 16).all()
-    curves.loc[curves["eval_batch"] == 4, "bias"] = -1.0
-    assert bias_slopes(curves, ["bias"])["slope"].isna().all()
-
-
 def test_ratios_by_hand():
     found = bias_ratios(power_laws(random=-0.5, stratified=-1.0), 64)
     assert found.loc[0, ["dataset", "sampler", "draws"]].tolist() == ["a", "stratified", 2]
     assert found.loc[0, "ratio"] == pytest.approx(8) and found.loc[0, "half_width"] == pytest.approx(0, abs=1e-9)
+
+
+def test_ratios_are_over_the_draws_of_the_sampler():
+    curves = power_laws(random=-0.5, dpp=-1.0)
+    curves = curves[(curves["sampler"] == "random") | (curves["seed"] == 1)]
+    curves.loc[(curves["sampler"] == "random") & (curves["seed"] == 0), "bias"] = 1e6
+    found = bias_ratios(curves, 64)
+    assert found["draws"].tolist() == [1] and found["ratio"].tolist() == pytest.approx([8])
 
 
 @pytest.mark.parametrize("name", list(PAIRS))
@@ -83,14 +80,22 @@ def test_an_unknown_data_set_is_answered_with_the_nearest():
         bias_curves(["grid"])
 
 
-def test_figure_draws_every_curve(small):
-    figure = draw(small)
+def test_figure_draws_every_curve_and_its_fit(small):
+    rates = bias_rates(small)
+    figure = draw(small, rates)
     top, random, stratified = figure.axes
     for name, look in SAMPLERS.items():
         (line,) = [line for line in top.get_lines() if line.get_color() == look["color"]]
         held = small[(small["sampler"] == name) & (small["eval_batch"] < 32)].groupby("eval_batch")["bias"].mean()
         held = held[held > 0]
         np.testing.assert_allclose(line.get_ydata(), held)
-    assert (random.get_title(), stratified.get_title()) == ("random", "stratified")
+    exponents = rates.query("measure == 'bias'").set_index("sampler")["s"]
+    assert all(f"{name}: s = {exponents[name]:.3f} ±" in top.get_title() for name in ("random", "stratified"))
     floor = small.groupby("seed")["ewd"].first().mean()
+    for ax, sampler in ((random, "random"), (stratified, "stratified")):
+        fit = rates.query(f"measure == 'bound' and sampler == '{sampler}'").iloc[0]
+        assert ax.get_title().startswith(f"{sampler}\nlimit of U: {fit['limit']:.3g} ±")
+        drawn = [line for line in ax.get_lines() if line.get_linestyle() == FIT["linestyle"]]
+        ends = power_law(np.array([4.0, 16.0]), 32, fit["C"], fit["s"], fit["limit"])
+        np.testing.assert_allclose(drawn[0].get_ydata()[[0, -1]], ends)
     assert all(np.isclose(ax.get_lines()[-1].get_ydata()[0], floor) for ax in figure.axes)

@@ -11,6 +11,7 @@ from pwgan.theory.figures import lines as lines_figure
 from pwgan.theory.game import optimal_discriminator
 from pwgan.theory.lines import lines
 from pwgan.theory.picture import picture
+from pwgan.theory.rates import bias_rates
 from pwgan.theory.tables import write_csv
 
 
@@ -62,6 +63,7 @@ def folder(tmp_path_factory):
         "recovery": recovery(),
         "duality": duality(points=32, draws=1),
         "bias": bias(),
+        "bias-rates": bias_rates(bias()),
         "game": game(),
         "critics": critics(),
     }
