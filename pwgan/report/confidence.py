@@ -67,11 +67,7 @@ def mean_estimate(values: npt.ArrayLike) -> Estimate:
     n = len(sample)
     if n < 2 or not np.isfinite(sample).all():
         return _point(float(sample.mean()) if n else np.nan, n)
-    mean, error = float(sample.mean()), float(sample.std(ddof=1) / np.sqrt(n))
-    if error == 0:
-        return Estimate(mean, mean, mean, n, lambda bound: float(np.heaviside(bound - mean, 0.5)))
-    low, high = (float(mean + error * t.ppf(level, n - 1)) for level in (TAIL, 1 - TAIL))
-    return Estimate(mean, low, high, n, lambda bound: float(t.cdf((bound - mean) / error, n - 1)))
+    return _student(float(sample.mean()), float(sample.std(ddof=1) / np.sqrt(n)), n)
 
 
 def share_estimate(successes: int, count: int) -> Estimate:
@@ -100,8 +96,9 @@ def bootstrap_estimate(values: npt.ArrayLike) -> Estimate:
 
     With G the distribution of the means of resamples, C(b) = T_{n-1}(sqrt((n-1)/n) Phi^-1(G(b))). Without the
     expansion, percentile intervals of few values are too narrow: by the factor sqrt((n-1)/n) z / t. The interval lies
-    between the smallest and the largest value. Equal values have an interval without width: use ``share_estimate`` if
-    that can happen. The resamples are the same in every run.
+    between the smallest and the largest value. A bound that no resample reaches has the p-value of Student's t, at most
+    that of one resample. Equal values have an interval without width: use ``share_estimate`` if that can happen. The
+    resamples are the same in every run.
 
     Source: Hesterberg 2015, What teachers should know about the bootstrap, section 3.3.
     """
@@ -113,27 +110,33 @@ def bootstrap_estimate(values: npt.ArrayLike) -> Estimate:
     means = np.sort(sample[draws].mean(axis=1))
     low, high = (float(np.quantile(means, norm.cdf(np.sqrt(n / (n - 1)) * t.ppf(q, n - 1)))) for q in (TAIL, 1 - TAIL))
 
+    student = mean_estimate(sample)
+
     def confidence(bound: float) -> float:
         # Half of the ties count as below; an estimate of exactly 0 or 1 would be certainty from finitely many draws.
         below = (np.searchsorted(means, bound, "left") + np.searchsorted(means, bound, "right")) / 2
         share = (below + 0.5) / (RESAMPLES + 1)
-        return float(t.cdf(np.sqrt((n - 1) / n) * norm.ppf(share), n - 1))
+        found = float(t.cdf(np.sqrt((n - 1) / n) * norm.ppf(share), n - 1))
+        if below == 0:
+            return min(found, student.confidence(bound))
+        return max(found, student.confidence(bound)) if below == RESAMPLES else found
 
     return Estimate(float(sample.mean()), low, high, n, confidence)
 
 
-def interval_estimate(value: float, low: float, high: float, count: int) -> Estimate:
-    """Return the estimate of a published or fitted 95 % interval: C is normal on each side of ``value``."""
-    if not np.isfinite([value, low, high]).all():
+def summary_estimate(value: float, half_width: float, count: int) -> Estimate:
+    """Return the estimate behind a mean with the half width of its 95 % Student interval over ``count`` values."""
+    if count < 2 or not np.isfinite([value, half_width]).all():
         return _point(value, count)
+    return _student(value, half_width / float(t.ppf(1 - TAIL, count - 1)), count)
 
-    def confidence(bound: float) -> float:
-        width = high - value if bound > value else value - low
-        if width <= 0:
-            return float(np.heaviside(bound - value, 0.5))
-        return float(norm.cdf(norm.ppf(1 - TAIL) * (bound - value) / width))
 
-    return Estimate(value, low, high, count, confidence)
+def _student(mean: float, error: float, n: int) -> Estimate:
+    """Return the estimate of a mean with its standard error: C(b) = T_{n-1}((b - mean) / error)."""
+    if error == 0:
+        return Estimate(mean, mean, mean, n, lambda bound: float(np.heaviside(bound - mean, 0.5)))
+    low, high = (float(mean + error * t.ppf(level, n - 1)) for level in (TAIL, 1 - TAIL))
+    return Estimate(mean, low, high, n, lambda bound: float(t.cdf((bound - mean) / error, n - 1)))
 
 
 def _point(value: float, count: int) -> Estimate:

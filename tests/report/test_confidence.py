@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pwgan.report.confidence import bootstrap_estimate, interval_estimate, mean_estimate, share_estimate
+from pwgan.report.confidence import bootstrap_estimate, mean_estimate, share_estimate, summary_estimate
 
 pytestmark = pytest.mark.filterwarnings("error")
 VALUES = st.lists(st.integers(-1000, 1000).map(lambda k: k / 100), min_size=3, max_size=12).filter(
@@ -45,7 +45,7 @@ ESTIMATES = {
     "mean": mean_estimate([0.2, 0.4, 0.9, 0.3]),
     "share": share_estimate(13, 16),
     "bootstrap": bootstrap_estimate([0.2, 0.4, 0.9, 0.3, 0.8]),
-    "fitted": interval_estimate(0.5, 0.45, 0.7, 20),
+    "summary": summary_estimate(0.5, 0.05, 20),
 }
 
 
@@ -62,11 +62,12 @@ def test_an_interval_lies_within_a_region_exactly_if_p_is_at_most_5_percent(name
     assert found.within(found.low - slack, found.high + slack) <= 0.05 < found.beyond(found.low, found.high)
 
 
-def test_fitted_intervals_may_be_lopsided():
-    found = interval_estimate(0.5, 0.45, 0.7, 20)
-    half = stats.norm.ppf(0.975)
-    assert found.within(0.4, np.inf) == pytest.approx(2 * stats.norm.sf(half * 0.1 / 0.05))
-    assert found.within(-np.inf, 0.8) == pytest.approx(2 * stats.norm.sf(half * 0.3 / 0.2))
+def test_a_summary_is_that_of_its_values():
+    values = [0.2, 0.4, 0.9, 0.3]
+    known = mean_estimate(values)
+    found = summary_estimate(known.value, known.high - known.value, 4)
+    assert (found.low, found.high) == (pytest.approx(known.low), pytest.approx(known.high))
+    assert found.within(-0.5, 1.0) == pytest.approx(known.within(-0.5, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_fitted_intervals_may_be_lopsided():
 )
 def test_too_few_values_have_neither_interval_nor_p_values(found):
     assert np.isnan([found.low, found.high, found.within(0, 2), found.within(-np.inf, 2), found.beyond(3, 4)]).all()
-    assert np.isnan(interval_estimate(0.5, np.nan, 0.6, 20).within(-np.inf, 1))
+    assert np.isnan(summary_estimate(0.5, np.nan, 20).within(-np.inf, 1))
     assert np.isnan(mean_estimate([1.0, np.inf]).within(0, np.inf))
 
 
@@ -92,6 +93,14 @@ def test_a_bootstrap_interval_is_that_of_student_for_normal_values_and_stays_wit
     assert abs(found.low - student.low) < 0.05 * width and abs(found.high - student.high) < 0.05 * width
     near = bootstrap_estimate([1.0] * 7 + [0.2])
     assert near.high <= 1.0 and mean_estimate([1.0] * 7 + [0.2]).high > 1.0
+
+
+def test_a_bound_that_no_resample_reaches_is_as_far_as_student_says():
+    values = np.random.default_rng(6).normal(size=8)
+    found, student = bootstrap_estimate(values), mean_estimate(values)
+    near, far = student.value - 5, student.value - 50
+    assert found.within(far, np.inf) == pytest.approx(student.within(far, np.inf))
+    assert found.within(far, np.inf) < found.within(near, np.inf) < 0.01
 
 
 def test_the_same_values_have_the_same_bootstrap_interval():

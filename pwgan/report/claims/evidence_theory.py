@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from pwgan.report.claims.evidence_training import Statistic
 from pwgan.report.claims.results import Parts, Results, Sample, some
-from pwgan.report.confidence import interval_estimate
+from pwgan.report.confidence import summary_estimate
 
 
-def shrinkage(estimator: str, m: int) -> Statistic:
+def shrinkage(objective: str, m: int) -> Statistic:
     """Return theta* at mini-batch size m for every dimension: the scale that the expected distance prefers."""
 
     def statistic(results: Results) -> Parts:
         table = results.theory("shrinkage")
-        rows = table[(table["estimator"] == estimator) & (table["m"] == m)]
+        rows = table[(table["objective"] == objective) & (table["m"] == m)]
+        names = ("dimension", "mean", "half_width", "seeds")
         parts = {
-            f"{estimator}, d={d}": Sample(interval_estimate(theta, low, high, 0))
-            for d, theta, low, high in zip(*(rows[name] for name in ("d", "theta", "low", "high")), strict=True)
+            f"{objective}, d={d}": Sample(summary_estimate(mean, half_width, seeds))
+            for d, mean, half_width, seeds in zip(*(rows[name] for name in names), strict=True)
         }
-        return some(parts, f"shrinkage of the {estimator} distance at m={m}")
+        return some(parts, f"shrinkage of the {objective} distance at m={m}")
 
     return statistic
 
 
 def exponents(measure: str, *samplers: str) -> Statistic:
-    """Return the exponent s of C (m^-s - n^-s), fitted to a quantity of two draws of each law."""
+    """Return the exponent s of C (m^-s - n^-s), fitted to a quantity of two draws of each distribution."""
 
     def statistic(results: Results) -> Parts:
-        table = results.theory("bias-rates")
-        rows = table[(table["measure"] == measure) & table["sampler"].isin(samplers)]
-        names = ("sampler", "dataset", "s", "s_low", "s_high", "draws")
+        rows = _rates(results, measure, samplers)
         parts = {
-            f"{sampler}, {dataset}": Sample(interval_estimate(s, low, high, draws))
-            for sampler, dataset, s, low, high, draws in zip(*(rows[name] for name in names), strict=True)
+            f"{sampler}, {dataset}": Sample(summary_estimate(s, half_width, draws))
+            for sampler, dataset, s, half_width, draws in zip(
+                *(rows[name] for name in ("sampler", "dataset", "s", "s_half_width", "draws")), strict=True
+            )
         }
         return some(parts, f"fitted exponents of {measure}")
 
     return statistic
+
+
+def limits(measure: str, *samplers: str) -> Statistic:
+    """Return the limit L of L + C (m^-s - n^-s), fitted to a quantity, over the mean EWD of both draws."""
+
+    def statistic(results: Results) -> Parts:
+        rows = _rates(results, measure, samplers)
+        parts = {
+            f"{sampler}, {dataset}": Sample(summary_estimate(limit / ewd, half_width / ewd, draws))
+            for sampler, dataset, limit, half_width, ewd, draws in zip(
+                *(rows[name] for name in ("sampler", "dataset", "limit", "limit_half_width", "ewd", "draws")),
+                strict=True,
+            )
+        }
+        return some(parts, f"fitted limits of {measure}")
+
+    return statistic
+
+
+def _rates(results: Results, measure: str, samplers: tuple[str, ...]) -> pd.DataFrame:
+    table = results.theory("bias-rates")
+    return table[(table["measure"] == measure) & table["sampler"].isin(samplers)]
 
 
 def relative_bias(column: str, sampler: str, m: int) -> Statistic:

@@ -71,7 +71,8 @@ def _numbers(part: Part) -> dict[str, object]:
     return {
         "part": part.name,
         **numbers,
-        "training_seconds": training_times(part.seconds),
+        "cells": "; ".join(map(str, part.seconds)),
+        "training_seconds": training_times(part),
         "training_ratio": part.imbalance,
     }
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pwgan.report.claims.checks import Checked
 from pwgan.report.claims.claim import Claim
 from pwgan.report.claims.render import Grid, Rows
-from pwgan.report.claims.results import Cell
 from pwgan.report.claims.verdicts import INCONCLUSIVE, Judgement, Part
 from pwgan.report.tables import ABSENT
 
@@ -47,11 +46,17 @@ def answer(judgement: Judgement) -> str:
     """Summarise a judgement in one sentence without a full stop: verdict, effect and the part that decides."""
     part = judgement.deciding
     if part is None:
-        return f"not measured ({judgement.missing})"
+        return f"not measured ({missing(judgement)})"
     others = len(judgement.parts) - 1
     text = f"{verdict(judgement)}: {effect(part)} ({part.name}; {part.criterion.region}"
     text += f"; {others} other part{'s' * (others > 1)})" if others else ")"
-    return text + (f"; not measured: {judgement.missing}" if judgement.missing else "")
+    return text + (f"; not measured: {missing(judgement)}" if judgement.missing else "")
+
+
+def missing(judgement: Judgement) -> str:
+    """Return the first reason why a claim was not measured, and how many more there are."""
+    first, *more = judgement.missing.split("; ")
+    return f"{first}, and {len(more)} more" if more else first
 
 
 def unequal(judgement: Judgement) -> list[Part]:
@@ -59,9 +64,9 @@ def unequal(judgement: Judgement) -> list[Part]:
     return [part for part in judgement.parts if part.criterion.equal_compute and part.imbalance > EQUAL]
 
 
-def training_times(times: dict[Cell, float]) -> str:
+def training_times(part: Part) -> str:
     """Format the training seconds per seed of the cells of a part."""
-    return ", ".join(f"{cell}: {value:.3g}" for cell, value in times.items() if not math.isnan(value)) or ABSENT
+    return ", ".join(f"{value:.3g}" for value in part.seconds.values() if not math.isnan(value)) or ABSENT
 
 
 def p_value(p: float) -> str:
@@ -76,11 +81,13 @@ def verdict_table(judged: Iterable[Judgement]) -> Grid:
         part, claim = one.deciding, one.claim
         start = claim.key, claim.statement
         if part is None:
-            rows.append((*start, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, f"not measured: {one.missing}", ABSENT, ""))
+            rows.append(
+                (*start, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, f"not measured: {missing(one)}", ABSENT, claim.figure)
+            )
             continue
         p = p_value(min(one.within, one.beyond))
         statistic = f"{part.criterion.statistic}; {part.name}: {part.criterion.region}"
-        times = training_times(part.seconds) + (" (unequal)" if unequal(one) else "")
+        times = training_times(part) + (" (unequal)" if unequal(one) else "")
         ends = one.verdict, one.corrected, claim.figure
         rows.append((*start, statistic, effect(part), seeds(part), times, p, *ends))
     headings = ("", "claim", "deciding part and region", "effect [95 %]", "seeds", "training s per seed", "p")

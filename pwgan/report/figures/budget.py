@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pwgan.measures.names import MeasureName
-from pwgan.report.figures.convergence import floors
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
 from pwgan.report.panels import all_diverged, context, entries, facets, level, lines, marks, pairs, seeds_of, sizes_of
 from pwgan.report.quality import axis_label, chosen, falls, most_common_sizes, training_seconds
@@ -21,31 +20,28 @@ FRONT: Look = {"color": "0.55", "linestyle": "-", "linewidth": 1.0, "zorder": 1,
 def data(costs: pd.DataFrame, history: pd.DataFrame, measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Select the distance of every seed along training, and its final quality, with the training time in seconds.
 
-    ``quantity`` is distance or quality. Distance: the debiased EWD at each evaluation, or the EWD if the study has no
-    other, of the cells at the m of most methods; ``seconds`` is the share of the iterations of the training time of the
-    cell, per seed. Quality: high quality, or a Fréchet distance, of all cells; ``front``: 1 if no cell of the data
-    set has a better mean in less time, else 0. Rows of method ``data`` are real samples.
+    ``quantity`` is distance or quality. Distance: the debiased EWD at each evaluation, of the cells at the m of most
+    methods; ``seconds`` is the share of the iterations of the training time of the cell, per seed. Quality: high
+    quality, or a Fréchet distance, of all cells; ``front``: 1 if no cell of the data set has a better mean in less
+    time, else 0. Rows of method ``data`` are real samples.
     """
     times = training_seconds(costs)
-    parts = [_distances(history, measures, runs, times)]
+    parts = [_distances(history, runs, times)]
     final = with_fates(chosen(measures, QUALITY), runs).merge(times, on=CELL, how="left")
     parts.append(final.assign(front=_front(final).astype(float)))
     columns = [*CELL, "seed", "seconds", "device", "quantity", "measure", "value", "front", "status"]
     return ordered(pd.concat([part.reindex(columns=columns) for part in parts], ignore_index=True))
 
 
-def _distances(history: pd.DataFrame, measures: pd.DataFrame, runs: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
-    name = "ewd_debiased" if "ewd_debiased" in history and history["ewd_debiased"].notna().any() else "ewd"
-    curves = history.dropna(subset=[name]).rename(columns={name: "value"})
+def _distances(history: pd.DataFrame, runs: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
+    curves = history.dropna(subset=["ewd_debiased"]).rename(columns={"ewd_debiased": "value"})
     curves = curves[curves["batch_size"] == curves["dataset"].map(most_common_sizes(curves))]
     cells = runs.drop_duplicates(CELL)[[*CELL, "steps", "history_points"]].merge(times, on=CELL, how="left")
     curves = curves.merge(cells, on=CELL)
-    measure = name.replace("_", "-")
-    names = [str(MeasureName(measure, None, int(points))) for points in curves["history_points"]]
-    curves = curves.assign(seconds=curves["seconds"] * curves["step"] / curves["steps"], measure=names)
-    if name == "ewd":
-        curves = pd.concat([curves, floors(measures)], ignore_index=True)
-    return curves.assign(quantity="distance").merge(runs[[*CELL, "seed", "status"]], on=[*CELL, "seed"], how="left")
+    names = [str(MeasureName("ewd-debiased", None, int(points))) for points in curves["history_points"]]
+    curves = curves.assign(quantity="distance", measure=names)
+    curves["seconds"] *= curves["step"] / curves["steps"]
+    return curves.merge(runs[[*CELL, "seed", "status"]], on=[*CELL, "seed"], how="left")
 
 
 def _front(rows: pd.DataFrame) -> pd.Series:
@@ -71,10 +67,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     order = [name for name in ("distance", "quality") if name in set(trained["quantity"])]
     figure, _, panels = facets(trained, "quantity", "dataset", 2.4, row_order=order, sharex=False, sharey=False)
     for ax, part in panels:
-        real = frame[(frame["method"] == REFERENCE) & (frame["dataset"] == part["dataset"].iloc[0])]
-        real = real[real["quantity"] == part["quantity"].iloc[0]]
         if part["quantity"].iloc[0] == "distance":
-            _curves(ax, part, real, names)
+            _curves(ax, part, names)
             ax.set_title(f"{part['dataset'].iloc[0]}, m = {', '.join(map(str, sizes_of(part)))}\n{seeds_of(part)}")
         else:
             linear = part["measure"].iloc[0].startswith("high-quality")
@@ -82,7 +76,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
             best = part[part["front"] == 1].groupby(CELL)[["seconds", "value"]].mean()
             if len(best):
                 ax.plot(*best.sort_values("seconds").to_numpy().T, **FRONT)
-            level(ax, real)
+            level(ax, frame[(frame["method"] == REFERENCE) & (frame["dataset"] == part["dataset"].iloc[0])])
         if part["value"].isna().all():
             all_diverged(ax)
         device = ", ".join(part["device"].dropna().unique())
@@ -97,15 +91,15 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     return figure
 
 
-def _curves(ax: Axes, part: pd.DataFrame, real: pd.DataFrame, names: list[str]) -> None:
-    """Draw the distance along training on a log axis; that of real samples is 0 if it is debiased."""
+def _curves(ax: Axes, part: pd.DataFrame, names: list[str]) -> None:
+    """Draw the distance along training on a log axis, or beyond 0 on a symmetric one; that of real samples is 0."""
     context(ax, part, "seconds", names)
     lines(ax, part, "seconds", {name: {**style, "marker": ""} for name, style in looks(names).items()})
-    level(ax, real)
     means = part.groupby(["method", "seconds"])["value"].mean()
     if (means <= 0).any():
         # Debiased distances may be negative by chance.
         ax.set_yscale("symlog", linthresh=max(means.abs().max() / 100, 1e-9))
+        ax.axhline(0, **LEVEL)
     else:
         log_limits(ax, means, air=1.3)
 

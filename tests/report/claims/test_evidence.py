@@ -201,65 +201,33 @@ def test_directions_are_those_of_stationary_critics(study, rows):
 
 
 def test_the_tables_of_the_theory_are_taken_as_they_are(study):
-    results = study(
-        theory={
-            "shrinkage": [
-                {
-                    "d": d,
-                    "m": m,
-                    "estimator": kind,
-                    "theta": 0.9 / d,
-                    "low": 0.8 / d,
-                    "high": 1.0 / d,
-                    "quadrature": 0.9,
-                }
-                for d in (1, 8)
-                for m in (16, 64)
-                for kind in ("plain", "debiased")
-            ],
-            "bias-rates": [
-                {
-                    "dataset": "ring8",
-                    "sampler": sampler,
-                    "measure": measure,
-                    "C": 1.0,
-                    "s": s,
-                    "s_low": 0.1,
-                    "s_high": 0.9,
-                }
-                | {"draws": 20}
-                for sampler, measure, s in (
-                    ("random", "bias", 0.5),
-                    ("stratified", "bias", 0.6),
-                    ("random", "bound", 0.2),
-                )
-            ],
-            "bias": [
-                {
-                    "dataset": "ring8",
-                    "seed": seed,
-                    "sampler": sampler,
-                    "eval_batch": m,
-                    "n": 1024,
-                    "ewd": 2.0,
-                    "bias": seed,
-                }
-                for seed in (0, 1, 2)
-                for sampler in ("random", "stratified")
-                for m in (32, 64)
-            ],
-        }
-    )
-    theta = {name: sample.values for name, sample in theory.shrinkage("plain", 64)(results).items()}
-    assert {name: (one.value, one.low, one.high) for name, one in theta.items()} == {
-        "plain, d=1": (0.9, 0.8, 1.0),
-        "plain, d=8": (0.9 / 8, 0.1, 0.125),
-    }
-    rates = {name: sample.values for name, sample in theory.exponents("bias", "random", "stratified")(results).items()}
-    assert {name: one.value for name, one in rates.items()} == {"random, ring8": 0.5, "stratified, ring8": 0.6}
-    assert rates["random, ring8"].count == 20
-    assert values(theory.relative_bias("bias", "stratified", 64)(results))["stratified m=64, ring8"].tolist() == [
-        0,
-        0.5,
-        1,
+    rates = [
+        {"dataset": "ring8", "sampler": sampler, "measure": measure, "C": 1.0, "s": s, "s_half_width": 0.1}
+        | {"limit": 0.3, "limit_half_width": 0.03, "ewd": 1.5, "draws": 20}
+        for sampler, measure, s in (("random", "bias", 0.5), ("stratified", "bias", 0.6), ("random", "bound", 0.2))
     ]
+    scales = [
+        {"dimension": d, "m": m, "objective": kind, "mean": 0.8 / d, "half_width": 0.1 / d, "seeds": 8}
+        for d in (1, 8)
+        for m in (16, 64)
+        for kind in ("plain", "debiased")
+    ]
+    bias = [
+        {"dataset": "ring8", "seed": seed, "sampler": sampler, "eval_batch": m, "n": 1024, "ewd": 2.0, "bias": seed}
+        for seed in (0, 1, 2)
+        for sampler in ("random", "stratified")
+        for m in (32, 64)
+    ]
+    results = study(theory={"shrinkage": scales, "bias-rates": rates, "bias": bias})
+    theta = {name: sample.values for name, sample in theory.shrinkage("plain", 64)(results).items()}
+    assert {name: (one.value, one.low, one.count) for name, one in theta.items()} == {
+        "plain, d=1": (0.8, pytest.approx(0.7), 8),
+        "plain, d=8": (0.1, pytest.approx(0.0875), 8),
+    }
+    found = {name: sample.values for name, sample in theory.exponents("bias", "random", "stratified")(results).items()}
+    assert {name: one.value for name, one in found.items()} == {"random, ring8": 0.5, "stratified, ring8": 0.6}
+    assert found["random, ring8"].high == pytest.approx(0.6) and found["random, ring8"].count == 20
+    limit = theory.limits("bound", "random")(results)["random, ring8"].values
+    assert (limit.value, limit.high) == (pytest.approx(0.2), pytest.approx(0.22))
+    relative = values(theory.relative_bias("bias", "stratified", 64)(results))
+    assert relative["stratified m=64, ring8"].tolist() == [0, 0.5, 1]

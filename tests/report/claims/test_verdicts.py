@@ -10,7 +10,7 @@ from pwgan.report.claims.claim import Claim, Criterion
 from pwgan.report.claims.results import Cell, NotMeasured, Results, Sample
 from pwgan.report.claims.rules import CLAIMS
 from pwgan.report.claims.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED, judge, judge_all
-from pwgan.report.confidence import interval_estimate
+from pwgan.report.confidence import summary_estimate
 
 SPREAD = np.array([-0.1, 0.1, 0.05, -0.05])
 
@@ -104,8 +104,8 @@ def test_ratios_are_averaged_as_logarithms_and_told_as_ratios():
 
 
 def test_fitted_intervals_are_judged_as_they_are():
-    assert judged({"a": Sample(interval_estimate(0.9, 0.85, 0.95, 8))}).verdict == SUPPORTED
-    assert judged({"a": Sample(interval_estimate(0.9, 0.7, 1.1, 8))}).verdict == INCONCLUSIVE
+    assert judged({"a": Sample(summary_estimate(0.9, 0.05, 8))}).verdict == SUPPORTED
+    assert judged({"a": Sample(summary_estimate(0.9, 0.2, 8))}).verdict == INCONCLUSIVE
 
 
 def test_what_is_not_measured_withholds_support_and_says_why():

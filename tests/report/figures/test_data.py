@@ -201,7 +201,7 @@ def test_budget_marks_cells_that_no_other_beats_in_less_time(rows):
     times = {"gan": 2.0, "wgan": 4.0, "pwgan": 8.0, "nsgan": 3.0, "gdpp": 16.0}
     costs = rows.typed([row for name, t in times.items() for row in timed(rows, ((2, "train", t),), method=name)])
     fates = rows.typed([row for name in quality for row in rows.runs(name)]).assign(steps=100)
-    history = rows.typed([{**rows.cell(), "seed": 0, "step": 0, "ewd": np.nan}])
+    history = rows.typed([{**rows.cell(), "seed": 0, "step": 0, "ewd_debiased": np.nan}])
     frame = budget.data(costs, history, table, fates)
     assert set(frame.loc[frame["front"] == 1, "method"]) == {"gan", "pwgan"}
 
