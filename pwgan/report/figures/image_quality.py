@@ -73,12 +73,12 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
                 ax.axvline(0, color="0.45", linewidth=1.0)
                 part = differences(part, rival)
             _dots(ax, part, [name for name in names if name != rival], spaces)
-        line[0].set_ylabel(f"minus {rival}, by seed" if rival else dataset)
+        line[0].set_ylabel(f"minus {rival}" if rival else dataset)
     described = "; ".join(_described(part) for _, part in frame.groupby("dataset", sort=False))
     head(
         figure,
         f"Does the debiased primal compete with tuned GANs? {_found(frame)}",
-        "Mean and 95 % interval over seeds, in the features of each extractor; a cross: all seeds diverged. "
+        "Mean and 95 % interval over seeds; differences by seed. A cross: all seeds diverged. "
         f"{described}.",
     )
     entries: dict[str, Look] = {

@@ -1,6 +1,8 @@
 """Verdicts follow from the rules alone."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,6 +59,18 @@ def test_every_empirical_claim_has_a_rule_once():
     assert all(any(c.judged for c in claim.criteria) for claim in CLAIMS)
     # A share of a diverged seed is 0, which must count against the claim.
     assert all(c.low > 0 for claim in CLAIMS for c in claim.criteria if c.kind != "mean")
+
+
+def test_every_rule_is_explained_with_an_objection():
+    page = (Path(__file__).parents[3] / "docs/claims/rules.md").read_text(encoding="utf-8")
+    sections = re.split(r"^### ", page, flags=re.MULTILINE)[1:]
+    explained = [
+        key
+        for section in sections
+        for key in re.findall(r"(?:^|\s)([A-H]\d\w*(?:\(i+\))?)\. ", section.partition("\n")[0])
+    ]
+    assert sorted(explained) == sorted(claim.key for claim in CLAIMS)
+    assert all("- Objection: " in section and "Answer: " in section for section in sections)
 
 
 def test_an_interval_within_the_region_supports_one_beyond_contradicts_one_across_does_neither():
