@@ -2,6 +2,7 @@
 
 A data set is a class with a ``name``. Its fields are the options that a study can set; they are validated before any
 job starts. All methods except ``load`` are called while the workflow is planned, so libraries are imported in ``load``.
+All seeds share these samples; a class derived from ``pwgan.data.Synthetic`` has ``draw(seed)`` instead of ``load``.
 """
 
 from typing import ClassVar

@@ -121,12 +121,12 @@ def test_run_makes_everything(finished: Path) -> None:
     study: Study = read_study(finished / SMOKE[1])
     expected = [f"tables/{name}.{ext}" for name in names("tables") for ext in ("csv", "md", "html")]
     expected += [f"figures/{name}.{ext}" for name in figure_names(DATA) for ext in ("csv", "png")]
-    expected += ["data/ring8.safetensors", "data/digits.safetensors", "data/digits-classifier.safetensors"]
+    expected += ["data/ring8/seeds0-1.safetensors", "data/digits.safetensors", "data/digits-classifier.safetensors"]
     measured = ("measures.parquet", "bias.parquet", "interpolation.parquet", "interpolation.npy", "measures.json")
     trained = ("run.json", "history.parquet", "generator.safetensors", "samples.npy")
     along = ("ranking.parquet", "snapshots.safetensors", "mode_steps.parquet")
     expected += [f"{cell}/{name}" for cell in study.blocks for name in (*measured, *trained, *along)]
-    expected += [f"{data}/data/{name}" for data in DATA for name in measured]
+    expected += [f"{place}/{name}" for place in study.references for name in measured]
     expected += [f"logs/{rule}/{cell}.log" for cell in study.blocks for rule in ("train", "measure")]
     expected += [f"benchmarks/{rule}/{cell}.tsv" for cell in study.blocks for rule in ("train", "measure")]
     assert [name for name in expected if not (results / name).exists()] == []
@@ -152,21 +152,19 @@ def test_learning_rate_reruns_its_cells(folder: Path, changed: Callable[..., tup
 
 def test_measure_option_retrains_nothing(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
     arguments = changed(lambda study: study["measures"].update(ewd_points=90))
-    references = {f"reference {data}" for data in DATA}
-    assert planned(folder, *arguments) == jobs("measure", *METHODS) | references | LAST
+    assert planned(folder, *arguments) == MEASURED | LAST
 
 
 def test_more_seeds_add_blocks(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
     new = planned(folder, *changed(lambda study: study.update(seeds=4)))
-    # The real samples are measured as often as there are seeds, so they are measured anew.
-    references = {f"reference {data}" for data in DATA}
     blocks_added = jobs("train", *METHODS, seeds="2-3") | jobs("measure", *METHODS, seeds="2-3")
-    assert new == blocks_added | references | LAST
+    references = {f"reference {data} 2-3" for data in DATA}
+    assert new == {"data ring8/seeds2-3"} | blocks_added | references | LAST
 
 
 TRAINED = jobs("train", *METHODS) | jobs("measure", *METHODS)
-MEASURED = jobs("measure", *METHODS) | {f"reference {data}" for data in DATA}
-PREPARED = {f"data {data}" for data in DATA} | {"classifier digits"}
+MEASURED = jobs("measure", *METHODS) | {f"reference {data} 0-1" for data in DATA}
+PREPARED = {"data ring8/seeds0-1", "data digits", "classifier digits"}
 
 
 @pytest.mark.parametrize(
