@@ -12,5 +12,6 @@ TABLES = (
     "picture",
     "plans",
     "recovery",
+    "shrinkage",
 )
 """The tables that train no critic. The table ``critics`` is separate because it takes longer."""

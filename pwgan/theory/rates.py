@@ -20,7 +20,8 @@ def bias_rates(curves: pd.DataFrame, measures: Iterable[str] = ("bias", "bound")
     Between two draws of n points of one distribution, B_M is the mean EWD of m points minus that of n points. If the
     EWD of m points falls like C m^-s, then B_M = C (m^-s - n^-s), and a line in log-log axes overstates s. This form is
     fitted to ``bias``, and U_M = L + C (m^-s - n^-s) to ``bound``: U_M is 0 at m = n by definition, but approaches the
-    limit L on the way there. For s <= 0, C is negative or infinite and B_M does not vanish as m and n grow.
+    limit L on the way there, at most 2 EWD, since U_M <= B_M + 2 EWD by the triangle inequality. For s <= 0, C is
+    negative or infinite, and the form does not vanish as m and n grow.
 
     ``curves``: the frame of ``bias_curves``; samplers that do not partition are left out. The mean over draws of each
     m < n is fitted by least squares in its logarithm. One row for each data set, sampler and measure: C; s and limit

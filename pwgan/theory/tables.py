@@ -19,6 +19,7 @@ from pwgan.theory.lines import lines
 from pwgan.theory.picture import picture
 from pwgan.theory.rates import bias_rates
 from pwgan.theory.recovery import recovery
+from pwgan.theory.shrinkage import shrinkage
 
 SEEDS = range(8)
 curves = cache(bias_curves)
@@ -35,6 +36,7 @@ TABLES: dict[str, Callable[[], pd.DataFrame]] = {
     "game-checks": lambda: game_checks(discriminators()),
     "js": js_checks,
     "plans": plans,
+    "shrinkage": shrinkage,
 }
 log = logging.getLogger("pwgan")
 

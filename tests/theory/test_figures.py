@@ -12,6 +12,7 @@ from pwgan.theory.game import optimal_discriminator
 from pwgan.theory.lines import lines
 from pwgan.theory.picture import picture
 from pwgan.theory.rates import bias_rates
+from pwgan.theory.shrinkage import shrinkage
 from pwgan.theory.tables import write_csv
 
 
@@ -66,6 +67,7 @@ def folder(tmp_path_factory):
         "bias-rates": bias_rates(bias()),
         "game": game(),
         "critics": critics(),
+        "shrinkage": shrinkage({1: 64}, (4, 16)),
     }
     for name, frame in frames.items():
         write_csv(frame, folder / f"{name}.csv")
