@@ -78,8 +78,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     head(
         figure,
         f"Does the debiased primal compete with tuned GANs? {_found(frame)}",
-        "Mean and 95 % interval over seeds; differences by seed. A cross: all seeds diverged. "
-        f"{described}.",
+        f"Mean and 95 % interval over seeds; differences by seed. A cross: all seeds diverged. {described}.",
     )
     entries: dict[str, Look] = {
         f"features: {space}": {"color": "0.3", "linestyle": "", "marker": marker}
