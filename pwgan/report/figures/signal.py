@@ -69,7 +69,9 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         figure,
         "Does the generator's gradient vanish as the critic is trained further, and where does it point?",
         "Norm (geometric mean, without gradients of 0) and mean cosine over seeds with 95 % interval, for a fixed "
-        "generator. At cosine 1, every sample moves to its partner in the exact matching.",
+        "generator. At cosine 1, every sample moves to its partner in the exact matching. Above a panel: smallest "
+        "distance "
+        "between generated and real samples, in standard deviations of a mode or spacings of the data.",
     )
     legend(figure, looks(critics))
     return figure
@@ -78,4 +80,4 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
 def _apart(part: pd.DataFrame) -> str:
     """Tell the smallest and largest distance between generated and real samples over the seeds."""
     ends = part["apart"].agg(["min", "max"]).to_numpy(float)
-    return "" if np.isnan(ends).any() else "samples {:.2g} to {:.2g} scales of the data apart".format(*ends)
+    return "" if np.isnan(ends).any() else "{:.2g} to {:.2g} scales apart".format(*ends)

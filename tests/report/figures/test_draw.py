@@ -274,7 +274,7 @@ def test_signals_are_averaged_as_logarithms(rows, drawn):
         ((x, y),) = drawn(ax, look("gan")["color"])
         assert x.tolist() == [0, 2] and (ax.get_xscale(), ax.get_yscale()) == ("symlog", scale)
         np.testing.assert_allclose(y, expected)
-    assert "samples 7 to 9 scales of the data apart" in figure.axes[0].get_title()
+    assert "7 to 9 scales apart" in figure.axes[0].get_title()
 
 
 def test_of_many_m_the_ends_and_that_of_most_methods_are_shown_by_data_set(rows):
