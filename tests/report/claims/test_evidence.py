@@ -183,6 +183,10 @@ def test_the_gradient_decays_from_the_untrained_critic_to_the_stationary_one(stu
     found = values(critics.gradient_decay("gan", 64, disjoint=True)(results))
     assert list(found) == ["gan, ring8"]
     np.testing.assert_allclose(np.exp(found["gan, ring8"]), [0.25, 0.25, np.nan])
+    images = rows.signal("gan", [1, 1, 1], apart=3.0, dataset="digits") + rows.signal("gan", [1, 1, 1], apart=3.0)
+    further = study(runs=rows.runs(["gan"]), signal=images)
+    assert list(critics.gradient_decay("gan", 64, disjoint=True)(further)) == ["gan, digits"]
+    results = study(runs=rows.runs(["gan"]), signal=apart + overlap)
     beside = values(critics.gradient_decay("gan", 64, disjoint=False)(results))
     np.testing.assert_allclose(np.exp(beside["gan, grid25"]), 0.5)
 
