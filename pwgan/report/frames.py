@@ -38,7 +38,22 @@ COLUMNS = {
     "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples", "covered"],
     "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options", "dual", "folder"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
-    "signal": [*CELL, "generator", "critic", "seed", "step", "critic_loss", "parameter_gradient", "sample_gradient"],
+    "signal": [
+        *CELL,
+        "generator",
+        "critic",
+        "seed",
+        "step",
+        "critic_loss",
+        "parameter_gradient",
+        "sample_gradient",
+        "cosine",
+        "apart",
+        "stationary",
+        "probe_before",
+        "probe_1",
+        "probe_128",
+    ],
     "datasets": ["dataset", "source", "sample", "training", "heldout", "modes", "file"],
 }
 """The frames of a study and their required columns."""
