@@ -183,6 +183,10 @@ def test_the_gradient_decays_from_the_untrained_critic_to_the_stationary_one(stu
     found = values(critics.gradient_decay("gan", 64, disjoint=True)(results))
     assert list(found) == ["gan, ring8"]
     np.testing.assert_allclose(np.exp(found["gan, ring8"]), [0.25, 0.25, np.nan])
+    images = rows.signal("gan", [1, 1, 1], apart=3.0, dataset="digits") + rows.signal("gan", [1, 1, 1], apart=3.0)
+    further = study(runs=rows.runs(["gan"]), signal=images)
+    assert list(critics.gradient_decay("gan", 64, disjoint=True)(further)) == ["gan, digits"]
+    results = study(runs=rows.runs(["gan"]), signal=apart + overlap)
     beside = values(critics.gradient_decay("gan", 64, disjoint=False)(results))
     np.testing.assert_allclose(np.exp(beside["gan, grid25"]), 0.5)
 
@@ -198,6 +202,15 @@ def test_directions_are_those_of_stationary_critics(study, rows):
     found = values(critics.direction("wgan", "wgan_gp", m=64)(study(runs=rows.runs(["gan"]), signal=signal)))
     assert list(found) == ["wgan, ring8"]
     np.testing.assert_equal(found["wgan, ring8"], [0.7, np.nan, 0.7])
+
+
+def test_what_a_stationary_critic_keeps_of_a_probe_is_its_gain_in_auc_under_trained_generators(study, rows):
+    signal = rows.signal("wgan", [1, 1], stationary=(True, False, True)) + rows.signal("gdpp", [1, 1])
+    results = study(runs=rows.runs(["gan"]), signal=signal)
+    for lag, gain in ((1, 0.3), (128, 0.03)):
+        found = values(critics.retained(lag, 64, "gan", "wgan")(results))
+        assert list(found) == ["wgan, ring8"]
+        np.testing.assert_allclose(found["wgan, ring8"], [gain, np.nan, gain])
 
 
 def test_the_tables_of_the_theory_are_taken_as_they_are(study):
