@@ -12,7 +12,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -128,6 +128,14 @@ def seed_of(*parts: object) -> int:
     """Hash the name of a random stream to a 63-bit seed, the same on every machine."""
     digest = hashlib.blake2b(json.dumps([str(part) for part in parts]).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def clock(device: torch.device) -> Callable[[], float]:
+    """Return the clock of a stage that computes on a device: CPU time of this process on a CPU, wall time on a GPU.
+
+    CPU time does not depend on what else the machine does, so that times of different jobs can be compared.
+    """
+    return time.process_time if device.type == "cpu" else time.perf_counter
 
 
 @dataclass

@@ -17,6 +17,7 @@ from pwgan.cells import Training
 from pwgan.data.store import StoredData, to_float
 from pwgan.interrupts import Interrupted, holding
 from pwgan.methods import AdversarialMethod, Nets, TiedMethod
+from pwgan.runtime import clock
 from pwgan.training.batches import Batches
 from pwgan.training.checkpoint import (
     CRITIC_LOSS,
@@ -94,7 +95,8 @@ class Trainer:
         state, cell = self.state, self.cell
         if load_checkpoint(checkpoint, cell, state, self.device):
             log.info("resuming from step %d of %d", state.step, cell.steps)
-        started = saved = time.perf_counter()
+        now = clock(self.device)
+        started, saved = now(), time.perf_counter()
         record_every = max(1, cell.evaluate_every // 10)
         done = False
         with (
@@ -106,30 +108,30 @@ class Trainer:
                 losses, evaluation, snapshots = self._nothing(2), self._nothing(5), list[Snapshot]()
                 done = state.step == cell.steps
                 evaluates = done or state.step % cell.evaluate_every == 0
-                now = time.perf_counter()
-                if evaluates or held.number is not None or now - saved >= SAVE_SECONDS:
+                if evaluates or held.number is not None or time.perf_counter() - saved >= SAVE_SECONDS:
                     # Before evaluating and matching, which may take long: a resumed run does both again.
-                    state.seconds += now - started
-                    started = saved = now
+                    paused = now()
+                    state.seconds += paused - started
+                    started, saved = paused, time.perf_counter()
                     save_checkpoint(checkpoint, cell, state)
                     if held.number is not None:
                         raise Interrupted(
                             held.number, f"at step {state.step} of {cell.steps}; the same command resumes from there"
                         )
                 if evaluates:
-                    paused = time.perf_counter()
+                    paused = now()
                     evaluation = self._evaluate()
                     snapshots = [self._snapshot()]
                     done = done or bool((state.fate != RUNNING).all())
                     # Training time and evaluation time are recorded separately.
                     state.seconds += paused - started
-                    started = time.perf_counter()
+                    started = now()
                     state.evaluation_seconds += started - paused
                     self._report(evaluation[0], bar)
                 tied = self._tie(done)
                 if done:
                     # No step uses the last tie: its time counts as evaluation.
-                    state.evaluation_seconds += time.perf_counter() - started
+                    state.evaluation_seconds += now() - started
                 else:
                     losses = self._iterate()
                 if evaluates or tied is not None or state.step % record_every == 0:
