@@ -3,7 +3,7 @@
 The line of GROUPS is ``"energy": measure_energy,`` (and an import); Group lists the names that a study may choose in
 ``measures.groups``, without torch. The group then runs for every block and for real samples, its
 cost is recorded under its name, and its values are rows of measures.parquet and tables/main.csv. To show it in another
-table, add it to NAMES of that table. ``named`` adds the sample count to the name of a measure.
+table, add it to NAMES of that table. The name of a measure states the sample count.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from pwgan.measures.names import named
+from pwgan.measures.names import MeasureName
 from pwgan.transport.cost import cost, points
 
 if TYPE_CHECKING:
@@ -21,12 +21,10 @@ if TYPE_CHECKING:
 
 def measure_energy(measuring: Measuring) -> None:
     """Record ``energy@n``: the energy distance between n samples of each seed and the first n held-out samples."""
-    count = min(measuring.measures.ewd_points, len(measuring.data.heldout), len(measuring.data.train))
-    heldout = points(measuring.data.heldout_tensor(torch.arange(count)), 0).double()
-    measuring.per_seed(
-        measuring.samples(count),
-        lambda samples: named({"energy": energy_distance(points(samples, 0).double(), heldout)}, count),
-    )
+    count = min(measuring.measures.ewd_points, measuring.data.heldout_size, measuring.data.train_size)
+    generated, heldout = (points(side).double() for side in (measuring.samples(count), measuring.heldout(count)))
+    values = [energy_distance(*sides) for sides in zip(generated, heldout, strict=True)]
+    measuring.add(str(MeasureName("energy", None, count)), values)
 
 
 def energy_distance(x: torch.Tensor, y: torch.Tensor) -> float:

@@ -60,6 +60,14 @@ def test_what_no_machine_can_hold_is_refused_with_its_size(tiny, place, change) 
         parse_study(study)
 
 
+def test_the_draws_of_all_seeds_of_a_block_must_fit(tiny, monkeypatch) -> None:
+    monkeypatch.setattr(requirements, "machine_memory", lambda: 8 * 10**9)
+    many = {"ring8": {"samples": 10**11}}
+    parse_study(tiny(datasets=many, seeds=2, seed_block=1))
+    with pytest.raises(Refused, match=r"to hold 100000000000 samples .* for 2 seeds needs at least 400 GB of memory"):
+        parse_study(tiny(datasets=many, seeds=2, seed_block=2))
+
+
 def test_memory_is_refused_above_what_the_largest_machines_have(monkeypatch) -> None:
     monkeypatch.setattr(requirements, "machine_memory", lambda: 8 * 10**9)
     require_memory(requirements.LARGEST, "a network")

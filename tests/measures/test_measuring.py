@@ -13,7 +13,8 @@ from scipy.spatial.distance import cdist
 from pwgan.batches.base import random_order
 from pwgan.cells import Group, Measures
 from pwgan.data import Split
-from pwgan.data.store import read_data, write_data
+from pwgan.data.mixtures import Ring8
+from pwgan.data.store import StoredData, read_data, write_data
 from pwgan.measures.bias import MatchedGradients, pool_bias
 from pwgan.measures.classifier import Classifier, save_classifier
 from pwgan.measures.measuring import COLUMNS, GROUPS, Measuring
@@ -160,6 +161,32 @@ def test_a_generator_is_measured_on_fresh_latents(points):
         assert rows["seed"].tolist() == [2, 3] and (rows["sampler"] == "random").all()
         for name, expected in report.items():
             np.testing.assert_allclose(rows[name], expected)
+
+
+@pytest.mark.parametrize("subject", ["real", "generated"])
+def test_seeds_with_draws_of_their_own_are_measured_as_if_each_were_alone(subject):
+    law, seeds = Ring8(samples=128, heldout=64), range(2, 4)
+    made, few = network(seeds), MEASURES.model_copy(update={"bias_samplers": ["random", "stratified"]})
+
+    def of_draws(data, part):
+        rows = slice(part.start - 2, part.stop - 2)
+        alive = torch.ones(len(part), dtype=torch.bool)
+        latents = network(part)
+        latents.load_state_dict({name: weights[rows] for name, weights in made.state_dict().items()})
+        return Real(data, part, torch.device("cpu")) if subject == "real" else generated(data, latents, part, alive)
+
+    draws = StoredData(**vars(law.draws(range(1, 5))), name="ring8", about={})
+    values, bias, block = measured(of_draws(draws, seeds), draws, few)
+    paths = pd.DataFrame(block.interpolation_rows)
+    for seed in seeds:
+        alone = StoredData(**vars(law.draw(seed)), name="ring8", about={})
+        own = range(seed, seed + 1)
+        expected, expected_bias, other = measured(of_draws(alone, own), alone, few)
+        expected_paths = pd.DataFrame(other.interpolation_rows)
+        for frame, right in ((values, expected), (bias, expected_bias), (paths, expected_paths)):
+            pd.testing.assert_frame_equal(frame[frame["seed"] == seed].reset_index(drop=True), right)
+        torch.testing.assert_close(block.strips[seed - 2], other.strips[0])
+    assert values.groupby("seed")["value"].sum().nunique() == 2
 
 
 def test_every_name_states_how_many_samples_it_took(points, images, classifier):

@@ -1,11 +1,19 @@
 """The sampler of a method, as the loop uses it: which samples meet, on both sides, and that it goes on after a stop."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from pwgan.batches import samplers
 from pwgan.batches.drawing import batches, build_sampler
+from pwgan.data.mixtures import Ring8
+from pwgan.data.store import StoredData
 from pwgan.methods import AdversarialMethod, methods
+from pwgan.training.checkpoint import origin
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer
 from pwgan.training.run import generate
@@ -36,6 +44,39 @@ def test_real_and_generated_samples_are_those_of_the_sampler(block, data, name):
         for seed in range(2):
             assert torch.equal(batch.latent[seed], many[seed, chosen[seed]])
             torch.testing.assert_close(batch.fake[seed], fake[seed, chosen[seed]])
+
+
+@pytest.mark.parametrize("name", ["random", "stratified", "dpp"])
+@pytest.mark.parametrize("method", ["nsgan", "pwgan_full"])
+def test_each_seed_trains_on_the_draw_of_its_own(block, method, name):
+    law = Ring8(samples=64, heldout=32)
+    cell = block(method, {"sampler": name}, seeds=4).training
+    stored = StoredData(**vars(law.draws(range(4))), name="ring8", about={})
+    whole = Trainer(cell, stored, CPU)
+    part = cell.model_copy(update={"first_seed": 2, "seeds": 2})
+    second = Trainer(part, stored, CPU)
+    for trainer in (whole, second):
+        trainer._tie(False)
+    for number in (0, 9):
+        a, b = whole.batches.batch(number), second.batches.batch(number)
+        assert torch.equal(a.index[2:], b.index) and torch.equal(a.real[2:], b.real)
+        for seed in range(4):
+            assert np.array_equal(a.real[seed], law.draw(seed).train[a.index[seed]])
+    assert np.array_equal(second.heldout[1], law.draw(3).heldout[: cell.evaluation_points])
+    # Only the draws of a block's own seeds make it stale.
+    alone = StoredData(**vars(law.draws(range(2, 4))), name="ring8", about={})
+    assert second.state.origin == origin(part, alone) != origin(part, replace(alone, heldout=alone.heldout + 1))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_tied_method_matches_each_seed_with_its_own_training_set(block, seed):
+    law = Ring8(samples=32, heldout=32)
+    stored = StoredData(**vars(law.draws(range(2))), name="ring8", about={})
+    trainer = Trainer(block("pwgan_full").training, stored, CPU)
+    values = trainer._tie(False)
+    made = generate(trainer.state.nets.generator, trainer.batches.tied)[seed].detach().numpy()
+    costs = cdist(law.draw(seed).train.astype(float), made.astype(float))
+    assert values[0, seed].item() == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-5)
 
 
 def test_random_draws_no_more_than_it_takes(block, data):
