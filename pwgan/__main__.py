@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
     signal = block("signal", "Train critics against one block's fixed generators and measure their gradients.")
     signal.add_argument("--output", type=Path, required=True, help="the folder of the trained block")
+    signal.add_argument("--steps", type=int, default=512, metavar="N", help="most steps of a critic (default: 512)")
     signal.add_argument("--critics", nargs="+", required=True, help="blocks whose methods have critics, as BLOCK")
 
     reference = verb("reference", "Measure real training samples as if they were generated: the floor of each measure.")

@@ -86,9 +86,11 @@ def signal(options: Namespace) -> None:
     from pwgan.measures.signal import measure_signal
 
     block, critics = read_training(options.block), [read_training(text) for text in options.critics]
+    if options.steps < 1:
+        raise Refused(f"--steps: a critic is trained for at least one step, got {options.steps}")
     stored = _stored(options.data, block.dataset)
     with claimed_device(options.device) as device:
-        measure_signal(options.output, block, critics, stored, device)
+        measure_signal(options.output, block, critics, stored, device, options.steps)
 
 
 def reference(options: Namespace) -> None:

@@ -73,6 +73,7 @@ class Study(Options):
     methods: dict[Name, dict[str, Any]] = Field(min_length=1)
     measures: Measures = Measures()
     signal: list[Name] = Field(default=[], description="methods whose generators are held fixed under trained critics")
+    signal_steps: Count = Field(default=512, description="most steps of these critics, which end once they stand still")
     highlight: list[Name] = Field(default=[], max_length=6, description="methods that the figures show in colour")
     figure_formats: list[Literal["png", "pdf", "svg"]] = Field(default=["png"], min_length=1)
 

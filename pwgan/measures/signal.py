@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,44 @@ import torch
 from pwgan.cells import Training
 from pwgan.data.store import StoredData, rows_of, to_float
 from pwgan.errors import Refused
+from pwgan.measures.memorization import nearest_distances
 from pwgan.methods import AdversarialMethod, Batch
 from pwgan.seals import write_rows
 from pwgan.training.checkpoint import RUNNING
 from pwgan.training.loop import Trainer
 from pwgan.training.run import load_generator, read_run
-from pwgan.training.samples import latent_samples
+from pwgan.training.samples import generate, latent_samples, training_samples
+from pwgan.transport.cost import points
+from pwgan.transport.direction import transport_direction, unit
 
 Weights = dict[str, torch.Tensor]
 Rows = list[dict[str, Any]]
 POOL = 256  # samples on which the generator's gradient is computed, the same at every step
+MATCHED = 1024  # samples, the pool among them, whose matching with as many real ones gives the transport direction
 CRITIC_STEPS = 512
-SIGNAL = ("critic_loss", "parameter_gradient", "sample_gradient")
+FEWEST_STEPS = 512  # steps before the losses are tested for a standstill
+STILL = 0.01  # largest change of a loss that stands still, relative to its scale
+SIGNAL = ("critic_loss", "parameter_gradient", "sample_gradient", "cosine")
 
 
 def rungs(steps: int) -> list[int]:
-    """Steps after which the signal is recorded: 1, 2, 4, ... up to ``steps``."""
-    return [1 << k for k in range(steps.bit_length())]
+    """Steps after which the signal is recorded: 0, 1, 2, 4, ..., and ``steps``."""
+    return sorted({0, *(1 << k for k in range(steps.bit_length())), steps})
+
+
+def stands_still(losses: torch.Tensor, dual: bool) -> torch.Tensor:
+    """Return whether the losses of each seed have stopped changing: (t, S), one row per step -> (S,).
+
+    With A the mean of the third and B that of the last quarter of all steps: |B - A| is at most 1 % of the loss's
+    scale, or two standard errors of B - A, below which no change can be told from the noise of the mini-batches. The
+    scale is max(|A|, |B|), and for a discriminator (not ``dual``) at least log 4, its loss while it cannot tell real
+    from generated samples: its loss may tend to 0, where no relative change would be small.
+    """
+    count = len(losses) // 4
+    third, fourth = losses.double()[-2 * count :].split(count)
+    change, scale = (fourth.mean(0) - third.mean(0)).abs(), torch.maximum(third.mean(0).abs(), fourth.mean(0).abs())
+    noise = 2 * ((third.var(0) + fourth.var(0)) / count).sqrt()
+    return change <= torch.maximum(STILL * (scale if dual else scale.clamp(min=math.log(4))), noise)
 
 
 def critic_signal(
@@ -39,12 +61,20 @@ def critic_signal(
     """Train new critics of one method against fixed generators and record the generators' gradients.
 
     The generators have ``weights``, a state dict of the cell's network for its S seeds, or their initial weights if
-    None. Each row has seed, step and: ``critic_loss``, of the critic's last mini-batch; ``parameter_gradient``,
-    ||dL/dtheta|| with L the method's generator loss on a fixed pool of POOL latents; ``sample_gradient``, the mean over
-    the pool of ||d l_j / d y_j||, l_j the loss of sample y_j alone, L their mean. Generators are in eval mode, critics
-    as in training. All are NaN once a seed's critic has diverged. Source: article B4 (vanishing gradients) and C2.
+    None. The critics take ``steps`` steps at their initial learning rates, or fewer if at one of the ``rungs``, from
+    step 512 on, the losses of all seeds have come to a standstill (``stands_still``). Each row has seed, step (0 is the
+    untrained critic) and:
 
-    Raises ``Refused`` if the cell's method has no critic.
+    - ``critic_loss``: of the critic's last mini-batch.
+    - ``parameter_gradient``: ||dL/dtheta|| with L the method's generator loss on a fixed pool of POOL latents.
+    - ``sample_gradient``: the mean over the pool of ||d l_j / d y_j||, l_j the loss of sample y_j alone, L their mean.
+    - ``cosine``: the mean over the pool of the cosine of -d l_j / d y_j, along which the sample is moved, with the
+      ``transport_direction`` of MATCHED generated samples, the pool among them, and as many training samples.
+    - ``apart``: ``distance_apart`` of these generated samples from the training set, the same at every step.
+    - ``stationary``: whether the critic's loss has come to a standstill by this step.
+
+    Generators are in eval mode, critics as in training. The first four are NaN once a seed's critic has diverged.
+    Source: article B4 (vanishing gradients) and C2. Raises ``Refused`` if the cell's method has no critic.
     """
     trainer = Trainer(cell, data, device)
     method, nets, state = trainer.method, trainer.state.nets, trainer.state
@@ -52,25 +82,65 @@ def critic_signal(
         raise Refused(f"{cell.method} ({cell.algorithm}) has no critic, so there is no signal to measure")
     if weights is not None:
         nets.generator.load_state_dict(weights)
-    latent = latent_samples(cell.seed_range, "signal", POOL, cell.network.latent_dim).to(device)
-    rows: Rows = []
-    for step in range(1, max(rungs(steps)) + 1):
+    latent = latent_samples(cell.seed_range, "signal", MATCHED, cell.network.latent_dim).to(device)
+    directions, apart = _transport(trainer, latent)
+    loss, losses = torch.full((cell.seeds,), torch.nan, device=device), []
+    still = torch.zeros(cell.seeds, dtype=torch.bool, device=device)
+    recorded, rows = rungs(steps), list[dict[str, Any]]()
+    for step in range(steps + 1):
         # Eval mode: training mode would update the statistics of batch normalisation.
         nets.generator.eval()
-        loss = trainer.critic_step(method, step - 1)
-        if step not in rungs(steps):
+        if step:
+            loss = trainer.critic_step(method, step - 1)
+            losses.append(loss)
+        if step not in recorded:
             continue
-        values = torch.stack([loss, *_gradients(trainer, method, latent)])
-        values = torch.where(state.fate == RUNNING, values, torch.nan)
+        running = state.fate == RUNNING
+        if step >= FEWEST_STEPS:
+            still |= running & stands_still(torch.stack(losses), method.dual)
+        values = torch.stack([loss, *_gradients(trainer, method, latent[:, :POOL], directions)])
+        values = torch.where(running, values, torch.nan)
         rows += [
-            {"seed": seed, "step": step, **dict(zip(SIGNAL, row, strict=True))}
-            for seed, row in zip(cell.seed_range, values.T.tolist(), strict=True)
+            {"seed": seed, "step": step, **dict(zip(SIGNAL, row, strict=True)), "apart": far, "stationary": stopped}
+            for seed, row, far, stopped in zip(cell.seed_range, values.T.tolist(), apart, still.tolist(), strict=True)
         ]
+        if bool((still | ~running).all()):
+            break
     return rows
 
 
-def _gradients(trainer: Trainer, method: AdversarialMethod, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the norms of the gradient with respect to the generator's parameters and to its samples, (S,) each."""
+def _transport(trainer: Trainer, latent: torch.Tensor) -> tuple[torch.Tensor, list[float]]:
+    """Return the transport directions of the pool, (S, p, d), and ``distance_apart`` of each seed; NaN if diverged."""
+    data, seeds = trainer.data, trainer.cell.seed_range
+    count = min(MATCHED, data.train_size)
+    fake = points(generate(trainer.state.nets.generator, latent), 1)
+    sound = fake.isfinite().all(-1).all(-1)
+    fake = torch.where(sound[:, None, None], fake, 0)
+    real = points(training_samples(data, seeds, count), 1).to(fake)
+    directions = transport_direction(real, fake[:, :count])[:, :POOL]
+    apart = distance_apart(fake, data)
+    return directions, [far if ok else float("nan") for far, ok in zip(apart, sound.tolist(), strict=True)]
+
+
+def distance_apart(fake: torch.Tensor, data: StoredData) -> list[float]:
+    """Return for each seed the smallest distance between generated points (S, n, d) and training samples.
+
+    In units of the standard deviation of a mode where it is known, else of the median distance of held-out samples to
+    the nearest training sample: well above 1 if the supports are disjoint, below 1 if they overlap.
+    """
+    some = torch.arange(min(MATCHED, data.heldout_size))
+    sides = (points(part, 1).expand(len(fake), -1, -1) for part in (data.train_tensor(), data.heldout_tensor(some)))
+    apart = []
+    for y, x, held in zip(fake, *sides, strict=True):
+        scale = nearest_distances(held, x).quantile(0.5) if data.sigma is None else data.sigma
+        apart.append(float(nearest_distances(y, x).min() / scale))
+    return apart
+
+
+def _gradients(
+    trainer: Trainer, method: AdversarialMethod, latent: torch.Tensor, directions: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the norms of the gradients by the generator's parameters and by its samples, and the cosine, (S,) each."""
     nets = trainer.state.nets
     nets.generator.eval()
     fake = nets.generator(latent)
@@ -79,7 +149,9 @@ def _gradients(trainer: Trainer, method: AdversarialMethod, latent: torch.Tensor
     parameters = list(nets.generator.parameters())
     *by_parameters, by_samples = torch.autograd.grad(method.generator_loss(nets, batch).sum(), [*parameters, fake])
     whole = torch.cat([gradient.flatten(1) for gradient in by_parameters], 1).norm(dim=1)
-    return whole, POOL * by_samples.flatten(2).norm(dim=-1).mean(1)
+    by_samples = by_samples.flatten(2)
+    moved = unit(-by_samples[:, : directions.shape[1]])
+    return whole, POOL * by_samples.norm(dim=-1).mean(1), (moved * directions).sum(-1).mean(1).to(whole.dtype)
 
 
 def block_signal(
@@ -121,14 +193,15 @@ def block_signal(
 SIGNAL_COLUMNS = (
     dict.fromkeys(("dataset", "method"), "string")
     | {"batch_size": "int64", "generator": "string", "critic": "string", "seed": "int64", "step": "int64"}
-    | dict.fromkeys(SIGNAL, "double")
+    | dict.fromkeys((*SIGNAL, "apart"), "double")
+    | {"stationary": "bool"}
 )
 """Columns of signal.parquet."""
 
 
 def measure_signal(
-    folder: Path, block: Training, critics: list[Training], data: StoredData, device: torch.device
+    folder: Path, block: Training, critics: list[Training], data: StoredData, device: torch.device, steps: int
 ) -> None:
     """Write ``block_signal`` of a block into its folder as signal.parquet."""
-    rows = block_signal(folder, block, critics, data, device)
+    rows = block_signal(folder, block, critics, data, device, steps)
     write_rows(folder / "signal.parquet", "signal", block.identity, rows, SIGNAL_COLUMNS)

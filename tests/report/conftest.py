@@ -202,11 +202,12 @@ def _cell(
         tables["runs"].append({**key, "seed": seed, **fate, **how, **where})
         for generator in ("initial", "trained") if method == "gan" else ():
             for critic in ("gan", "wgan"):
-                for step in (1, 2, 4, 8):
-                    norm = np.nan if gone else np.exp(rng.normal(0, 0.2)) / (step if critic == "gan" else 1)
+                for step in (0, 1, 2, 4, 8):
+                    norm = np.nan if gone else np.exp(rng.normal(0, 0.2)) / (max(step, 1) if critic == "gan" else 1)
                     tables["signal"].append(
                         {**key, "generator": generator, "critic": critic, "seed": seed, "step": step}
-                        | {"critic_loss": 0.5, "parameter_gradient": norm, "sample_gradient": norm}
+                        | {"critic_loss": 0.5, "parameter_gradient": norm, "sample_gradient": norm, "cosine": 0.5}
+                        | {"apart": 9.0 + seed, "stationary": step == 8}
                     )
     for first in range(0, seeds, 4):
         for stage, seconds in (("train", 30.0 + 8 * rank), ("measure", 6.0)):

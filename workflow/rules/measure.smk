@@ -7,7 +7,7 @@
 #         interpolation.parquet, interpolation.npy
 #                           distance to the training set along paths between latents, and the samples of a few paths
 #         measures.json     seconds and memory of each group of measures
-#         signal.parquet    the generator's gradient while critics are trained to their optimum (if in the study)
+#         signal.parquet    the generator's gradient while critics are trained to a standstill (if in the study)
 
 
 rule measure:
@@ -104,7 +104,8 @@ rule signal:
     params:
         block=training,
         critics=critics,
+        steps=STUDY.signal_steps,
         folder=subpath(input.run, parent=True),
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan signal {params.block:q} --data {input.data:q}"
-        " --device {resources.device} --output {params.folder:q} --critics {params.critics:q} 2> {log:q}"
+        " --device {resources.device} --output {params.folder:q} --steps {params.steps} --critics {params.critics:q} 2> {log:q}"

@@ -33,7 +33,8 @@ def _signals(results: Results, m: int, disjoint: bool | None) -> dict[tuple[str,
 
 def _last(rows: pd.DataFrame, column: str) -> pd.Series:
     """Return a column by seed at the last step, NaN where the critic has not come to a standstill."""
-    last = rows[rows["step"] == rows["step"].max()].set_index("seed")
+    # Blocks of seeds end at different steps.
+    last = rows.loc[rows.groupby("seed")["step"].idxmax()].set_index("seed")
     return last[column].where(last["stationary"].astype(bool))
 
 

@@ -41,8 +41,10 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         ax.set(**{f"{axis}label": QUANTITIES[quantity]})
         if quantity == "coverage":
             ax.set_title(f"{part['row'].iloc[0]}, {part['count'].iloc[0]:.0f} samples\n{seeds_of(part)}")
-    for ax in axes[:-1].flat:
-        ax.set_xlabel("")
+    for column in axes.T:
+        # Images have no quality: the lowest panel of a column need not be in the last row.
+        for ax in [ax for ax in column if ax.get_xlabel()][:-1]:
+            ax.set_xlabel("")
     head(
         figure,
         "How many modes does each generator cover, and how well?",

@@ -260,17 +260,21 @@ def test_schedules_name_their_ratios_and_mark_diverged_seeds(rows, drawn):
 def test_signals_are_averaged_as_logarithms(rows, drawn):
     norms = [
         {**rows.cell(), "generator": generator, "critic": "gan", "seed": seed, "step": step}
-        | {"parameter_gradient": norm * step}
+        | {"parameter_gradient": norm * (step + 1), "cosine": 0.1 * seed - 0.2 * step, "apart": 7.0 + seed}
+        | {"stationary": step == 2}
         for generator in ("initial", "trained")
-        for step in (1, 2)
+        for step in (0, 2)
         for seed, norm in enumerate((1.0, 4.0, 16.0))
     ]
     figure = signal.draw(rows.typed(norms), [])
-    assert [ax.get_ylabel().split("\n")[0] for ax in figure.axes] == ["initial generator", "trained generator"]
-    for ax in figure.axes:
-        ((_, y),) = drawn(ax, look("gan")["color"])
-        np.testing.assert_allclose(y, [4.0, 8.0])
-        assert ax.get_xscale() == ax.get_yscale() == "log"
+    labels = [ax.get_ylabel().split("\n")[::2] for ax in figure.axes]
+    parts = ["||dL/dθ||", "cosine with the"]
+    assert labels == [[f"{name} generator", part] for name in ("initial", "trained") for part in parts]
+    for ax, scale, expected in zip(figure.axes, ["log", "linear"] * 2, [[4.0, 12.0], [0.1, -0.3]] * 2, strict=True):
+        ((x, y),) = drawn(ax, look("gan")["color"])
+        assert x.tolist() == [0, 2] and (ax.get_xscale(), ax.get_yscale()) == ("symlog", scale)
+        np.testing.assert_allclose(y, expected)
+    assert "7 to 9 scales apart" in figure.axes[0].get_title()
 
 
 def test_of_many_m_the_ends_and_that_of_most_methods_are_shown_by_data_set(rows):
