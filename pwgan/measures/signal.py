@@ -12,6 +12,7 @@ from pwgan.cells import Training
 from pwgan.data.store import StoredData, rows_of, to_float
 from pwgan.errors import Refused
 from pwgan.measures.memorization import nearest_distances
+from pwgan.measures.retention import RETENTION, retention
 from pwgan.methods import AdversarialMethod, Batch
 from pwgan.seals import write_rows
 from pwgan.training.checkpoint import RUNNING
@@ -72,8 +73,10 @@ def critic_signal(
       ``transport_direction`` of MATCHED generated samples, the pool among them, and as many training samples.
     - ``apart``: ``distance_apart`` of these generated samples from the training set, the same at every step.
     - ``stationary``: whether the critic's loss has come to a standstill by this step.
+    - ``probe_before``, ``probe_1``, ``probe_128``: ``retention`` of the last critic; NaN in the rows of earlier steps.
 
-    Generators are in eval mode, critics as in training. The first four are NaN once a seed's critic has diverged.
+    Generators are in eval mode, critics as in training. All but ``apart`` and ``stationary`` are NaN once a seed's
+    critic has diverged.
     Source: article B4 (vanishing gradients) and C2. Raises ``Refused`` if the cell's method has no critic.
     """
     trainer = Trainer(cell, data, device)
@@ -102,10 +105,14 @@ def critic_signal(
         values = torch.where(running, values, torch.nan)
         rows += [
             {"seed": seed, "step": step, **dict(zip(SIGNAL, row, strict=True)), "apart": far, "stationary": stopped}
+            | dict.fromkeys(RETENTION, math.nan)
             for seed, row, far, stopped in zip(cell.seed_range, values.T.tolist(), apart, still.tolist(), strict=True)
         ]
         if bool((still | ~running).all()):
             break
+    kept = torch.where(state.fate == RUNNING, retention(trainer, method, step), torch.nan)
+    for row, values in zip(rows[-cell.seeds :], kept.T.tolist(), strict=True):
+        row.update(zip(RETENTION, values, strict=True))
     return rows
 
 
@@ -184,7 +191,7 @@ def block_signal(
         ]
         rows += [
             {**labels, "generator": "trained", "critic": critic.method, **row}
-            | (dict.fromkeys(SIGNAL, float("nan")) if row["seed"] in lost else {})
+            | (dict.fromkeys((*SIGNAL, *RETENTION), float("nan")) if row["seed"] in lost else {})
             for row in critic_signal(critic, data, trained, device, steps)
         ]
     return rows
@@ -195,6 +202,7 @@ SIGNAL_COLUMNS = (
     | {"batch_size": "int64", "generator": "string", "critic": "string", "seed": "int64", "step": "int64"}
     | dict.fromkeys((*SIGNAL, "apart"), "double")
     | {"stationary": "bool"}
+    | dict.fromkeys(RETENTION, "double")
 )
 """Columns of signal.parquet."""
 

@@ -21,6 +21,8 @@ BIAS_PARTS = ["matching_bias", "sampling_bias"]
 
 SIGNAL = ["parameter_gradient", "sample_gradient", "cosine"]
 """What a generator receives from a critic."""
+PROBE = ["probe_before", "probe_1", "probe_128"]
+"""How the last critic ranks a probe against unseen samples: before one step on it, and 1 and 128 steps after."""
 
 COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
@@ -41,7 +43,7 @@ COLUMNS = {
     "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples", "covered"],
     "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options", "dual", "folder"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
-    "signal": [*CELL, "generator", "critic", "seed", "step", "critic_loss", *SIGNAL, "apart", "stationary"],
+    "signal": [*CELL, "generator", "critic", "seed", "step", "critic_loss", *SIGNAL, "apart", "stationary", *PROBE],
     "datasets": ["dataset", "source", "sample", "training", "heldout", "modes", "file"],
 }
 """The frames of a study and their required columns."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pwgan.report.claims.evidence_training import Statistic
-from pwgan.report.claims.results import MIXTURES, Cell, NotMeasured, Parts, Results, Sample, some
+from pwgan.report.claims.results import MIXTURES, Parts, Results, Sample, some
 
 VANISHED = 1e-9
 """Lower limit of a gradient norm, as a share of that under the untrained critic: keeps the logarithm of 0 finite."""
@@ -17,12 +17,12 @@ In standard deviations of a mode, or in median distances from a held-out sample 
 """
 
 
-def _signals(results: Results, m: int, disjoint: bool | None) -> dict[tuple[str, str], pd.DataFrame]:
-    """Return the rows of untrained generators at m by critic and data set; ``disjoint`` selects by their supports."""
+def _signals(
+    results: Results, m: int, disjoint: bool | None, generator: str = "initial"
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Return the rows of the generators of gan at m by critic and data set; ``disjoint`` selects by their supports."""
     signal = results.frame("signal")
-    if not {"stationary", "apart", "cosine"} <= set(signal.columns):
-        raise NotMeasured("no critics trained to a standstill")
-    rows = signal[(signal["generator"] == "initial") & (signal["batch_size"] == m) & (signal["method"] == "gan")]
+    rows = signal[(signal["generator"] == generator) & (signal["batch_size"] == m) & (signal["method"] == "gan")]
     groups = {}
     for (dataset, critic), part in rows.groupby(["dataset", "critic"], sort=False):
         # The least distance of all seeds.
@@ -68,19 +68,18 @@ def direction(*critics: str, m: int) -> Statistic:
     return statistic
 
 
-def forgetting(lag: int, m: int, *critics: str) -> Statistic:
-    """AUC of a critic between a real mini-batch and fixed fakes, ``lag`` critic steps after it was trained on it, minus
-    that between unseen held-out samples and the same fakes.
+def retained(lag: int, m: int, *critics: str) -> Statistic:
+    """AUC of a critic between a probe mini-batch and unseen real samples, ``lag`` critic steps after one step on the
+    probe, minus that before; trained generators of gan, stationary critics.
     """
 
     def statistic(results: Results) -> Parts:
-        memory = results.frame("memory")
-        parts: Parts = {}
-        for cell in (Cell(str(name), critic, m) for critic in critics for name in memory["dataset"].unique()):
-            rows = memory[(memory["dataset"] == cell.dataset) & (memory["method"] == cell.method)]
-            rows = rows[(rows["batch_size"] == m) & (rows["lag"] == lag)].set_index("seed")
-            if len(rows):
-                parts[str(cell)] = Sample(rows["auc_batch"] - rows["auc_heldout"], (cell,))
-        return some(parts, f"critics {lag} steps after a mini-batch")
+        groups = _signals(results, m, None, "trained")
+        parts = {
+            f"{critic}, {dataset}": Sample(_last(rows, f"probe_{lag}") - _last(rows, "probe_before"))
+            for (critic, dataset), rows in groups.items()
+            if critic in critics
+        }
+        return some(parts, f"critics of {' or '.join(critics)} after a probe")
 
     return statistic

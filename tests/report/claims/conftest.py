@@ -55,6 +55,7 @@ def signal(critic, norms, cosine=0.5, stationary=(True, True, True), apart=9.0, 
         {**cell(method, m, dataset), "generator": generator, "critic": critic, "seed": seed, "step": step}
         | {"critic_loss": 1.0, "parameter_gradient": norm * factor, "sample_gradient": 1.0}
         | {"cosine": cosine * (step == len(norms) - 1), "stationary": stationary[seed], "apart": apart}
+        | {"probe_before": 0.5, "probe_1": 0.5 + 0.1 * factor, "probe_128": 0.5 + 0.01 * factor}
         for generator, factor in (("initial", 1.0), ("trained", 3.0))
         for seed in SEEDS
         for step, norm in enumerate(norms)

@@ -204,6 +204,15 @@ def test_directions_are_those_of_stationary_critics(study, rows):
     np.testing.assert_equal(found["wgan, ring8"], [0.7, np.nan, 0.7])
 
 
+def test_what_a_stationary_critic_keeps_of_a_probe_is_its_gain_in_auc_under_trained_generators(study, rows):
+    signal = rows.signal("wgan", [1, 1], stationary=(True, False, True)) + rows.signal("gdpp", [1, 1])
+    results = study(runs=rows.runs(["gan"]), signal=signal)
+    for lag, gain in ((1, 0.3), (128, 0.03)):
+        found = values(critics.retained(lag, 64, "gan", "wgan")(results))
+        assert list(found) == ["wgan, ring8"]
+        np.testing.assert_allclose(found["wgan, ring8"], [gain, np.nan, gain])
+
+
 def test_the_tables_of_the_theory_are_taken_as_they_are(study):
     rates = [
         {"dataset": "ring8", "sampler": sampler, "measure": measure, "C": 1.0, "s": s, "s_half_width": 0.1}
