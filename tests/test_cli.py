@@ -71,7 +71,7 @@ def test_the_version_is_printed(capsys):
         (["measure", "{]", "--data", "x", "--output", "y"], "JSON"),
         (["measure", "good.yaml:ring8/pwgan/m8/seeds0-1", "--data", "x", "--output", "y"], "no stored data at x"),
         (["reference", "{}", "--data", "x", "--output", "y"], "Field required"),
-        (["data", "good.yaml:rign8", "--output", "x"], "Did you mean 'ring8'?"),
+        (["data", "good.yaml:rign8/seeds0-1", "--output", "x"], "Did you mean 'ring8/seeds0-1'?"),
         (["data", '{"name": "a", "source": "rign8", "options": {}}', "--output", "x"], "'ring8'"),
         (["data", '{"name": "a", "source": "ring8", "options": {"sampels": 1}}', "--output", "x"], "'samples'"),
         (["classifier", "--data", "good.yaml", "--output", "x"], "good.yaml"),
