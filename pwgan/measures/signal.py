@@ -27,8 +27,9 @@ Rows = list[dict[str, Any]]
 POOL = 256  # samples on which the generator's gradient is computed, the same at every step
 MATCHED = 1024  # samples, the pool among them, whose matching with as many real ones gives the transport direction
 CRITIC_STEPS = 512
-FEWEST_STEPS = 512  # steps before the losses are tested for a standstill
-STILL = 0.01  # largest change of a loss that stands still, relative to its scale
+FEWEST_STEPS = 2048  # steps before the losses are tested for a standstill: fewer are too noisy to tell
+STILL = 0.01  # largest change of a loss that stands still, relative to it
+UNDECIDED = math.log(4)  # loss of a discriminator that cannot tell real from generated samples
 SIGNAL = ("critic_loss", "parameter_gradient", "sample_gradient", "cosine")
 
 
@@ -40,16 +41,17 @@ def rungs(steps: int) -> list[int]:
 def stands_still(losses: torch.Tensor, dual: bool) -> torch.Tensor:
     """Return whether the losses of each seed have stopped changing: (t, S), one row per step -> (S,).
 
-    With A the mean of the third and B that of the last quarter of all steps: |B - A| is at most 1 % of the loss's
-    scale, or two standard errors of B - A, below which no change can be told from the noise of the mini-batches. The
-    scale is max(|A|, |B|), and for a discriminator (not ``dual``) at least log 4, its loss while it cannot tell real
-    from generated samples: its loss may tend to 0, where no relative change would be small.
+    With A the mean of the third and B that of the last quarter of all steps: |B - A| is at most 1 % of the larger of
+    |A| and |B|, or two standard errors of B - A, below which no change can be told from the noise of the mini-batches.
+    The loss of a discriminator (not ``dual``) may tend to 0, where no relative change would be small: 0.1 % of log 4,
+    its loss while it cannot tell real from generated samples, will do too.
     """
     count = len(losses) // 4
     third, fourth = losses.double()[-2 * count :].split(count)
-    change, scale = (fourth.mean(0) - third.mean(0)).abs(), torch.maximum(third.mean(0).abs(), fourth.mean(0).abs())
+    a, b = third.mean(0), fourth.mean(0)
     noise = 2 * ((third.var(0) + fourth.var(0)) / count).sqrt()
-    return change <= torch.maximum(STILL * (scale if dual else scale.clamp(min=math.log(4))), noise)
+    allowed = torch.maximum(STILL * torch.maximum(a.abs(), b.abs()), noise)
+    return (b - a).abs() <= (allowed if dual else allowed.clamp(min=UNDECIDED / 1000))
 
 
 def critic_signal(
@@ -63,7 +65,7 @@ def critic_signal(
 
     The generators have ``weights``, a state dict of the cell's network for its S seeds, or their initial weights if
     None. The critics take ``steps`` steps at their initial learning rates, or fewer if at one of the ``rungs``, from
-    step 512 on, the losses of all seeds have come to a standstill (``stands_still``). Each row has seed, step (0 is the
+    step 2048 on, the losses of all seeds have come to a standstill (``stands_still``). Each row has seed, step (0: the
     untrained critic) and:
 
     - ``critic_loss``: of the critic's last mini-batch.
