@@ -19,6 +19,11 @@ BIAS = ["ewd", "mbwd", "bias", "deviation", "bound", "differing", "cosine_batch"
 BIAS_PARTS = ["matching_bias", "sampling_bias"]
 """The two parts of the bias for samplers that do not partition the pool; otherwise, all of it is matching bias."""
 
+SIGNAL = ["parameter_gradient", "sample_gradient", "cosine"]
+"""What a generator receives from a critic."""
+PROBE = ["probe_before", "probe_1", "probe_128"]
+"""How the last critic ranks a probe against unseen samples: before one step on it, and 1 and 128 steps after."""
+
 COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
     "bias": [*CELL, "seed", "sampler", "partition", "eval_batch", "n", *BIAS],
@@ -38,22 +43,7 @@ COLUMNS = {
     "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples", "covered"],
     "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options", "dual", "folder"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
-    "signal": [
-        *CELL,
-        "generator",
-        "critic",
-        "seed",
-        "step",
-        "critic_loss",
-        "parameter_gradient",
-        "sample_gradient",
-        "cosine",
-        "apart",
-        "stationary",
-        "probe_before",
-        "probe_1",
-        "probe_128",
-    ],
+    "signal": [*CELL, "generator", "critic", "seed", "step", "critic_loss", *SIGNAL, "apart", "stationary", *PROBE],
     "datasets": ["dataset", "source", "sample", "training", "heldout", "modes", "file"],
 }
 """The frames of a study and their required columns."""

@@ -45,8 +45,8 @@ class State:
     a method with ``ema``. ``tie``: the fields ``TIE`` of a ``TiedMethod``, (S, n) each; ``pool``: the latents
     (S, km, z) of the pool in hand of a ``PooledMethod``, in the order of its samples; both are empty for other methods.
     ``epochs``: by stream, the number of the epoch in hand of a sampler that oversamples, and its latents, (S, N, z).
-    Random draws and batches depend only on seed and step, tied latents only on the seed. ``seconds``: of
-    training, by ``runtime.clock``. ``origin``: hash of the data and code of the run.
+    Random draws and batches depend only on seed and step, tied latents only on the seed. ``seconds``: of training,
+    by ``runtime.clock``. ``origin``: hash of the data and code of the run.
     """
 
     nets: Nets

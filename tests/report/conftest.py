@@ -208,6 +208,7 @@ def _cell(
                         {**key, "generator": generator, "critic": critic, "seed": seed, "step": step}
                         | {"critic_loss": 0.5, "parameter_gradient": norm, "sample_gradient": norm, "cosine": 0.5}
                         | {"apart": 9.0 + seed, "stationary": step == 8}
+                        | {"probe_before": 0.5, "probe_1": 0.6, "probe_128": 0.5}
                     )
     for first in range(0, seeds, 4):
         for stage, seconds in (("train", 30.0 + 8 * rank), ("measure", 6.0)):

@@ -95,16 +95,18 @@ def copies(*places: Place) -> Statistic:
 
 
 def tied(*places: Place) -> Statistic:
-    """EWD of the training samples and the samples of their tied latents over the EWD of real samples, logarithm."""
+    """Logarithm of the EWD of training samples and samples of their tied latents over that of real samples.
+
+    Only on mixtures, where both match as many samples as there are training samples.
+    """
 
     def statistic(results: Results) -> Parts:
-        cells = [Cell(dataset, *place) for place in places for dataset in (*MIXTURES, DIGITS)]
+        cells = [cell for cell in (Cell(name, *place) for place in places for name in MIXTURES) if results.has(cell)]
         parts = {
             str(cell): Sample(np.log(results.values(cell, "tied-ewd") / results.floor(cell.dataset, "ewd")), (cell,))
             for cell in cells
-            if results.has(cell)
         }
-        return some(parts, "tied method")
+        return some(parts, "tied method on a mixture")
 
     return statistic
 

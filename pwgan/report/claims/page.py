@@ -67,7 +67,7 @@ def _part(judgement: Judgement, part: Part) -> dict[str, object]:
 
 
 def _numbers(part: Part) -> dict[str, object]:
-    numbers = {key: getattr(part, key) for key in ("effect", "low", "high", "seeds", "diverged")}
+    numbers = {key: getattr(part, key) for key in ("effect", "low", "high", "seeds", "lost")}
     return {
         "part": part.name,
         **numbers,

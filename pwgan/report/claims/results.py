@@ -39,7 +39,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """The statistic of one part of a claim: a value for each seed (NaN if diverged) or an estimate, and its cells."""
+    """The statistic of one part of a claim: a value for each seed (NaN if lost) or an estimate, and its cells."""
 
     values: npt.ArrayLike | Estimate
     cells: tuple[Cell, ...] = ()

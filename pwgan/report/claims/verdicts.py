@@ -38,10 +38,10 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a criterion: its estimate in the units of the criterion, p-values, diverged seeds and seconds.
+    """One part of a criterion: its estimate in the units of the criterion, p-values, lost seeds and seconds.
 
-    ``within`` and ``beyond`` are the p-values for support and for contradiction; ``seconds`` the training seconds per
-    seed of each cell compared.
+    ``lost`` counts the seeds that diverged, or whose critic did not come to a standstill; ``within`` and ``beyond`` are
+    the p-values for support and for contradiction; ``seconds`` the training seconds per seed of each cell compared.
     """
 
     criterion: Criterion
@@ -50,7 +50,7 @@ class Part:
     low: float
     high: float
     seeds: int
-    diverged: int
+    lost: int
     within: float
     beyond: float
     seconds: dict[Cell, float] = field(default_factory=dict)
@@ -151,22 +151,22 @@ def _verdict(within: float, beyond: float) -> Verdict:
 
 def _part(criterion: Criterion, name: str, sample: Sample, results: Results) -> Part:
     if isinstance(sample.values, Estimate):
-        estimate, diverged = sample.values, 0
+        estimate, lost = sample.values, 0
     else:
         values = np.atleast_1d(np.asarray(sample.values, float))
-        diverged = int(np.isnan(values).sum())
+        lost = int(np.isnan(values).sum())
         estimate = _estimate(criterion, values)
     low, high = criterion.low, criterion.high
     if criterion.log:
         with np.errstate(divide="ignore"):
             low, high = float(np.log(low)), float(np.log(high))
     within, beyond = (p if p == p else 1.0 for p in (estimate.within(low, high), estimate.beyond(low, high)))
-    if diverged and criterion.kind == "mean":
+    if lost and criterion.kind == "mean":
         within = 1.0
     ends = np.array([estimate.value, estimate.low, estimate.high])
     effect, lower, upper = np.exp(ends) if criterion.log else ends
     numbers = float(effect), float(lower), float(upper), estimate.count
-    return Part(criterion, name, *numbers, diverged, within, beyond, _seconds(sample, results))
+    return Part(criterion, name, *numbers, lost, within, beyond, _seconds(sample, results))
 
 
 def _estimate(criterion: Criterion, values: np.ndarray) -> Estimate:

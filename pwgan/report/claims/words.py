@@ -23,9 +23,9 @@ def effect(part: Part) -> str:
 
 
 def seeds(part: Part) -> str:
-    """Format the number of values of a part, and how many of its seeds diverged."""
+    """Format the number of values of a part, and how many of its seeds were lost."""
     count = str(part.seeds) if part.seeds else ABSENT
-    return f"{count}, {part.diverged} diverged" if part.diverged else count
+    return f"{count}, {part.lost} lost" if part.lost else count
 
 
 def rule(claim: Claim) -> list[str]:

@@ -156,6 +156,14 @@ def test_only_precise_generators_are_asked_whether_they_copy(study, rows):
         images.copies(("b", 64))(results)
 
 
+def test_tied_latents_are_held_against_real_samples_on_mixtures(study, rows):
+    table = rows.measures({("full", "tied-ewd@9"): [1, 2, 4], ("data", "ewd@9"): [1, 2, 3]})
+    results = study(runs=rows.runs(["full"]) + rows.runs(["full"], dataset="digits"), measures=table)
+    found = values(images.tied(("full", 64))(results))
+    np.testing.assert_allclose(np.exp(found["full m=64, ring8"]), [0.5, 1, 2])
+    assert list(found) == ["full m=64, ring8"]
+
+
 def test_points_on_paths_are_unseen_between_the_distances_of_held_out_samples(study, rows):
     ends = [
         {**rows.cell("data", dataset="digits"), "seed": 0, "path": path, "t": t, "nn_train": 1 + path / 100}

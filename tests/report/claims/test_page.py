@@ -129,7 +129,7 @@ def test_all_files_are_written_for_any_study(study, rows, tmp_path):
     assert {path.name for path in (tmp_path / "claims").iterdir()} == set(FILES)
     verdicts = pd.read_csv(tmp_path / "claims/verdicts.csv").set_index("claim")
     assert list(verdicts.index) == [claim.key for claim in CLAIMS]
-    assert verdicts.loc["C3", ["effect", "seeds", "diverged"]].tolist() == [pytest.approx(1 / 3), 3, 1]
+    assert verdicts.loc["C3", ["effect", "seeds", "lost"]].tolist() == [pytest.approx(1 / 3), 3, 1]
     parts = pd.read_csv(tmp_path / "claims/verdicts-parts.csv")
     assert set(parts.loc[parts["claim"] == "C3", "part"]) == {"wgan m=64", "wgan_gp m=64"}
     assert pd.read_csv(tmp_path / "claims/checks.csv")["status"].tolist() == ["not measured"] * len(CHECKS)

@@ -99,10 +99,10 @@ def test_a_claim_that_something_can_happen_needs_one_part():
 def test_a_diverged_seed_forbids_support_of_a_mean_and_counts_as_0_in_a_share():
     values = np.array([0.5, 0.51, 0.49, np.nan])
     found = judged({"a": values})
-    assert found.verdict == INCONCLUSIVE and (found.parts[0].seeds, found.parts[0].diverged) == (3, 1)
+    assert found.verdict == INCONCLUSIVE and (found.parts[0].seeds, found.parts[0].lost) == (3, 1)
     assert judged({"a": values + 1}).verdict == CONTRADICTED
     runs = judged({"a": np.array([1.0] * 15 + [np.nan])}, kind="share", low=0.5, high=1.0).parts[0]
-    assert (runs.effect, runs.seeds, runs.diverged) == (15 / 16, 16, 1)
+    assert (runs.effect, runs.seeds, runs.lost) == (15 / 16, 16, 1)
     bounded = judged({"a": np.array([0.9, 0.8, np.nan])}, kind="bounded", low=0.5, high=1.0).parts[0]
     assert bounded.effect == pytest.approx(1.7 / 3)
 
