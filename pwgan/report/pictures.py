@@ -17,8 +17,6 @@ from pwgan.options import REFERENCE
 from pwgan.report.style import Look
 from pwgan.seals import check, read_array
 
-SEED = 0
-"""The seed whose samples are shown (always the first; no seed is selected)."""
 BINS = 50
 MODES: Look = {"linestyle": "", "marker": "+", "color": "0.3", "markersize": 5, "markeredgewidth": 0.6}
 EDGE = ((0, 1), (0, 1), (0, 0))  # one white pixel below and to the right of each image of a grid
@@ -45,11 +43,14 @@ def sample_rows(values: np.ndarray) -> pd.DataFrame:
 
 
 def stored(folder: Path, kind: Literal["samples", "strips"]) -> np.ndarray:
-    """Read the samples or the paths of the first seed of a block, or the paths of a reference, from its folder."""
+    """Read the samples or the paths of the first seed of a block, or the paths of a reference, from its folder.
+
+    It is always the first seed that is shown: none is selected.
+    """
     name = {"samples": "samples.npy", "strips": "interpolation.npy"}[kind]
     real = folder.parent.name == REFERENCE
     of = (check(folder / "measures.json", "costs") if real else check(folder / "run.json", "run")).of
-    return read_array(folder / name, kind, of)[SEED]
+    return read_array(folder / name, kind, of)[0]
 
 
 def missing(rows: pd.DataFrame) -> bool:

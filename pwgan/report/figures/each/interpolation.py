@@ -13,7 +13,6 @@ from pwgan.data.store import StoredData
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
 from pwgan.report.panels import lines, means, seeds_of
 from pwgan.report.pictures import (
-    SEED,
     describe,
     edges,
     frame_points,
@@ -33,10 +32,10 @@ BLENDS: Look = {"color": "black", "linestyle": "-", "marker": "."}
 def data(
     dataset: str, folders: dict[tuple[str, int | None], Path], interpolation: pd.DataFrame, runs: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return, for each method at its largest m, a curve over t for each seed and the paths of seed 0.
+    """Return, for each method at its largest m, a curve over t for each seed and the paths of the first seed.
 
     Rows with ``value`` are the curve of a seed: the median of nn_ratio over its paths. Rows with ``path`` are samples
-    in the format of ``pictures.sample_rows``; there are none if seed 0 diverged. The paths of method ``data``
+    in the format of ``pictures.sample_rows``; there are none if that seed diverged. The paths of method ``data``
     interpolate linearly between two held-out samples.
     """
     frame, trained = (part[part["dataset"] == dataset] for part in (interpolation, runs))
@@ -49,6 +48,7 @@ def data(
     medians = chosen.groupby([*CELL, "seed", "t"], dropna=False, sort=False)["nn_ratio"].median()
     at_largest_m = trained[trained["batch_size"] == trained["method"].map(largest)]
     parts = [with_fates(medians.rename("value").reset_index(), at_largest_m)]
+    first = runs["seed"].min()
     places = np.sort(frame["t"].unique())
     for method, size in cells:
         made = stored(folders[method, size], "strips")
@@ -56,7 +56,7 @@ def data(
             if np.isfinite(samples).all():
                 rows = sample_rows(samples).drop(columns="index")
                 parts.append(
-                    rows.assign(path=path, t=places, dataset=dataset, method=method, batch_size=size, seed=SEED)
+                    rows.assign(path=path, t=places, dataset=dataset, method=method, batch_size=size, seed=first)
                 )
     joined = ordered(pd.concat([part.astype({"batch_size": "Int64"}) for part in parts], ignore_index=True))
     return joined.astype({"path": "Int64"})
@@ -99,8 +99,8 @@ def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
     head(
         figure,
         f"{frame['dataset'].iloc[0]}: are samples between two latents new?",
-        f"{seeds_of(curves)}; paths of seed {SEED}. Below: distance to the nearest training sample, relative to "
-        f"held-out samples; median over paths, mean and 95 % interval over seeds. "
+        f"{seeds_of(curves)}; paths of seed {paths['seed'].min()}. Below: distance to the nearest training sample, "
+        f"relative to held-out samples; median over paths, mean and 95 % interval over seeds. "
         f"{describe(law) if 'y' in frame else ''}",
     )
     entries = {"interpolated pairs" if name == REFERENCE else name: style for name, style in styles.items()}

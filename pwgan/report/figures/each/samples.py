@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pwgan.data.store import StoredData
 from pwgan.report.frames import CELL, REFERENCE
 from pwgan.report.panels import sizes_of, spread, told
-from pwgan.report.pictures import SEED, describe, missing, sample_rows, show_images, show_points, stored
+from pwgan.report.pictures import describe, missing, sample_rows, show_images, show_points, stored
 from pwgan.report.style import WIDTH, head, look, shown, themed
 
 POINTS = 1000
@@ -24,9 +24,9 @@ COLUMNS = 4
 def data(
     dataset: str, law: StoredData, folders: dict[tuple[str, int | None], Path], runs: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the first held-out samples (method ``data``) and samples of seed 0, as from ``pictures.sample_rows``.
+    """Return the first held-out samples (method ``data``) and samples of the first seed, by ``pictures.sample_rows``.
 
-    If seed 0 diverged, the cell has one row without a sample. ``trained``, ``diverged``: number of seeds of the cell.
+    If that seed diverged, the cell has one row without a sample. ``trained``, ``diverged``: number of its seeds.
     """
     count = POINTS if law.kind == "points" else TILES**2
     parts = [sample_rows(law.restored(law.heldout[:count])).assign(method=REFERENCE, batch_size=np.nan, seed=np.nan)]
@@ -36,10 +36,11 @@ def data(
             continue
         seeds = trained[(trained["method"] == method) & (trained["batch_size"] == size)].set_index("seed")
         lost = seeds["status"] == "diverged"
+        first = int(seeds.index.min())
         made = stored(folder, "samples")[:count]
-        rows = sample_rows(made)[["index"]].head(1) if lost.get(SEED, False) else sample_rows(made)
+        rows = sample_rows(made)[["index"]].head(1) if lost[first] else sample_rows(made)
         parts.append(
-            rows.assign(method=method, batch_size=size, seed=SEED, trained=len(lost), diverged=int(lost.sum()))
+            rows.assign(method=method, batch_size=size, seed=first, trained=len(lost), diverged=int(lost.sum()))
         )
     whole = dict.fromkeys(["batch_size", "seed"], "Int64")
     frame = pd.concat([part.astype(whole) for part in parts], ignore_index=True).assign(dataset=dataset)
@@ -86,6 +87,6 @@ def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
     head(
         figure,
         f"{frame['dataset'].iloc[0]}: what do generated samples look like?",
-        f"Seed {SEED} of each method, {alone}{counts}. {description}",
+        f"Seed {cells['seed'].min()} of each method, {alone}{counts}. {description}",
     )
     return figure
