@@ -12,7 +12,7 @@ import torch
 from pwgan.cells import Training
 from pwgan.data.store import StoredData
 from pwgan.measures.classifier import Classifier
-from pwgan.measures.modes import class_weights, covered, mode_weights, nearest_mode
+from pwgan.measures.modes import class_weights, covered, mode_reach, mode_weights, nearest_mode
 from pwgan.measures.names import named
 from pwgan.seals import read_table, read_tensors
 
@@ -28,10 +28,12 @@ MODE_STEPS = (
 
 
 def mode_counts(samples: np.ndarray, modes: np.ndarray) -> np.ndarray:
-    """Count the samples in the cell of each mode at each step, those nearest to it: (T, k, d), (K, d) -> (T, K)."""
-    flat = samples.reshape(-1, samples.shape[-1]).astype(np.float64)
-    _, nearest = nearest_mode(flat, modes.astype(np.float64))
-    return label_counts(nearest.reshape(len(samples), -1), len(modes))
+    """Count the samples of each mode at each step, by the rule of ``mode_coverage``: (T, k, d), (K, d) -> (T, K)."""
+    flat, modes = samples.reshape(-1, samples.shape[-1]).astype(np.float64), modes.astype(np.float64)
+    distance, nearest = nearest_mode(flat, modes)
+    # Samples between modes are counted apart, and left out.
+    labels = np.where(distance <= mode_reach(modes), nearest, len(modes))
+    return label_counts(labels.reshape(len(samples), -1), len(modes) + 1)[:, :-1]
 
 
 def label_counts(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -53,8 +55,9 @@ def coverage_lost(covers: np.ndarray) -> int:
 def settling(steps: np.ndarray, values: np.ndarray) -> dict[str, float]:
     """Summarise a quantity: its last value, and its trend and variance over the last third of the steps.
 
-    ``trend`` is the slope of the least-squares line, per step; ``variance`` is unbiased, trend included; both over the
-    evaluations t with step_t >= 2/3 of the last step, and NaN if there is only one. steps, values: (T,), steps
+    ``trend`` is the slope of the least-squares line, per step; ``variance`` is that of the distances from this line,
+    unbiased (n - 2 degrees of freedom): a steady descent is no instability. Both over the n evaluations t with
+    step_t >= 2/3 of the last step; the trend is NaN if n < 2, the variance if n < 3. steps, values: (T,), steps
     ascending. Source: article D9 (stability, convergence).
     """
     late = steps >= 2 / 3 * steps[-1]
@@ -63,7 +66,9 @@ def settling(steps: np.ndarray, values: np.ndarray) -> dict[str, float]:
     if len(x) < 2:
         return summary
     centred = x - x.mean()
-    return summary | {"trend": float(centred @ y / (centred @ centred)), "variance": float(y.var(ddof=1))}
+    trend = float(centred @ y / (centred @ centred))
+    rest = y - y.mean() - trend * centred
+    return summary | {"trend": trend, "variance": float(rest @ rest / (len(x) - 2)) if len(x) > 2 else np.nan}
 
 
 def ranking_lost(steps: np.ndarray, earlier: np.ndarray, auc: np.ndarray) -> tuple[float, float]:
@@ -99,13 +104,13 @@ def step_counts(samples: np.ndarray, data: StoredData, classifier: Classifier | 
     """
     if data.modes is not None:
         counts = mode_counts(samples, data.modes)
-        return Counts(counts, covered(counts, mode_weights(data.weights, len(data.modes))), None)
+        return Counts(counts, covered(counts, mode_weights(data.weights, len(data.modes)), samples.shape[1]), None)
     if classifier is None or data.train_labels is None:
         return None
     pictures = torch.from_numpy(samples).float().clamp(-1, 1)
     labels = classifier.predict(pictures.flatten(0, 1)).numpy().reshape(samples.shape[:2])
     counts = label_counts(labels, classifier.classes)
-    return Counts(counts, covered(counts, class_weights(data.train_labels)), "classifier")
+    return Counts(counts, covered(counts, class_weights(data.train_labels), samples.shape[1]), "classifier")
 
 
 def run_measures(

@@ -10,12 +10,14 @@ from torch import Tensor
 from pwgan.batches.base import random_order
 from pwgan.data.store import StoredData
 from pwgan.measures.interpolation import path_distances, path_measures, places
-from pwgan.measures.memorization import density_coverage, memorization_measures, precision_recall
+from pwgan.measures.memorization import density_coverage, in_support, memorization_measures, precision_recall
 from pwgan.measures.modes import mode_coverage
 from pwgan.measures.names import named
 from pwgan.transport.cost import points
 
 Found = list[dict[str, float]]
+Find = Callable[[Tensor], Tensor]
+"""Features of samples: (n, *sample) -> (n, d)."""
 
 
 def heldout_halves(data: StoredData, seeds: range, count: int, stream: str) -> tuple[Tensor, ...]:
@@ -27,10 +29,12 @@ def heldout_halves(data: StoredData, seeds: range, count: int, stream: str) -> t
 def neighbour_measures(data: StoredData, samples: Tensor, heldout: Tensor, device: torch.device) -> Found:
     """Memorisation measures in sample space; for points, also precision, recall, density and coverage.
 
-    samples (S, n, *sample), heldout (S or 1, n, *sample); compared with the whole training set of each seed.
+    samples (S, n, *sample), heldout (S or 1, n, *sample); compared with the whole training set of each seed. Copies are
+    told from the first 2 n held-out samples: n leave few below the quantile.
     """
+    unseen = points(data.heldout_tensor(torch.arange(2 * samples.shape[1])))
     train, x, y = points(data.train_tensor()), points(samples).to(device), points(heldout).to(device)
-    measured = memorization_measures(x, y, train)
+    measured = memorization_measures(x, y, train, unseen.to(device))
     if data.kind == "points":
         for values, generated, reference in zip(measured, x, y.expand_as(x), strict=True):
             values["precision"], values["recall"] = precision_recall(generated, reference)
@@ -43,11 +47,11 @@ def feature_neighbours(
     samples: Tensor,
     heldout: Tensor,
     device: torch.device,
-    find: Callable[[Tensor], Tensor],
+    find: Find,
     extractor: str,
     limit: int,
 ) -> Found:
-    """Memorisation measures in the space of features ``find``, (n, *sample) -> (n, d), named ``extractor``.
+    """Memorisation measures in the space of the features ``find``, named ``extractor``.
 
     samples (S, n, *sample), heldout (S or 1, n, *sample); compared with the first max(limit, n) training images.
     """
@@ -61,13 +65,14 @@ def feature_neighbours(
 
 
 def interpolated(
-    data: StoredData, samples: Tensor, seeds: range, limit: int, device: torch.device
+    data: StoredData, samples: Tensor, seeds: range, limit: int, device: torch.device, find: Find | None = None
 ) -> tuple[Found, list[dict[str, float]]]:
     """Measure paths (S, p, 9, *sample); return the measures of each seed, and a row for each point of each path.
 
-    A row has seed, path, t, nn_train (in the units of the samples) and nn_ratio (relative to the median of the first
-    ``limit`` held-out samples). For a mixture, ``interpolation_between`` is the fraction of inner points farther than
-    3 sigma from every mode.
+    A row has seed, path, t, nn_train (in the units of the samples), nn_ratio (relative to the median of the first
+    ``limit`` held-out samples) and on_manifold: 1 if the features ``find`` of the point lie in the
+    third-nearest-neighbour ball of one of these images, else 0, NaN without ``find``. For a mixture,
+    ``interpolation_between`` is the fraction of inner points farther than 3 sigma from every mode.
     """
     train, heldout = (points(part) for part in (data.train_tensor(), data.heldout_tensor(torch.arange(limit))))
     paths = samples.flatten(3)
@@ -77,10 +82,16 @@ def interpolated(
         for values_of_seed, seed_rows in zip(measured, paths[:, :, 1:-1].flatten(1, 2), strict=True):
             near = mode_coverage(seed_rows.numpy(), data.modes, data.sigma)["high-quality"]
             values_of_seed["interpolation_between"] = 1 - near
+    inside = torch.full_like(relative, torch.nan)
+    if find is not None:
+        real = find(data.heldout_tensor(torch.arange(limit))[0])
+        found = in_support(find(samples.flatten(0, 2)), real)
+        inside = found.to(inside).view(inside.shape)
+    columns = "nn_train", "nn_ratio", "on_manifold"
     rows = [
-        {"seed": seed, "path": path, "t": t, "nn_train": distance, "nn_ratio": ratio}
-        for seed, *values in zip(seeds, distances.tolist(), relative.tolist(), strict=True)
-        for path, both in enumerate(zip(*values, strict=True))
-        for t, distance, ratio in zip(places().tolist(), *both, strict=True)
+        {"seed": seed, "path": path, "t": t, **dict(zip(columns, measured_point, strict=True))}
+        for seed, *values in zip(seeds, distances.tolist(), relative.tolist(), inside.tolist(), strict=True)
+        for path, of_path in enumerate(zip(*values, strict=True))
+        for t, *measured_point in zip(places().tolist(), *of_path, strict=True)
     ]
     return [named(values_of_seed, samples.shape[1]) for values_of_seed in measured], rows

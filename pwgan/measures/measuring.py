@@ -23,6 +23,7 @@ from pwgan.measures.forgetting import MODE_STEPS, Rows, run_measures
 from pwgan.measures.frechet import feature_measures
 from pwgan.measures.generalisation import feature_neighbours, interpolated, neighbour_measures
 from pwgan.measures.interpolation import PATHS, PATHS_KEPT
+from pwgan.measures.lost import lost_class
 from pwgan.measures.modes import class_weights, label_coverage, mode_coverage
 from pwgan.measures.names import MeasureName, named
 from pwgan.measures.subjects import Generated, Real, Subject
@@ -44,7 +45,7 @@ COLUMNS = {
     | {"sampler": "string", "partition": "bool", "eval_batch": "int64", "n": "int64"}
     | dict.fromkeys(("ewd", "mbwd", "bias", "deviation", "bound", "differing"), "double")
     | dict.fromkeys(("matching_bias", "sampling_bias", "cosine_batch", "cosine_mean"), "double"),
-    "interpolation": _CELL | {"path": "int64"} | dict.fromkeys(("t", "nn_train", "nn_ratio"), "double"),
+    "interpolation": _CELL | {"path": "int64"} | dict.fromkeys(("t", "nn_train", "nn_ratio", "on_manifold"), "double"),
 }
 """Columns of the tables of a block; a table has no rows if its group is not in the study."""
 
@@ -215,11 +216,12 @@ class Measuring:
         data, subject = self.data, self.subject
         samples = self.cleaned(subject.paths(min(PATHS, data.heldout_size // 2)))
         limit = min(self.measures.neighbour_samples, data.heldout_size)
-        measured, rows = interpolated(data, samples, subject.seeds, limit, self.device)
+        find = self._extractors.get("classifier")
+        measured, rows = interpolated(data, samples, subject.seeds, limit, self.device, find)
         self.add_each(measured)
         sound = dict(zip(subject.seeds, self.sound.tolist(), strict=True))
         for row in rows:
-            lost = {} if sound[int(row["seed"])] else {"nn_train": np.nan, "nn_ratio": np.nan}
+            lost = {} if sound[int(row["seed"])] else dict.fromkeys(("nn_train", "nn_ratio", "on_manifold"), np.nan)
             self.interpolation_rows.append(row | lost)
         shown = torch.where(self.sound.view(-1, *[1] * (samples.ndim - 1)), samples, torch.nan)
         self.strips = shown[:, :PATHS_KEPT]
@@ -279,6 +281,9 @@ def measure_reference(
     real = Real(data, reference.seed_range, device)
     measuring = Measuring(real, data, reference.measures, reference.features, classifier, device)
     measuring.run()
+    if data.train_labels is not None:
+        count, costs = lost_class(data, reference.seed_range, reference.measures.ewd_points)
+        measuring.add(str(MeasureName("lost-class", None, count)), costs)
     n = reference.evaluation_points
     measuring.add(str(MeasureName("ewd-history", None, n)), measuring.floor(n))
     labels = {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None}

@@ -11,7 +11,7 @@ from pwgan.limits import NEIGHBOURS
 from pwgan.transport.cost import cost
 
 DENSITY_NEIGHBOURS = 5  # the default of Naeem et al.
-QUANTILE = 0.01  # fraction of held-out samples that count as near copies, by definition
+QUANTILE = 0.05  # fraction of held-out samples that count as near copies, by definition
 TREE = 8  # dimensions up to which a k-d tree is faster than all pairs
 ROWS, COLUMNS = 1024, 8192  # size of a block of distances: 64 MB
 
@@ -58,9 +58,9 @@ def _nearest(x: Tensor, y: Tensor, k: int) -> Tensor:
 
 
 def near_copies(generated: Tensor, heldout: Tensor) -> float:
-    """Return the fraction of generated samples closer to the training set than the 1 % quantile of held-out ones.
+    """Return the fraction of generated samples closer to the training set than the 5 % quantile of held-out ones.
 
-    Both are distances to the nearest training sample, (n,) and (m,). The value is 0.01, up to sampling, for samples of
+    Both are distances to the nearest training sample, (n,) and (m,). The value is 0.05, up to sampling, for samples of
     the true distribution and 1 for copies. A distance equal to the quantile does not count, but 0 always does.
     """
     return float(((generated < heldout.quantile(QUANTILE)) | (generated == 0)).double().mean())
@@ -106,7 +106,8 @@ def precision_recall(generated: Tensor, real: Tensor) -> tuple[float, float]:
 
     Source: Kynkäänniemi et al., "Improved precision and recall metric", 2019, eqs. 1-2.
     """
-    return _covered(generated, real), _covered(real, generated)
+    precision, recall = in_support(generated, real), in_support(real, generated)
+    return float(precision.double().mean()), float(recall.double().mean())
 
 
 def density_coverage(generated: Tensor, real: Tensor) -> tuple[float, float]:
@@ -127,14 +128,16 @@ def density_coverage(generated: Tensor, real: Tensor) -> tuple[float, float]:
     return float(torch.cat(inside).double().mean() / k), float(covered.double().mean())
 
 
-def _covered(x: Tensor, y: Tensor) -> float:
+def in_support(x: Tensor, y: Tensor) -> Tensor:
+    """Return whether each x_i lies in the third-nearest-neighbour ball of some y_j: (n, d), (m, d), m >= 4 -> (n,)."""
     x, y = x.double(), y.double()
     reach = nearest_distances(y, y, NEIGHBOURS + 1)[:, NEIGHBOURS].to(y.device)
-    inside = [(cost(rows, y) <= reach).any(1) for rows in x.split(ROWS)]
-    return float(torch.cat(inside).double().mean())
+    return torch.cat([(cost(rows, y) <= reach).any(1) for rows in x.split(ROWS)])
 
 
-def memorization_measures(generated: Tensor, heldout: Tensor, train: Tensor) -> list[dict[str, float]]:
+def memorization_measures(
+    generated: Tensor, heldout: Tensor, train: Tensor, unseen: Tensor | None = None
+) -> list[dict[str, float]]:
     """Measure for each seed whether generated samples are closer to the training set than held-out ones.
 
     - ``nn_train``, ``nn_heldout``: median distance from a generated sample to the nearest of the first n training
@@ -143,13 +146,15 @@ def memorization_measures(generated: Tensor, heldout: Tensor, train: Tensor) -> 
       sample: 1 for a generator that generalises, 0 for copies, above 1 for samples far from the data. The median is
       robust to a few outliers that would hide copies. NaN or infinite if half of the held-out samples are in the
       training set.
-    - ``copies``, ``data_copying``: ``near_copies`` and ``data_copying``, distances to the whole training set.
+    - ``copies``, ``data_copying``: ``near_copies`` and ``data_copying``, distances to the whole training set; the
+      quantile of ``copies`` is that of the held-out samples ``unseen``, ``heldout`` by default.
     - ``one_nn_accuracy``: of generated and held-out samples.
 
     generated (S, n, d); heldout (S, n, d) and train (S, t, d), t >= n >= 2, or (1, n, d) and (1, t, d) for the same
-    samples at each seed.
+    samples at each seed; unseen, of any number, likewise.
     """
     seeds, n, _ = generated.shape
+    unseen_distances = nearest_of_seeds(heldout if unseen is None else unseen, train).expand(seeds, -1)
     to_train, floor = (nearest_of_seeds(side, train).expand(seeds, n) for side in (generated, heldout))
     to_part = nearest_of_seeds(generated, train[:, :n])
     measured = []
@@ -160,7 +165,7 @@ def memorization_measures(generated: Tensor, heldout: Tensor, train: Tensor) -> 
                 "nn_train": float(to_part[seed].quantile(0.5)),
                 "nn_heldout": float(nearest_distances(samples, heldout_samples).quantile(0.5)),
                 "nn_ratio": float(distances.quantile(0.5) / heldout_distances.quantile(0.5)),
-                "copies": near_copies(distances, heldout_distances),
+                "copies": near_copies(distances, unseen_distances[seed]),
                 "data_copying": data_copying(distances, heldout_distances),
                 "one_nn_accuracy": one_nn_accuracy(samples, heldout_samples),
             }

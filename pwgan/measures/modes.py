@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 RADIUS = 3.0  # in units of sigma: the rule of the literature for a sample of high quality
+NEAR = 0.25  # share of the smallest spacing of the modes within which a sample counts for its nearest mode
 FAIR = 0.2  # a mode is covered by a fifth of the samples that it would have by its weight
 PER_MODE = 3  # samples of high quality per mode below which the published counts are left out
 
@@ -15,12 +16,14 @@ def mode_coverage(
 ) -> dict[str, float]:
     """Measure how samples spread over the K modes of an isotropic Gaussian mixture.
 
-    The cell of mode k holds the samples whose nearest mode is k, at any distance; c_k is its share of all n samples,
-    w_k the true weight. A sample is of high quality if it lies within 3 sigma of its nearest mode; h_k is the share of
-    mode k among these samples, s_k^2 their unbiased variance at mode k, averaged over coordinates.
+    A sample counts for its nearest mode if it lies within a quarter of the smallest spacing of the modes: otherwise it
+    lies between modes, and a broad blob would cover them all. c_k is the share of mode k among these samples, w_k its
+    true weight. A sample is of high quality if it lies within 3 sigma of its nearest mode; h_k is the share of mode k
+    among these samples, s_k^2 their unbiased variance at mode k, averaged over coordinates.
 
-    - ``coverage``: number of modes with c_k >= w_k / 5.
-    - ``coverage-kl``: KL(c || w) in nats; about (K - 1) / 2n for the true mixture.
+    - ``near-modes``: share a of all samples that count for a mode.
+    - ``coverage``: number of modes with a c_k >= w_k / 5: a fifth of their fair share of all samples.
+    - ``coverage-kl``: KL(c || w) in nats; about (K - 1) / 2n for the true mixture. NaN if no sample counts.
     - ``high-quality``: share of all samples that are of high quality; the true mixture has 1 - exp(-4.5) = 0.98889 in
       two dimensions, and a larger value means that samples are too concentrated.
     - ``std-ratio``: mean of s_k / sigma over the modes with at least two samples of high quality; NaN if none has two.
@@ -46,12 +49,13 @@ def mode_coverage(
     weights = mode_weights(weights, len(modes))
 
     distance, nearest = nearest_mode(samples, modes)
-    good = distance <= RADIUS * sigma
-    cells, counts = (np.bincount(part, minlength=len(modes)) for part in (nearest, nearest[good]))
+    near, good = distance <= mode_reach(modes), distance <= RADIUS * sigma
+    around, counts = (np.bincount(nearest[part], minlength=len(modes)) for part in (near, good))
     few = counts.sum() < PER_MODE * len(modes)
     return {
-        "coverage": float(np.count_nonzero(covered(cells, weights))),
-        "coverage-kl": _kl(cells, weights),
+        "coverage": float(np.count_nonzero(covered(around, weights, len(samples)))),
+        "coverage-kl": _kl(around, weights) if near.any() else float("nan"),
+        "near-modes": float(near.mean()),
         "high-quality": float(good.mean()),
         "std-ratio": _mean_std((samples - modes[nearest])[good], nearest[good], counts) / sigma,
         "captured": float("nan") if few else float(np.count_nonzero(counts)),
@@ -59,11 +63,18 @@ def mode_coverage(
     }
 
 
-def covered(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return which modes hold at least a fifth of their fair share: counts (..., K), weights (K,) -> (..., K)."""
-    fair = FAIR * weights * counts.sum(-1, keepdims=True)
+def covered(counts: np.ndarray, weights: np.ndarray, samples: int) -> np.ndarray:
+    """Return which modes hold a fifth of their fair share of all samples: counts (..., K), weights (K,) -> (..., K)."""
+    fair = FAIR * weights * samples
     # Rounding must not decide where a count is exactly the fifth: 0.2 * 0.1 * 100 exceeds 2.
     return counts >= fair * (1 - 1e-9)
+
+
+def mode_reach(modes: np.ndarray) -> float:
+    """Return the distance up to which a sample counts for its nearest mode, modes (K, d); infinite if there is one."""
+    if len(modes) == 1:
+        return np.inf
+    return NEAR * float(torch.pdist(torch.from_numpy(modes)).min())
 
 
 def nearest_mode(samples: np.ndarray, modes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +102,10 @@ def label_coverage(labels: np.ndarray, classes: int, weights: np.ndarray | None 
         raise ValueError(f"labels must lie in 0..{classes - 1}; got {labels.min()}..{labels.max()}")
     counts = np.bincount(labels, minlength=classes)
     weights = mode_weights(weights, classes)
-    return {"coverage": float(np.count_nonzero(covered(counts, weights))), "coverage-kl": _kl(counts, weights)}
+    return {
+        "coverage": float(np.count_nonzero(covered(counts, weights, len(labels)))),
+        "coverage-kl": _kl(counts, weights),
+    }
 
 
 def class_weights(labels: np.ndarray) -> np.ndarray:

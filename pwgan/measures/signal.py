@@ -74,12 +74,14 @@ def critic_signal(
     - ``cosine``: the mean over the pool of the cosine of -d l_j / d y_j, along which the sample is moved, with the
       ``transport_direction`` of MATCHED generated samples, the pool among them, and as many training samples.
     - ``apart``: ``distance_apart`` of these generated samples from the training set, the same at every step.
+    - ``ceiling``: mean cosine of these transport directions with those to held-out samples, matched with other
+      generated samples beside the pool: what independent samples agree upon, the same at every step.
     - ``stationary``: whether the critic's loss has come to a standstill by this step.
     - ``probe_before``, ``probe_1``, ``probe_128``: ``retention`` of the last critic; NaN in the rows of earlier steps.
 
-    Generators are in eval mode, critics as in training. All but ``apart`` and ``stationary`` are NaN once a seed's
-    critic has diverged.
-    Source: article B4 (vanishing gradients) and C2. Raises ``Refused`` if the cell's method has no critic.
+    Generators are in eval mode, critics as in training. All but ``apart``, ``ceiling`` and ``stationary`` are NaN once
+    a seed's critic has diverged. Source: article B4 (vanishing gradients) and C2. Raises ``Refused`` if the cell's
+    method has no critic.
     """
     trainer = Trainer(cell, data, device)
     method, nets, state = trainer.method, trainer.state.nets, trainer.state
@@ -88,7 +90,7 @@ def critic_signal(
     if weights is not None:
         nets.generator.load_state_dict(weights)
     latent = latent_samples(cell.seed_range, "signal", MATCHED, cell.network.latent_dim).to(device)
-    directions, apart = _transport(trainer, latent)
+    directions, apart, ceiling = _transport(trainer, latent)
     loss, losses = torch.full((cell.seeds,), torch.nan, device=device), []
     still = torch.zeros(cell.seeds, dtype=torch.bool, device=device)
     recorded, rows = rungs(steps), list[dict[str, Any]]()
@@ -106,9 +108,12 @@ def critic_signal(
         values = torch.stack([loss, *_gradients(trainer, method, latent[:, :POOL], directions)])
         values = torch.where(running, values, torch.nan)
         rows += [
-            {"seed": seed, "step": step, **dict(zip(SIGNAL, row, strict=True)), "apart": far, "stationary": stopped}
+            {"seed": seed, "step": step, **dict(zip(SIGNAL, row, strict=True))}
+            | {"apart": far, "ceiling": most, "stationary": stopped}
             | dict.fromkeys(RETENTION, math.nan)
-            for seed, row, far, stopped in zip(cell.seed_range, values.T.tolist(), apart, still.tolist(), strict=True)
+            for seed, row, far, most, stopped in zip(
+                cell.seed_range, values.T.tolist(), apart, ceiling, still.tolist(), strict=True
+            )
         ]
         if bool((still | ~running).all()):
             break
@@ -118,17 +123,28 @@ def critic_signal(
     return rows
 
 
-def _transport(trainer: Trainer, latent: torch.Tensor) -> tuple[torch.Tensor, list[float]]:
-    """Return the transport directions of the pool, (S, p, d), and ``distance_apart`` of each seed; NaN if diverged."""
-    data, seeds = trainer.data, trainer.cell.seed_range
-    count = min(MATCHED, data.train_size)
-    fake = points(generate(trainer.state.nets.generator, latent), 1)
+def _transport(trainer: Trainer, latent: torch.Tensor) -> tuple[torch.Tensor, list[float], list[float]]:
+    """Return the transport directions of the pool, (S, p, d), and apart and ceiling of each seed; NaN if diverged."""
+    data, seeds, generator = trainer.data, trainer.cell.seed_range, trainer.state.nets.generator
+    fake = points(generate(generator, latent), 1)
     sound = fake.isfinite().all(-1).all(-1)
-    fake = torch.where(sound[:, None, None], fake, 0)
-    real = points(training_samples(data, seeds, count), 1).to(fake)
-    directions = transport_direction(real, fake[:, :count])[:, :POOL]
-    apart = distance_apart(fake, data)
-    return directions, [far if ok else float("nan") for far, ok in zip(apart, sound.tolist(), strict=True)]
+    count = min(MATCHED, data.train_size)
+    directions = _directions(points(training_samples(data, seeds, count), 1), fake)
+    others = latent_samples(seeds, "signal again", MATCHED - POOL, latent.shape[-1]).to(latent)
+    again = points(generate(generator, torch.cat([latent[:, :POOL], others], 1)), 1)
+    held = points(data.heldout_tensor(torch.arange(min(MATCHED, data.heldout_size))), 1)
+    independent = _directions(held.expand(len(fake), -1, -1), again)
+    shared = min(directions.shape[1], independent.shape[1])
+    ceiling = (directions[:, :shared] * independent[:, :shared]).sum(-1).mean(1)
+    apart = torch.tensor(distance_apart(torch.where(sound[:, None, None], fake, 0), data))
+    return directions, *(torch.where(sound.cpu(), side.cpu(), torch.nan).tolist() for side in (apart, ceiling))
+
+
+def _directions(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """Transport directions of the pool matched with real points (S, n, d); 0 in the place of seeds that diverged."""
+    fake = fake[:, : real.shape[1]]
+    sound = fake.isfinite().all(-1).all(-1)
+    return transport_direction(real.to(fake), torch.where(sound[:, None, None], fake, 0))[:, :POOL]
 
 
 def distance_apart(fake: torch.Tensor, data: StoredData) -> list[float]:
@@ -202,7 +218,7 @@ def block_signal(
 SIGNAL_COLUMNS = (
     dict.fromkeys(("dataset", "method"), "string")
     | {"batch_size": "int64", "generator": "string", "critic": "string", "seed": "int64", "step": "int64"}
-    | dict.fromkeys((*SIGNAL, "apart"), "double")
+    | dict.fromkeys((*SIGNAL, "apart", "ceiling"), "double")
     | {"stationary": "bool"}
     | dict.fromkeys(RETENTION, "double")
 )

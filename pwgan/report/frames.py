@@ -27,7 +27,7 @@ PROBE = ["probe_before", "probe_1", "probe_128"]
 COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
     "bias": [*CELL, "seed", "sampler", "partition", "eval_batch", "n", *BIAS],
-    "interpolation": [*CELL, "seed", "path", "t", "nn_train", "nn_ratio"],
+    "interpolation": [*CELL, "seed", "path", "t", "nn_train", "nn_ratio", "on_manifold"],
     "history": [
         *CELL,
         "seed",
@@ -43,7 +43,19 @@ COLUMNS = {
     "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples", "covered"],
     "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options", "dual", "folder"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
-    "signal": [*CELL, "generator", "critic", "seed", "step", "critic_loss", *SIGNAL, "apart", "stationary", *PROBE],
+    "signal": [
+        *CELL,
+        "generator",
+        "critic",
+        "seed",
+        "step",
+        "critic_loss",
+        *SIGNAL,
+        "apart",
+        "ceiling",
+        "stationary",
+        *PROBE,
+    ],
     "datasets": ["dataset", "source", "sample", "training", "heldout", "modes", "file"],
 }
 """The frames of a study and their required columns."""

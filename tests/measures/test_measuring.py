@@ -25,7 +25,7 @@ from pwgan.seals import identity
 from pwgan.training.run import generate, latent_samples
 
 MEASURES = Measures(ewd_points=32, mode_samples=50, feature_samples=40, bias_points=20, bias_partitions=1)
-COVERAGE = ["coverage", "coverage-kl", "high-quality", "std-ratio", "captured", "captured-kl"]
+COVERAGE = ["coverage", "coverage-kl", "near-modes", "high-quality", "std-ratio", "captured", "captured-kl"]
 SUPPORT = ["precision", "recall", "density", "nn-coverage"]
 FEATURES = ["fd", "kid", *SUPPORT]
 EWDS = ["ewd", "ewd-within", "ewd-debiased"]
@@ -312,8 +312,9 @@ def test_the_floor_of_neighbours_is_held_out_samples_against_other_held_out_ones
     for seed in range(8):
         order = random_order(64, "neighbours", seed).numpy()
         own, other = (cdist(heldout[part], train).min(1) for part in (order[:32], order[32:]))
+        everyone = np.concatenate([own, other])
         assert value_of(values, "nn_ratio@32", seed) == pytest.approx(np.median(own) / np.median(other))
-        assert value_of(values, "copies@32", seed) == pytest.approx((own < np.quantile(other, 0.01)).mean())
+        assert value_of(values, "copies@32", seed) == pytest.approx((own < np.quantile(everyone, 0.05)).mean())
     assert of(values, "one_nn_accuracy@32").mean() == pytest.approx(0.5, abs=0.2)
 
 

@@ -67,8 +67,8 @@ def test_data_copying_is_standard_normal_for_equal_distributions():
 
 
 def test_near_copies_are_below_the_quantile_of_held_out_distances():
-    heldout = torch.linspace(1, 2, 101, dtype=torch.float64)  # 1 % lie below 1.01
-    generated = torch.tensor([0.0, 1.0, 1.0099, 1.0101, 3.0], dtype=torch.float64)
+    heldout = torch.linspace(1, 2, 101, dtype=torch.float64)  # 5 % lie below 1.05
+    generated = torch.tensor([0.0, 1.0, 1.0499, 1.0501, 3.0], dtype=torch.float64)
     assert near_copies(generated, heldout) == pytest.approx(3 / 5)
     assert near_copies(torch.tensor([0.0, 1.0]).double(), torch.zeros(5).double()) == 0.5
 
@@ -123,10 +123,13 @@ def test_fresh_samples_copies_and_bad_samples_are_distinguished(d):
     generated = torch.stack([fresh, copies, bad])
     good, copied, off = memorization_measures(generated, heldout[None], train[None])
     assert good["nn_ratio"] == pytest.approx(1, abs=0.15) and abs(good["data_copying"]) < 4
-    assert good["copies"] < 0.04 and 0.43 < good["one_nn_accuracy"] < 0.57
+    assert 0.01 < good["copies"] < 0.1 and 0.43 < good["one_nn_accuracy"] < 0.57
     assert good["nn_train"] == pytest.approx(good["nn_heldout"], rel=0.15)
     assert copied["copies"] == 1 and copied["nn_ratio"] < 1e-3 and copied["data_copying"] < -20
     assert off["nn_ratio"] > 1.5 and off["copies"] < 0.02 and off["data_copying"] > 5 and off["one_nn_accuracy"] > 0.6
+    # Of other held-out samples the quantile is another one.
+    wide = memorization_measures(generated[:1], heldout[None], train[None], 3 * drawn(50, d, seed=5)[None])
+    assert wide[0]["copies"] > 0.15 and wide[0]["nn_ratio"] == good["nn_ratio"]
     # The held-out samples of each seed, where they differ, are its own.
     both = memorization_measures(generated[:2], torch.stack([heldout, fresh]), train[None])
     assert both[0] == good

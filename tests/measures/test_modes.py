@@ -1,6 +1,7 @@
 """Mode coverage against loops written out, closed forms and hand-made cases."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -18,21 +19,25 @@ def divergence(shares, weights):
 
 def by_loops(samples, modes, sigma, weights):
     """The definitions of the docstring, one sample at a time."""
-    kept, cells = ({k: [] for k in range(len(modes))} for _ in range(2))
+    kept, near = ({k: [] for k in range(len(modes))} for _ in range(2))
+    reach = min((math.dist(a, b) for a, b in combinations(modes, 2)), default=math.inf) / 4
     for x in samples:
         distances = [math.dist(x, mode) for mode in modes]
         k = distances.index(min(distances))
-        cells[k].append(x)
+        if distances[k] <= reach:
+            near[k].append(x)
         if distances[k] <= 3 * sigma:
             kept[k].append(x)
     total = sum(map(len, kept.values()))
     shares = [len(kept[k]) / total if total else math.nan for k in kept]
-    each = [len(cells[k]) / len(samples) for k in cells]
+    counted = sum(map(len, near.values()))
+    each = [len(near[k]) / counted if counted else math.nan for k in near]
     enough = total >= 3 * len(modes)
     spreads = [math.sqrt(np.mean(np.var(v, axis=0, ddof=1))) / sigma for v in kept.values() if len(v) >= 2]
     return {
-        "coverage": sum(1 for c, w in zip(each, weights, strict=True) if c >= 0.2 * w),
-        "coverage-kl": divergence(each, weights),
+        "coverage": sum(1 for k, w in enumerate(weights) if len(near[k]) >= 0.2 * w * len(samples)),
+        "coverage-kl": divergence(each, weights) if counted else math.nan,
+        "near-modes": counted / len(samples),
         "high-quality": total / len(samples),
         "std-ratio": sum(spreads) / len(spreads) if spreads else math.nan,
         "captured": sum(1 for v in kept.values() if v) if enough else math.nan,
@@ -75,19 +80,28 @@ def test_kl_is_taken_against_the_true_weights():
 
 def test_collapse_to_one_point_of_one_mode():
     found = mode_coverage(np.tile(RING[3], (50, 1)), RING, 0.01)
-    counts = {"coverage": 1, "coverage-kl": math.log(8), "captured": 1, "captured-kl": math.log(8)}
+    counts = {"coverage": 1, "coverage-kl": math.log(8), "near-modes": 1, "captured": 1, "captured-kl": math.log(8)}
     assert found == pytest.approx(counts | {"high-quality": 1, "std-ratio": 0})
 
 
-def test_three_sigma_is_the_border_of_quality_and_far_samples_count_in_the_nearest_cell():
-    samples = RING[0] + np.array([[0.0299, 0], [0.0301, 0], [5.0, 5.0]])
+def test_three_sigma_is_the_border_of_quality_and_a_quarter_of_the_spacing_that_of_coverage():
+    reach = 2 * math.sin(math.pi / 8) / 4
+    samples = RING[0] + np.array([[0.0299, 0], [0.0301, 0], [0, reach - 1e-6], [0, reach + 1e-6]])
     found = mode_coverage(samples, RING, 0.01)
-    assert found["coverage"] == 2  # RING[1] is nearest to the last
-    assert found["high-quality"] == pytest.approx(1 / 3)
+    assert (found["coverage"], found["high-quality"], found["near-modes"]) == (1, 0.25, 0.75)
     assert math.isnan(found["std-ratio"])
-    nothing = mode_coverage(samples[1:], RING, 0.01)
-    assert nothing["high-quality"] == 0 and nothing["coverage"] == 2
-    assert all(math.isnan(nothing[name]) for name in ("std-ratio", "captured", "captured-kl"))
+    nothing = mode_coverage(samples[3:], RING, 0.01)
+    assert nothing["high-quality"] == nothing["coverage"] == nothing["near-modes"] == 0
+    assert all(math.isnan(nothing[name]) for name in ("coverage-kl", "std-ratio", "captured", "captured-kl"))
+
+
+def test_what_lies_between_modes_covers_none():
+    rng = np.random.default_rng(0)
+    blob = mode_coverage(1e-6 * rng.normal(size=(2000, 2)), RING, 0.01)
+    assert blob["coverage"] == blob["near-modes"] == 0
+    grid = 2.0 * np.stack(np.meshgrid(np.arange(-2, 3), np.arange(-2, 3)), -1).reshape(-1, 2)
+    broad = mode_coverage(3 * rng.normal(size=(2500, 2)), grid, 0.05)
+    assert broad["near-modes"] < 0.25  # the area of the balls is pi / 16 of that of the cells
 
 
 @pytest.mark.parametrize(("least", "expected"), [(2, 10), (1, 9)])
@@ -102,8 +116,8 @@ def test_a_fifth_of_the_fair_share_covers_a_mode_whatever_rounding_makes_of_it(l
 def test_blur_covers_all_modes_and_the_published_count_abstains():
     rng = np.random.default_rng(0)
     grid = 2.0 * np.stack(np.meshgrid(np.arange(5), np.arange(5)), -1).reshape(-1, 2)
-    found = mode_coverage(grid[np.arange(1000) % 25] + 0.6 * rng.normal(size=(1000, 2)), grid, 0.05)
-    assert found["coverage"] == 25 and found["high-quality"] < 0.06 and math.isnan(found["captured"])
+    found = mode_coverage(grid[np.arange(1000) % 25] + 0.45 * rng.normal(size=(1000, 2)), grid, 0.05)
+    assert found["coverage"] == 25 and found["high-quality"] < 0.07 and math.isnan(found["captured"])
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_losses_stand_still_up_to_a_hundredth_of_their_scale_or_what_noise_hides
 def test_gradients_are_those_of_a_critic_trained_as_long(cells, ring8, method):
     cell, data = cells[method].training, read_data(ring8)
     frame = pd.DataFrame(critic_signal(cell, data, None, CPU, 5))
-    assert list(frame.columns) == ["seed", "step", *SIGNAL, "apart", "stationary", *RETENTION]
+    assert list(frame.columns) == ["seed", "step", *SIGNAL, "apart", "ceiling", "stationary", *RETENTION]
     assert frame["step"].unique().tolist() == [0, 1, 2, 4, 5] and not frame["stationary"].any()
     assert frame.loc[frame["step"] == 0, "critic_loss"].isna().all()
     trainer = Trainer(cell, data, CPU)
@@ -85,6 +85,18 @@ def test_gradients_are_those_of_a_critic_trained_as_long(cells, ring8, method):
             cdist(generator(whole_latent)[seed].detach(), real).min() / 0.01
         )
         assert last["parameter_gradient"].iloc[seed] == pytest.approx(norm, rel=1e-4)
+        assert last["ceiling"].iloc[seed] == pytest.approx(ceiling_by_hand(generator, data, towards, seed), abs=1e-4)
+
+
+def ceiling_by_hand(generator, data, towards, seed):
+    pool = latent_samples(range(2), "signal", MATCHED, 3)[:, :POOL]
+    latent = torch.cat([pool, latent_samples(range(2), "signal again", MATCHED - POOL, 3)], 1)
+    held = data.heldout.astype(float)
+    made = generator(latent)[seed, : len(held)].detach().double().numpy()
+    rows, columns = linear_sum_assignment(cdist(made, held))
+    again, first = held[columns] - made[rows], towards[: min(POOL, len(held))]
+    again = again[: len(first)]
+    return np.mean((again * first).sum(1) / np.linalg.norm(again, axis=1) / np.linalg.norm(first, axis=1))
 
 
 def test_the_generator_is_held_fixed_and_its_weights_matter(cells, ring8):
@@ -127,7 +139,7 @@ def test_critics_end_at_a_standstill_and_generators_that_diverged_have_no_signal
     weights = Trainer(cell, data, CPU).state.nets.generator.state_dict()
     ruined = {name: value.clone().index_fill_(0, torch.tensor([1]), torch.nan) for name, value in weights.items()}
     rows = pd.DataFrame(critic_signal(cell, data, ruined, CPU, 2)).query("step == 2").set_index("seed")
-    assert rows.loc[1, [*SIGNAL, *RETENTION, "apart"]].isna().all() and rows.loc[0].notna().all()
+    assert rows.loc[1, [*SIGNAL, *RETENTION, "apart", "ceiling"]].isna().all() and rows.loc[0].notna().all()
 
 
 def test_apart_is_told_in_sigmas_or_in_spacings_of_the_data(ring8):
@@ -161,7 +173,7 @@ def test_the_verb_measures_initial_and_trained_generators(cells, trained, tmp_pa
     assert main([*trained, *critics, "--steps", "4"]) == 0
     frame = pd.read_parquet(tmp_path / "signal.parquet")
     keys = ["dataset", "method", "batch_size", "generator", "critic", "seed", "step"]
-    assert list(frame.columns) == [*keys, *SIGNAL, "apart", "stationary", *RETENTION]
+    assert list(frame.columns) == [*keys, *SIGNAL, "apart", "ceiling", "stationary", *RETENTION]
     assert len(frame) == 2 * 2 * 4 * 2 and not frame.duplicated(keys).any()
     lost = (frame["generator"] == "trained") & (frame["seed"] == 1)
     for name in SIGNAL[1:]:

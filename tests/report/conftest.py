@@ -101,7 +101,15 @@ def _paths(
             for t in np.linspace(0, 1, 9):
                 ratio = np.nan if seed < failed else 1 + np.sin(np.pi * t) + 0.1 * seed
                 tables["interpolation"].append(
-                    {**key, "seed": seed, "path": path, "t": t, "nn_train": 0.1 * ratio, "nn_ratio": ratio}
+                    {
+                        **key,
+                        "seed": seed,
+                        "path": path,
+                        "t": t,
+                        "nn_train": 0.1 * ratio,
+                        "nn_ratio": ratio,
+                        "on_manifold": 1.0,
+                    }
                 )
     folder.mkdir(parents=True, exist_ok=True)
     drawn = rng.uniform(-1, 1, (seeds, 2, 9, *((1, 8, 8) if scales is None else (len(scales),)))).astype(np.float32)
@@ -207,7 +215,7 @@ def _cell(
                     tables["signal"].append(
                         {**key, "generator": generator, "critic": critic, "seed": seed, "step": step}
                         | {"critic_loss": 0.5, "parameter_gradient": norm, "sample_gradient": norm, "cosine": 0.5}
-                        | {"apart": 9.0 + seed, "stationary": step == 8}
+                        | {"apart": 9.0 + seed, "ceiling": 0.9, "stationary": step == 8}
                         | {"probe_before": 0.5, "probe_1": 0.6, "probe_128": 0.5}
                     )
     for first in range(0, seeds, 4):

@@ -156,7 +156,16 @@ def test_a_diverged_seed_has_every_measure_and_each_is_nan(trained, ruin, ring8)
             *(f"ewd-{name}@32" for name in ("above-floor", "trend", "variance", "debiased-trend", "debiased-variance")),
         }
         final = {
-            f"{name}@50" for name in ("coverage", "coverage-kl", "high-quality", "std-ratio", "captured", "captured-kl")
+            f"{name}@50"
+            for name in (
+                "coverage",
+                "coverage-kl",
+                "near-modes",
+                "high-quality",
+                "std-ratio",
+                "captured",
+                "captured-kl",
+            )
         }
         near = (
             "nn_train",

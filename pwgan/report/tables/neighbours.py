@@ -20,7 +20,7 @@ def readable(frame: pd.DataFrame) -> Table:
     caption = (
         f"{INTERVALS} nn_train, nn_heldout: median distance to the nearest of equally many training, held-out samples. "
         "nn_ratio: median distance to the training set, relative to that of held-out samples; 0 for copies. copies: "
-        "share of samples closer to the training set than the nearest 1 % of held-out samples. data_copying: z-score "
+        "share of samples closer to the training set than the nearest 5 % of held-out samples. data_copying: z-score "
         "of the Mann-Whitney test, far below 0 for copies. one_nn_accuracy: how often the nearest neighbour is of the "
         "same set, generated or held-out; 0.5 is best."
     )

@@ -326,7 +326,7 @@ def test_schedules_are_of_methods_that_differ_in_nothing_else(rows):
 
 def test_signal_is_of_the_m_that_all_share(rows):
     held = {"generator": "initial", "critic": "gan", "seed": 0, "step": 1, "cosine": 0.5}
-    held |= {"apart": 7.0, "stationary": True}
+    held |= {"apart": 7.0, "ceiling": 0.9, "stationary": True}
     table = rows.typed([{**rows.cell(m=m), **held, "parameter_gradient": float(m)} for m in (8, 16)])
     frame = signal.data(table, rows.typed([r for m in (8, 16) for r in rows.runs(m=m)]))
     assert frame["parameter_gradient"].tolist() == [16.0]
