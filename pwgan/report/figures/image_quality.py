@@ -77,7 +77,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     described = "; ".join(_described(part) for _, part in frame.groupby("dataset", sort=False))
     head(
         figure,
-        f"Does the debiased primal compete with tuned GANs? {_found(frame)}",
+        f"Does the debiased primal compete with GANs? {_found(frame)}",
         f"Mean and 95 % interval over seeds; differences by seed. A cross: all seeds diverged. {described}.",
     )
     entries: dict[str, Look] = {
