@@ -70,11 +70,12 @@ def mean_estimate(values: npt.ArrayLike) -> Estimate:
     return _student(float(sample.mean()), float(sample.std(ddof=1) / np.sqrt(n)), n)
 
 
-def share_estimate(successes: int, count: int) -> Estimate:
+def share_estimate(successes: float, count: int) -> Estimate:
     """Estimate the probability of success by Wilson's score interval: C(b) = Phi((b - p) / sqrt(b (1 - b) / n)).
 
-    The interval has a width even if all or none of the ``count`` trials succeed. Source: Wilson 1927, Probable
-    inference, the law of succession, and statistical inference.
+    The interval has a width even if all or none of the ``count`` trials succeed. ``successes`` may also be the sum of
+    values from 0 to 1, whose mean is then estimated. Source: Wilson 1927, Probable inference, the law of succession,
+    and statistical inference.
     """
     if not count:
         return _point(np.nan, 0)
@@ -97,15 +98,17 @@ def bootstrap_estimate(values: npt.ArrayLike) -> Estimate:
     With G the distribution of the means of resamples, C(b) = T_{n-1}(sqrt((n-1)/n) Phi^-1(G(b))). Without the
     expansion, percentile intervals of few values are too narrow: by the factor sqrt((n-1)/n) z / t. The interval lies
     between the smallest and the largest value. A bound that no resample reaches has the p-value of Student's t, at most
-    that of one resample. Equal values have an interval without width: use ``share_estimate`` if that can happen. The
-    resamples are the same in every run.
+    that of one resample. Equal values, which have no bootstrap, have the interval of ``share_estimate``: the widest of
+    any values from 0 to 1 with this mean. The resamples are the same in every run.
 
     Source: Hesterberg 2015, What teachers should know about the bootstrap, section 3.3.
     """
     sample = np.asarray(values, float)
     n = len(sample)
-    if n < 2 or np.ptp(sample) == 0 or not np.isfinite(sample).all():
+    if n < 2 or not np.isfinite(sample).all():
         return mean_estimate(sample)
+    if np.ptp(sample) == 0 and 0 <= sample[0] <= 1:
+        return share_estimate(float(sample.sum()), n)
     draws = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
     means = np.sort(sample[draws].mean(axis=1))
     low, high = (float(np.quantile(means, norm.cdf(np.sqrt(n / (n - 1)) * t.ppf(q, n - 1)))) for q in (TAIL, 1 - TAIL))
@@ -129,6 +132,11 @@ def summary_estimate(value: float, half_width: float, count: int) -> Estimate:
     if count < 2 or not np.isfinite([value, half_width]).all():
         return _point(value, count)
     return _student(value, half_width / float(t.ppf(1 - TAIL, count - 1)), count)
+
+
+def unknown() -> Estimate:
+    """Return the estimate of a parameter that was not measured: NaN, with p-values of NaN."""
+    return _point(np.nan, 0)
 
 
 def _student(mean: float, error: float, n: int) -> Estimate:

@@ -51,7 +51,7 @@ def power_law(m: np.ndarray, n: float, C: float, s: float, limit: float = 0.0) -
 def fit_power_law(m: np.ndarray, n: float, values: np.ndarray, *, limited: bool) -> dict[str, float]:
     """Fit ``power_law`` to positive values at m < n by least squares in the logarithm; ``limit`` is 0 unless limited.
 
-    Returns C, s, limit and residual, the root mean square residual of the logarithm.
+    Returns C, s, limit (not negative) and residual, the root mean square residual of the logarithm.
     """
 
     def curve(parameters: np.ndarray) -> np.ndarray:
@@ -65,6 +65,9 @@ def fit_power_law(m: np.ndarray, n: float, values: np.ndarray, *, limited: bool)
     start = [np.log(values[0] / _decay(m, n, 0.5)[0]), 0.5, *([0.5] if limited else [])]
     found = least_squares(residual, start)
     scale, s, *limit = found.x
+    if limited and limit[0] < 0:
+        # The quantity is not negative, and so is its limit: the best fit has the limit 0.
+        return fit_power_law(m, n, values, limited=False)
     return {
         "C": float(np.exp(scale) / s),
         "s": float(s),

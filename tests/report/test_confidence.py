@@ -86,6 +86,16 @@ def test_equal_values_are_their_own_interval():
     assert found.within(0.5, 0.6) == 1
 
 
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_equal_bounded_values_have_wilsons_interval_and_no_certainty(value):
+    found, known = bootstrap_estimate([value] * 8), stats.norm.ppf(0.975) ** 2 / 8
+    # The score interval solves (p - value)^2 = z^2 p (1 - p) / n.
+    for end in (found.low, found.high):
+        assert (end - value) ** 2 == pytest.approx(known * end * (1 - end), abs=1e-12)
+    assert found.low < value < found.high or value in (found.low, found.high)
+    assert bootstrap_estimate([0.0] * 8).beyond(0.05, 1.0) > 0.05
+
+
 def test_a_bootstrap_interval_is_that_of_student_for_normal_values_and_stays_within_the_range_of_the_values():
     values = np.random.default_rng(3).normal(size=40)
     found, student = bootstrap_estimate(values), mean_estimate(values)

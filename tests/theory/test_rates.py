@@ -83,3 +83,8 @@ def test_a_mean_that_is_not_positive_has_no_fit():
 def test_one_draw_has_no_interval():
     table = bias_rates(curves({("random", "bias"): power_law(M, N, 3.0, 0.5)}, draws=1), ["bias"])
     assert table["s"].item() == pytest.approx(0.5) and np.isnan(table["s_half_width"].item())
+
+
+def test_a_limit_is_not_negative():
+    values = power_law(M, N, 1.0, 0.5, -0.005)
+    assert fit_power_law(M, N, values, limited=True) == fit_power_law(M, N, values, limited=False)

@@ -20,7 +20,8 @@ class Criterion:
     ``statistic``: description; ``evidence`` computes its parts. ``kind``: values of seeds are averaged (Student),
     counted (0 or 1; Wilson), or bounded and averaged (bootstrap). ``log``: values are logarithms of ratios; region and
     effects are given as ratios. ``equal_compute``: the cells of a part must have trained for equal times. ``judged``:
-    false for statistics that are shown beside the claim and do not enter its verdict.
+    false for statistics that are shown beside the claim and do not enter its verdict. ``premise``: unless all parts lie
+    within the region, the claim is not judged; its parts are shown beside the claim.
     """
 
     statistic: str
@@ -31,12 +32,17 @@ class Criterion:
     log: bool = False
     equal_compute: bool = False
     judged: bool = True
+    premise: bool = False
 
     @property
     def region(self) -> str:
         """Describe the region in words."""
         if not self.judged:
             return "not judged"
+        return f"{self._within} (premise)" if self.premise else self._within
+
+    @property
+    def _within(self) -> str:
         if self.low == -np.inf or (self.log and self.low == 0):
             return f"at most {self.high:g}"
         return f"at least {self.low:g}" if self.high == np.inf else f"from {self.low:g} to {self.high:g}"

@@ -14,7 +14,7 @@ import pandas as pd
 from pwgan.options import REFERENCE
 from pwgan.report import frames
 from pwgan.report.confidence import Estimate
-from pwgan.report.quality import training_seconds
+from pwgan.report.quality import falls, training_seconds
 
 MODE_SPACING = {"ring8": (8, 2 * np.sin(np.pi / 8)), "grid25": (25, 2.0)}
 """Number of modes of a mixture, and the distance between neighbouring modes."""
@@ -39,10 +39,14 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """The statistic of one part of a claim: a value for each seed (NaN if lost) or an estimate, and its cells."""
+    """The statistic of one part of a claim: a value for each seed (NaN if lost) or an estimate, and its cells.
+
+    ``lost``: seeds that are left out of the values.
+    """
 
     values: npt.ArrayLike | Estimate
     cells: tuple[Cell, ...] = ()
+    lost: int = 0
 
 
 Parts = dict[str, Sample]
@@ -90,6 +94,21 @@ class Results:
         seeds = self.statuses(cell).index
         return self._measured(_of(self.frame("measures"), cell), name, extractor, str(cell)).reindex(seeds)
 
+    def filled(self, cell: Cell, name: str, extractor: str | None = None) -> pd.Series:
+        """Return a measure of a cell by seed; a diverged seed has the worst value of any run on the data set."""
+        values = self.values(cell, name, extractor)
+        diverged = self.statuses(cell) == "diverged"
+        if not diverged.any():
+            return values
+        measures = self.frame("measures")
+        rows = measures[(measures["dataset"] == cell.dataset) & (measures["method"] != REFERENCE)]
+        every = self._largest(rows, name, extractor, str(cell))["value"]
+        return values.mask(diverged, every.max() if falls(name) else every.min())
+
+    def floors(self, cell: Cell, name: str, extractor: str | None = None) -> pd.Series:
+        """Return a measure of real samples for each seed of a cell."""
+        return self.reference(cell.dataset, name, extractor).reindex(self.statuses(cell).index)
+
     def reference(self, dataset: str, name: str, extractor: str | None = None) -> pd.Series:
         """Return a measure of real samples by seed."""
         measures = self.frame("measures")
@@ -101,26 +120,27 @@ class Results:
         return float(self.reference(dataset, name, extractor).mean())
 
     def _measured(self, rows: pd.DataFrame, name: str, extractor: str | None, subject: str) -> pd.Series:
+        return self._largest(rows, name, extractor, subject).set_index("seed")["value"].sort_index()
+
+    def _largest(self, rows: pd.DataFrame, name: str, extractor: str | None, subject: str) -> pd.DataFrame:
+        """Return the rows of a measure with the largest sample count; raises ``NotMeasured`` if there are none."""
         space = rows["extractor"].isna() if extractor is None else rows["extractor"] == extractor
         rows = rows[(rows["name"] == name) & space]
         if rows.empty:
             raise NotMeasured(f"no {name}{f'-{extractor}' if extractor else ''} of {subject}")
-        return rows[rows["count"] == rows["count"].max()].set_index("seed")["value"].sort_index()
+        return rows[rows["count"] == rows["count"].max()]
 
     def lost_mode(self, dataset: str) -> float:
-        """Return the unit of effects: the debiased EWD of a generator that lacks one of K modes, perfect otherwise.
+        """Return the unit of effects: the least that the loss of one of K modes adds to the debiased EWD.
 
-        The mass 1/K moves to the neighbouring mode, so that W = spacing / K, and in the limit of many samples the
-        debiased EWD is 2 W. For images with K classes the mass moves by at least the distance W(x, x') between matched
-        samples of two draws of the data, the floor of the EWD.
+        On mixtures the mass 1/K moves to the neighbouring mode at least, so that W is at least spacing / K, and in the
+        limit of many samples the debiased EWD is 2 W. On labelled data it is measured: ``lost-class``, the mean over
+        classes of the debiased EWD of real samples without the class.
         """
         if dataset in MODE_SPACING:
             modes, spacing = MODE_SPACING[dataset]
             return 2 * float(spacing) / modes
-        described = self.frame("datasets").set_index("dataset")["modes"].get(dataset)
-        if described is None or pd.isna(described):
-            raise NotMeasured(f"no number of classes of {dataset}")
-        return 2 * self.floor(dataset, "ewd") / int(described)
+        return self.floor(dataset, "lost-class")
 
 
 def _of(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:

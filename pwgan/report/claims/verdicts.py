@@ -9,14 +9,15 @@ chance (for support), and beyond it by chance (for contradiction).
 - A claim that something can happen is supported if one part is (Bonferroni), and contradicted if all are.
 
 The level is 5 %. The corrected verdicts apply Holm's procedure to all empirical claims together, each with the smaller
-of its two p-values; claims without results count with p = 1. Diverged seeds count against: a share or a bounded value
-of a diverged seed is 0, and a mean over seeds with a diverged one never supports.
+of its two p-values; claims without results count with p = 1. A diverged seed is 0 in a share or a bounded value; a mean
+in which the value of a seed is missing never supports. A part that must compare equal training times and does not, or
+whose times are unknown, has p = 1, and so has a claim with a premise that is not shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,8 @@ SUPPORTED: Verdict = "supported"
 CONTRADICTED: Verdict = "contradicted"
 INCONCLUSIVE: Verdict = "inconclusive"
 LEVEL = 1 - CONFIDENCE
+EQUAL = 1.25
+"""Largest ratio of training times that count as equal."""
 ROUNDING = 1e-12
 """P-values up to this much above the level count as at the level."""
 
@@ -40,7 +43,7 @@ ROUNDING = 1e-12
 class Part:
     """One part of a criterion: its estimate in the units of the criterion, p-values, lost seeds and seconds.
 
-    ``lost`` counts the seeds that diverged, or whose critic did not come to a standstill; ``within`` and ``beyond`` are
+    ``lost`` counts the runs that diverged, or whose critic did not come to a standstill; ``within`` and ``beyond`` are
     the p-values for support and for contradiction; ``seconds`` the training seconds per seed of each cell compared.
     """
 
@@ -62,9 +65,14 @@ class Part:
 
     @property
     def imbalance(self) -> float:
-        """Longest over shortest training time of the cells compared; NaN if fewer than two are known."""
-        known = [value for value in self.seconds.values() if value > 0]
-        return max(known) / min(known) if len(known) > 1 else np.nan
+        """Longest over shortest training time of the cells compared; NaN unless all of two or more are known."""
+        times = list(self.seconds.values())
+        return max(times) / min(times) if len(times) > 1 and all(value > 0 for value in times) else np.nan
+
+    @property
+    def unequal(self) -> bool:
+        """Whether the part must compare equal training times and does not, as far as is known."""
+        return self.criterion.equal_compute and not self.imbalance <= EQUAL
 
 
 @dataclass(frozen=True)
@@ -116,15 +124,21 @@ def judge(claim: Claim, results: Results) -> Judgement:
     parts: list[Part] = []
     reported: list[Part] = []
     missing: list[str] = []
+    open_premises: list[str] = []
     for criterion in claim.criteria:
         try:
             samples = criterion.evidence(results)
         except NotMeasured as reason:
-            if criterion.judged:
+            if criterion.premise:
+                open_premises.append(str(reason))
+            elif criterion.judged:
                 missing.append(str(reason))
             continue
-        chosen = parts if criterion.judged else reported
-        chosen += [_part(criterion, name, sample, results) for name, sample in samples.items()]
+        chosen = parts if criterion.judged and not criterion.premise else reported
+        found = [_part(criterion, name, sample, results) for name, sample in samples.items()]
+        chosen += found
+        if criterion.premise:
+            open_premises += [f"premise not shown: {part.name}" for part in found if part.verdict != SUPPORTED]
     within, beyond = 1.0, 1.0
     if parts:
         withins, beyonds = [part.within for part in parts], [part.beyond for part in parts]
@@ -135,7 +149,9 @@ def judge(claim: Claim, results: Results) -> Judgement:
     if missing:
         # What is missing could refuse a claim about everything, and could support one that something can happen.
         within, beyond = (within, 1.0) if claim.once else (1.0, beyond)
-    return Judgement(claim, within, beyond, parts, reported, "; ".join(dict.fromkeys(missing)))
+    if open_premises:
+        within, beyond = 1.0, 1.0
+    return Judgement(claim, within, beyond, parts, reported, "; ".join(dict.fromkeys([*open_premises, *missing])))
 
 
 def _one_of(ps: list[float]) -> float:
@@ -151,22 +167,24 @@ def _verdict(within: float, beyond: float) -> Verdict:
 
 def _part(criterion: Criterion, name: str, sample: Sample, results: Results) -> Part:
     if isinstance(sample.values, Estimate):
-        estimate, lost = sample.values, 0
+        estimate, missing = sample.values, 0
     else:
         values = np.atleast_1d(np.asarray(sample.values, float))
-        lost = int(np.isnan(values).sum())
+        missing = int(np.isnan(values).sum())
         estimate = _estimate(criterion, values)
+    lost = max(missing + sample.lost, _diverged(sample, results))
     low, high = criterion.low, criterion.high
     if criterion.log:
         with np.errstate(divide="ignore"):
             low, high = float(np.log(low)), float(np.log(high))
     within, beyond = (p if p == p else 1.0 for p in (estimate.within(low, high), estimate.beyond(low, high)))
-    if lost and criterion.kind == "mean":
+    if missing and criterion.kind == "mean":
         within = 1.0
     ends = np.array([estimate.value, estimate.low, estimate.high])
     effect, lower, upper = np.exp(ends) if criterion.log else ends
     numbers = float(effect), float(lower), float(upper), estimate.count
-    return Part(criterion, name, *numbers, lost, within, beyond, _seconds(sample, results))
+    part = Part(criterion, name, *numbers, lost, within, beyond, _seconds(sample, results))
+    return replace(part, within=1.0, beyond=1.0) if part.unequal else part
 
 
 def _estimate(criterion: Criterion, values: np.ndarray) -> Estimate:
@@ -175,6 +193,14 @@ def _estimate(criterion: Criterion, values: np.ndarray) -> Estimate:
     if criterion.kind == "bounded":
         return bootstrap_estimate(np.nan_to_num(values, nan=0.0))
     return mean_estimate(values[~np.isnan(values)])
+
+
+def _diverged(sample: Sample, results: Results) -> int:
+    """Return the number of diverged runs of the cells compared; 0 if the runs are not known."""
+    try:
+        return sum(int((results.statuses(cell) == "diverged").sum()) for cell in sample.cells)
+    except NotMeasured:
+        return 0
 
 
 def _seconds(sample: Sample, results: Results) -> dict[Cell, float]:

@@ -11,12 +11,11 @@ from pwgan.report.claims.render import Grid, Rows
 from pwgan.report.claims.verdicts import INCONCLUSIVE, Judgement, Part
 from pwgan.report.tables import ABSENT
 
-EQUAL = 1.25
-"""Largest ratio of training times that count as equal."""
-
 
 def effect(part: Part) -> str:
     """Format an effect and its interval with three significant digits."""
+    if math.isnan(part.effect):
+        return "not measured"
     if math.isnan(part.low) or math.isnan(part.high):
         return f"{part.effect:.3g}"
     return f"{part.effect:.3g} [{part.low:.3g}, {part.high:.3g}]"
@@ -60,8 +59,8 @@ def missing(judgement: Judgement) -> str:
 
 
 def unequal(judgement: Judgement) -> list[Part]:
-    """Return the parts that must compare equal training times and do not."""
-    return [part for part in judgement.parts if part.criterion.equal_compute and part.imbalance > EQUAL]
+    """Return the parts that must compare equal training times and do not, or whose times are unknown."""
+    return [part for part in judgement.parts if part.unequal]
 
 
 def training_times(part: Part) -> str:

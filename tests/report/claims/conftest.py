@@ -54,7 +54,7 @@ def signal(critic, norms, cosine=0.5, stationary=(True, True, True), apart=9.0, 
     return [
         {**cell(method, m, dataset), "generator": generator, "critic": critic, "seed": seed, "step": step}
         | {"critic_loss": 1.0, "parameter_gradient": norm * factor, "sample_gradient": 1.0}
-        | {"cosine": cosine * (step == len(norms) - 1), "stationary": stationary[seed], "apart": apart}
+        | {"cosine": cosine * (step == len(norms) - 1), "stationary": stationary[seed], "apart": apart, "ceiling": 0.8}
         | {"probe_before": 0.5, "probe_1": 0.5 + 0.1 * factor, "probe_128": 0.5 + 0.01 * factor}
         for generator, factor in (("initial", 1.0), ("trained", 3.0))
         for seed in SEEDS

@@ -15,7 +15,24 @@ def check(errors, tolerance=0.1, equation=False):
 
 
 def test_the_checks_are_the_identities_and_definitions_of_the_article():
-    assert list(NAMED) == ["A3", "A5", "A6", "A7", "B2", "B3", "C1", "D1", "D2", "D3", "D4", "D5", "D6a"]
+    assert list(NAMED) == [
+        "A3",
+        "A5",
+        "A6",
+        "A7",
+        "B2",
+        "B3",
+        "C1",
+        "D1",
+        "D2",
+        "D3",
+        "D4",
+        "D5",
+        "D6a",
+        "T1",
+        "T2",
+        "T3",
+    ]
 
 
 def test_the_largest_error_decides():
@@ -30,6 +47,29 @@ def test_an_equation_is_refuted_if_all_ratios_of_its_sides_differ_from_1():
     found = run(check({"a": 0.8, "b": 0.7}, equation=True), None)
     assert (found.status, found.largest, found.where) == ("refuted", 0.8, "a")
     assert run(check({"a": 0.95, "b": 0.7}, equation=True), None).status == "holds"
+    assert run(check({"a": 1.0, "b": np.nan}, equation=True), None).status == "fails"
+    assert run(check({}), None).status == run(check({}, equation=True), None).status == "not measured"
+
+
+def test_a_missing_value_is_no_small_one(study):
+    plans = [{"permutation": 1.0, "plan": 1.0}, {"permutation": np.nan, "plan": 1.0}]
+    assert run(NAMED["D1"], study(theory={"plans": plans})).status == "fails"
+
+
+def test_scales_of_the_theory_are_below_1_debiased_at_1_and_those_of_quadrature(study):
+    scales = [
+        {"dimension": d, "m": m, "objective": kind, "mean": mean, "quadrature": mean + 0.01 if d == 1 else np.nan}
+        for d in (1, 8)
+        for m in (16, 64)
+        for kind, mean in (("plain", 1.1 if m == 16 else 0.7), ("debiased", 1.015 if m == 64 else 2.0))
+    ]
+    results = study(theory={"shrinkage": scales})
+    assert checks.shrunk(results) == {"d=1": pytest.approx(-0.3), "d=8": pytest.approx(-0.3)}
+    assert [run(NAMED[key], results).status for key in ("T1", "T2", "T3")] == ["holds"] * 3
+    assert set(checks.scale_by_quadrature(results)) == {
+        f"{kind}, m={m}" for kind in ("plain", "debiased") for m in (16, 64)
+    }
+    assert run(NAMED["T1"], study(theory={"shrinkage": [one | {"mean": 1.01} for one in scales]})).status == "fails"
 
 
 def test_what_is_not_measured_says_so(tmp_path):

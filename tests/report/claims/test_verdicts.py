@@ -12,7 +12,7 @@ from pwgan.report.claims.claim import Claim, Criterion
 from pwgan.report.claims.results import Cell, NotMeasured, Results, Sample
 from pwgan.report.claims.rules import CLAIMS
 from pwgan.report.claims.verdicts import CONTRADICTED, INCONCLUSIVE, SUPPORTED, judge, judge_all
-from pwgan.report.confidence import summary_estimate
+from pwgan.report.confidence import summary_estimate, unknown
 
 SPREAD = np.array([-0.1, 0.1, 0.05, -0.05])
 
@@ -54,11 +54,14 @@ def test_every_empirical_claim_has_a_rule_once():
         "D9c",
         "D9d",
     }
-    assert set(keys) == article | {"E1", "E2", "E3", "E4", "H1", "H2", "H3", "H4"}
+    assert set(keys) == article | {"D8(m=16)", "E1", "E2", "E3", "E4", "H1", "H1b", "H2", "H3", "H4"}
     assert all(c.low < c.high for claim in CLAIMS for c in claim.criteria)
     assert all(any(c.judged for c in claim.criteria) for claim in CLAIMS)
     # A share of a diverged seed is 0, which must count against the claim.
     assert all(c.low > 0 for claim in CLAIMS for c in claim.criteria if c.kind != "mean")
+    # A premise is judged, and a claim has something besides it.
+    assert all(c.judged for claim in CLAIMS for c in claim.criteria if c.premise)
+    assert all(any(c.judged and not c.premise for c in claim.criteria) for claim in CLAIMS)
 
 
 def test_every_rule_is_explained_with_an_objection():
@@ -67,7 +70,7 @@ def test_every_rule_is_explained_with_an_objection():
     explained = [
         key
         for section in sections
-        for key in re.findall(r"(?:^|\s)([A-H]\d\w*(?:\(i+\))?)\. ", section.partition("\n")[0])
+        for key in re.findall(r"(?:^|\s)([A-H]\d\w*(?:\((?:i+|m=16)\))?)\. ", section.partition("\n")[0])
     ]
     assert sorted(explained) == sorted(claim.key for claim in CLAIMS)
     assert all("- Objection: " in section and "Answer: " in section for section in sections)
@@ -158,6 +161,40 @@ def test_the_compute_of_a_part_is_the_training_time_of_its_cells_per_seed(study,
     assert part.seconds == {cells[0]: 15.0, cells[1]: 30.0} and part.imbalance == 2.0
     lone = judge(claim(criterion({"a": Sample(SPREAD, cells[:1])})), results).parts[0]
     assert np.isnan(lone.imbalance)
+
+
+def test_unequal_or_unknown_training_times_are_not_judged_where_they_must_be_equal(study, rows):
+    cells = Cell("ring8", "gan", 64), Cell("ring8", "pwgan", 64)
+    for seconds, verdict in (([30.0], SUPPORTED), ([37.0], SUPPORTED), ([38.0], INCONCLUSIVE), ([], INCONCLUSIVE)):
+        results = study(costs=rows.costs({"gan": [30.0], "pwgan": seconds}))
+        for shift, found in ((0.5, verdict), (1.5, CONTRADICTED if verdict == SUPPORTED else verdict)):
+            one = criterion({"a": Sample(shift + SPREAD, cells)}, equal_compute=True)
+            assert judge(claim(one), results).verdict == found
+    other = claim(criterion({"a": Sample(0.5 + SPREAD, cells)}))
+    assert judge(other, results).verdict == SUPPORTED
+
+
+def test_a_claim_whose_premise_is_not_shown_is_not_judged():
+    for values, verdict in ((0.5, SUPPORTED), (1.0, INCONCLUSIVE), (1.5, INCONCLUSIVE)):
+        found = judge(claim(criterion({"a": 0.5 + SPREAD}), criterion({"p": values + SPREAD}, premise=True)), None)
+        assert found.verdict == verdict and bool(found.missing) == (verdict == INCONCLUSIVE)
+        assert [part.name for part in found.parts] == ["a"] and [part.name for part in found.reported] == ["p"]
+    absent_premise = claim(criterion({"a": 1.5 + SPREAD}), Criterion("p", absent, 0, 1, premise=True))
+    assert judge(absent_premise, None).verdict == INCONCLUSIVE
+
+
+def test_parts_that_were_not_measured_decide_nothing():
+    some = {"a": 0.5 + SPREAD, "b": Sample(unknown())}
+    assert judged(some).verdict == INCONCLUSIVE
+    assert judged(some, once=True).verdict == SUPPORTED
+    assert judged({"a": 1.5 + SPREAD, "b": Sample(unknown())}, once=True).verdict == INCONCLUSIVE
+
+
+def test_diverged_runs_are_counted_as_lost(study, rows):
+    results = study(runs=rows.runs(["gan"], diverged=[("gan", 1)]))
+    part = judge(claim(criterion({"a": Sample(SPREAD, (Cell("ring8", "gan", 64),))})), results).parts[0]
+    assert part.lost == 1 and part.verdict == SUPPORTED
+    assert judge(claim(criterion({"a": Sample(SPREAD, lost=2)})), None).parts[0].lost == 2
 
 
 def test_an_empty_study_leaves_every_claim_open(tmp_path):
