@@ -137,7 +137,8 @@ def _transport(trainer: Trainer, latent: torch.Tensor) -> tuple[torch.Tensor, li
     shared = min(directions.shape[1], independent.shape[1])
     ceiling = (directions[:, :shared] * independent[:, :shared]).sum(-1).mean(1)
     apart = torch.tensor(distance_apart(torch.where(sound[:, None, None], fake, 0), data))
-    return directions, *(torch.where(sound.cpu(), side.cpu(), torch.nan).tolist() for side in (apart, ceiling))
+    far, most = (torch.where(sound.cpu(), side.cpu(), torch.nan).tolist() for side in (apart, ceiling))
+    return directions, far, most
 
 
 def _directions(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:

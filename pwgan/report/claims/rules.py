@@ -71,14 +71,14 @@ def _covering(*places: training.Place, judged: bool = True) -> tuple[Criterion, 
 def _larger_m(method: str, large: int, small: int, judged: bool = True) -> tuple[Criterion, ...]:
     """Return the criteria that a larger m does not improve generalisation on digits, in random features."""
     pairs, of = [((method, large), (method, small))], f"{method} at m = {large}"
-    rest = {"equal_compute": True, "judged": judged}
     return (
         Criterion(
             f"Fréchet distance of {of} minus 1 / 1.25 of that at m = {small}, real samples subtracted, random features",
             images.compared("fd", pairs, images.beyond(1 / TENTH), ("random",)),
             0.0,
             INF,
-            **rest,
+            equal_compute=True,
+            judged=judged,
         ),
         *(
             Criterion(
@@ -86,7 +86,8 @@ def _larger_m(method: str, large: int, small: int, judged: bool = True) -> tuple
                 images.compared(measure, pairs, images.minus, ("random",)),
                 -INF,
                 POINTS,
-                **rest,
+                equal_compute=True,
+                judged=judged,
             )
             for measure in ("recall", "precision")
         ),
