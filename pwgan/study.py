@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PrivateAttr, ValidationError, model_validator
 
 from pwgan import config_file
 from pwgan.cells import Block, DataCell, Extractor, Features, Measures, Name, Reference, Training
@@ -38,6 +38,7 @@ class DataSetEntry(Options):
     seeds: Count | None = None
     seed_block: Count | None = None
     steps: Count | None = None
+    steps_factor: PositiveFloat = Field(1.0, description="multiplies the iterations of all methods, also their own")
     evaluate_every: Count | None = None
     network: AnyNetwork | None = None
     features: Features | None = None
@@ -326,7 +327,7 @@ class Study(Options):
                 algorithm, spec = self._method(method, data)
                 for m in self._trained(method, data):
                     usual = entry.steps or self.steps
-                    steps = spec.steps_at(m) or usual
+                    steps = max(1, round((spec.steps_at(m) or usual) * entry.steps_factor))
                     every = entry.evaluate_every or self.evaluate_every
                     for first, count in self.seed_blocks(data):
                         training = Training(

@@ -97,6 +97,14 @@ def test_steps_of_a_method_keep_the_number_of_evaluations(tiny):
     assert found[("nsgan", 8)] == found[("nsgan", 16)] == (50, 5) and found[("gan", 8)] == (100, 10)
 
 
+def test_a_data_set_may_take_a_share_of_the_steps_of_every_method(tiny):
+    study = tiny(methods={"pwgan": {"steps": {8: 400}}, "nsgan": {}}, batch_sizes=[8], steps=100, evaluate_every=10)
+    study["datasets"]["ring8"]["steps_factor"] = 0.5
+    found = trainings(parse_study(study))
+    assert (found["pwgan"].steps, found["pwgan"].evaluate_every) == (200, 20)
+    assert (found["nsgan"].steps, found["nsgan"].evaluate_every) == (50, 5)
+
+
 def test_steps_of_one_size_retrain_no_other(tiny):
     def identities(steps):
         study = parse_study(tiny(methods={"pwgan": {"steps": steps}}, batch_sizes=[8, 16]))
