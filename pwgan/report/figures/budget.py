@@ -97,21 +97,24 @@ def _curves(ax: Axes, part: pd.DataFrame, names: list[str]) -> None:
     lines(ax, part, "seconds", {name: {**style, "marker": ""} for name, style in looks(names).items()})
     means = part.groupby(["method", "seconds"])["value"].mean()
     if (means <= 0).any():
-        # Debiased distances may be negative by chance.
-        ax.set_yscale("symlog", linthresh=max(means.abs().max() / 100, 1e-9))
+        # Debiased distances may be negative by chance. A power of ten: other ticks would overlap that at 0.
+        least = max(means.abs().max() / 30, 1e-9)
+        ax.set_yscale("symlog", linthresh=10 ** np.ceil(np.log10(least)))
         ax.axhline(0, **LEVEL)
     else:
         log_limits(ax, means, air=1.3)
 
 
 def _found(trained: pd.DataFrame) -> str:
-    """Name the method with the lowest distance at the end of training on each data set."""
+    """Name the cell of the best final quality on each data set."""
     texts = []
-    for dataset, part in trained[trained["quantity"] == "distance"].groupby("dataset", sort=False):
-        last = part.dropna(subset=["value"])
-        last = last[last["seconds"] == last.groupby(CELL)["seconds"].transform("max")]
-        means = last.groupby("method")[["value", "seconds"]].mean().sort_values("value").reset_index()
-        if len(means):
-            best = means.iloc[0]
-            texts.append(f"{dataset}: {best['method']}, {best['value']:.2g} after {best['seconds']:.3g}\u00a0s")
-    return f"Lowest distance at the end: {'; '.join(texts)}." if texts else ""
+    for dataset, part in trained[trained["quantity"] == "quality"].groupby("dataset", sort=False):
+        measure = str(part["measure"].iloc[0])
+        cells = part.groupby(CELL[1:])[["value", "seconds"]].mean().dropna()
+        cells = cells.sort_values("value", ascending=falls(measure)).reset_index()
+        if len(cells):
+            best = cells.iloc[0]
+            where = f"{best['method']}, m = {int(best['batch_size'])}"
+            name = MeasureName.parse(measure).measure
+            texts.append(f"{dataset}: {where}, {name} {best['value']:.2g} after {best['seconds']:.2g}\u00a0s")
+    return f"Best: {'; '.join(texts)}." if texts else ""
