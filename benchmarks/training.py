@@ -58,6 +58,7 @@ def cell(network: str, batch_size: int) -> Training:
             "batch_sizes": [batch_size],
             "steps": 1,
             "evaluate_every": 1,
+            "evaluation_points": 100,
             "datasets": {"mnist": {"network": {"name": network, "latent_dim": 32, **NETWORKS[network]}}},
             "methods": {"pwgan": {}},
         }

@@ -30,8 +30,9 @@ def run(request, tiny, tmp_path_factory):
     study = tiny(methods={method: CASES[method]}, steps=STEPS, evaluate_every=STEPS, **changes)
     path, data = root / "study.yaml", root / "data.safetensors"
     path.write_text(yaml.safe_dump(study))
-    (place,) = parse_study(study).blocks
-    assert main(["data", f"{path}:{place.partition('/')[0]}", "--output", str(data)]) == 0
+    planned = parse_study(study)
+    (place,), (drawn,) = planned.blocks, planned.data_cells
+    assert main(["data", f"{path}:{drawn}", "--output", str(data)]) == 0
 
     def train(folder):
         where = ["--data", str(data), "--device", "cpu", "--output", str(folder)]

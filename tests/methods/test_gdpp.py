@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from pwgan.methods import Batch, Nets
-from pwgan.methods import gdpp as module
-from pwgan.methods.gdpp import GDPP, GDPPWGANGP, diversity
+from pwgan.methods import diversity as module
+from pwgan.methods.diversity import diversity
+from pwgan.methods.gdpp import GDPP, GDPPWGANGP
 from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.methods.wgan_gp import WGANGP
 from pwgan.networks.layers.initial import initialise

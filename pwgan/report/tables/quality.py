@@ -11,6 +11,7 @@ NAMES = (
     "ewd",
     "ewd-debiased",
     "ewd-within",
+    "lost-class",
     "tied-ewd",
     "fid",
     "fd",
@@ -35,7 +36,8 @@ def readable(frame: pd.DataFrame) -> Table:
         "number after @ is the sample count. EWDs are comparable only within a data set. ewd-within: EWD between two "
         "sets of generated samples, lower than that of real ones for a generator of too little spread. ewd-debiased: "
         "twice the EWD minus this one and that between two sets of real samples, which a lack of spread does not "
-        "lower. tied-ewd: EWD between samples generated from the latents tied to the training samples by a full "
-        "matching, and the training samples."
+        "lower. lost-class: ewd-debiased of real samples that lack one class, a unit to compare with. tied-ewd: EWD "
+        "between samples generated from the latents tied to the training samples by a full matching, and the training "
+        "samples."
     )
     return Table("Distances of samples to the data", caption, by_cell(frame, NAMES))
