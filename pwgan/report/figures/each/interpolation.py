@@ -99,8 +99,8 @@ def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
     head(
         figure,
         f"{frame['dataset'].iloc[0]}: are samples between two latents new?",
-        f"{seeds_of(curves)}; paths of seed {paths['seed'].min()}. Below: distance to the nearest training sample, "
-        f"relative to held-out samples; median over paths, mean and 95 % interval over seeds. "
+        f"{seeds_of(curves)}; paths of seed {int(curves['seed'].min())}. Below: distance to the nearest training "
+        f"sample, relative to held-out samples; median over paths, mean and 95 % interval over seeds. "
         f"{describe(law) if 'y' in frame else ''}",
     )
     entries = {"interpolated pairs" if name == REFERENCE else name: style for name, style in styles.items()}

@@ -87,6 +87,6 @@ def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
     head(
         figure,
         f"{frame['dataset'].iloc[0]}: what do generated samples look like?",
-        f"Seed {cells['seed'].min()} of each method, {alone}{counts}. {description}",
+        f"Seed {int(cells['seed'].min())} of each method, {alone}{counts}. {description}",
     )
     return figure
