@@ -43,7 +43,7 @@ class Batches:
         if isinstance(self.method, TiedMethod):
             assert index is not None  # a study with fresh batches has no tied method
             partner = self.state.tie["matching"].gather(1, index)
-            latent = self.tied.gather(1, partner.unsqueeze(-1).expand(-1, -1, self.tied.shape[-1]))
+            latent = rows_of(self.tied, partner)
         elif self.pool > 1:
             latent, second = self._pooled(number)
         else:
@@ -82,7 +82,7 @@ class Batches:
             latent = self.draws.draw(stream, epoch, (size * m, z))
             streams = [(stream, seed, epoch) for seed in self.cell.seed_range]
             order = batches(self.method.sampler, self.points(latent), m, streams).flatten(1)
-            epochs[stream] = epoch, latent.gather(1, order.unsqueeze(-1).expand(-1, -1, z))
+            epochs[stream] = epoch, rows_of(latent, order)
         return epochs[stream][1][:, place * m : (place + 1) * m]
 
     def points(self, latent: torch.Tensor) -> torch.Tensor:
@@ -111,7 +111,7 @@ class Batches:
         made = {name: self.points(latent) for name, latent in drawn.items()}
         orders = self.method.match_latents(real, made["first"], made.get("second"))
         return {
-            name: latent.gather(1, order.unsqueeze(-1).expand_as(latent))
+            name: rows_of(latent, order)
             for (name, latent), order in zip(drawn.items(), orders, strict=False)
             if order is not None
         }

@@ -6,7 +6,7 @@ import torch
 
 from pwgan.batches import samplers
 from pwgan.batches.drawing import batches
-from pwgan.data.store import StoredData
+from pwgan.data.store import StoredData, rows_of
 from pwgan.training.draws import Draws
 
 
@@ -20,20 +20,21 @@ class FreshBatches:
     def __init__(self, data: StoredData, sampler: str, batch_size: int, draws: Draws) -> None:
         assert data.modes is not None and data.weights is not None and data.sigma is not None
         self.sampler, self.batch_size, self.draws, self.sigma = sampler, batch_size, draws, data.sigma
+        self.oversample = samplers()[sampler].oversample
         self.modes = torch.from_numpy(data.modes).to(draws.device)
         self.shares = torch.from_numpy(data.weights).to(draws.device).cumsum(0)
         self._epoch, self._dealt = -1, torch.empty(0)
 
     def batch(self, number: int) -> torch.Tensor:
         """Return batch ``number`` of every seed, (S, m, d) float32."""
-        size, m = samplers()[self.sampler].oversample, self.batch_size
+        size, m = self.oversample, self.batch_size
         if size == 1:
             return self._points(number, m)
         epoch, place = divmod(number, size)
         if epoch != self._epoch:
             points = self._points(epoch, size * m)
             order = batches(self.sampler, points, m, [("fresh", seed, epoch) for seed in self.draws.seeds]).flatten(1)
-            self._epoch, self._dealt = epoch, points.gather(1, order.unsqueeze(-1).expand(-1, -1, points.shape[-1]))
+            self._epoch, self._dealt = epoch, rows_of(points, order)
         return self._dealt[:, place * m : (place + 1) * m]
 
     def _points(self, number: int, count: int) -> torch.Tensor:
