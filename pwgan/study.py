@@ -6,7 +6,7 @@ Reading a study imports no torch and loads no data. An invalid study raises ``Re
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -280,15 +280,19 @@ class Study(Options):
         return {reference.path: reference for reference in references}
 
     def critics(self, training: Training) -> list[Training]:
-        """Return the trainings, beside one, of all methods with a critic that go by their own names."""
+        """Return the trainings, beside one, of all methods with a critic that go by their own names.
+
+        Of methods whose critics have the same loss (gan, nsgan, gdpp) only the one that defines it, else the first.
+        """
         place = training.dataset, training.batch_size, training.first_seed
-        return [
-            other
-            for other in (block.training for block in self.blocks.values())
-            if (other.dataset, other.batch_size, other.first_seed) == place
-            and other.method == other.algorithm
-            and issubclass(methods()[other.algorithm], AdversarialMethod)
-        ]
+        found: dict[Callable[..., Any], Training] = {}
+        for other in (block.training for block in self.blocks.values()):
+            method = methods()[other.algorithm]
+            beside = (other.dataset, other.batch_size, other.first_seed) == place and other.method == other.algorithm
+            if beside and issubclass(method, AdversarialMethod):
+                defines = "critic_loss" in vars(method)
+                found[method.critic_loss] = other if defines else found.get(method.critic_loss, other)
+        return list(found.values())
 
     @cached_property
     def notes(self) -> list[str]:

@@ -253,6 +253,15 @@ def test_signal_needs_a_critic_that_goes_by_its_own_name(tiny):
     assert [critic.method for critic in study.critics(block.training)] == ["gan"]
 
 
+def test_methods_with_the_same_critic_loss_have_one_critic_in_the_signal(tiny):
+    study = parse_study(tiny(methods={"gdpp": {}, "gan": {}, "wgan": {}, "nsgan": {}, "wgan_gp": {}}, signal=["gan"]))
+    (block,) = (block for block in study.blocks.values() if block.training.method == "gan")
+    assert [critic.method for critic in study.critics(block.training)] == ["gan", "wgan", "wgan_gp"]
+    study = parse_study(tiny(methods={"gdpp": {}, "nsgan": {}}, signal=["gdpp"]))
+    block = next(iter(study.blocks.values()))
+    assert [critic.method for critic in study.critics(block.training)] == ["gdpp"]
+
+
 def test_keys_of_figures_are_checked(tiny):
     with pytest.raises(ValueError, match=r"method of this study in highlight.*'pwgn'.*'pwgan'"):
         parse_study(tiny(highlight=["pwgn"]))
