@@ -87,8 +87,8 @@ SECTIONS = (
     ),
     Section(
         "Training at equal compute",
-        "The primal is trained at m = 16 to 1024, critics at 64 and 256, each with options from an equal search on "
-        "other seeds, for the same training time.",
+        "The primal is trained at m = 16, 64 and 256, critics at 64, each with options from an equal search on other "
+        "seeds, for the same training time.",
         ("D7", "H3", "H4", "D8", "D8(m=16)", "D9a(i)", "D9a(ii)", "D9b", "D9c"),
         (
             ("figures/training_m", "Does a larger mini-batch help at equal training time?", ("H4", "H3", "D9a(i)")),
