@@ -15,8 +15,9 @@ def searched(values: Mapping[str, Any]) -> Mapping[str, Any]:
     ``pwgan: {search: {generator_lr: [1e-3, 4e-3], betas: [[0.5, 0.999], [0, 0.9]]}, ...}`` becomes pwgan_s01 to
     pwgan_s04, the last option varying fastest, each with the other options of the entry; options that a data set
     changes for pwgan are changed for each of them. A value that is a mapping sets several options together, and its key
-    is only a label: ``rates: [{generator_lr: 1e-3, critic_lr: 1e-3}, ...]``. A data set may have a search of its own
-    for pwgan: its k-th setting changes the options of the k-th one there.
+    is only a label: ``rates: [{generator_lr: 1e-3, critic_lr: 1e-3}, ...]``. A list of searches has the settings of the
+    first, then those of the second, and so on. A data set may have a search of its own for pwgan: its k-th setting
+    changes the options of the k-th one there.
 
     Raises ValueError if the methods of a study that are searched do not have the same number of settings: the best of
     more settings is better by chance.
@@ -51,11 +52,13 @@ def _has_search(entry: object) -> bool:
 
 def _settings(where: str, name: str, entry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the options of each setting by its name."""
-    lists = entry["search"]
-    if not isinstance(lists, Mapping) or not all(isinstance(choices, list) and choices for choices in lists.values()):
-        raise ValueError(f"{where}.search: lists of values by option are needed; got {lists!r}")
+    found = entry["search"]
+    combined = []
+    for lists in found if isinstance(found, list) else [found]:
+        if not isinstance(lists, Mapping) or not all(isinstance(values, list) and values for values in lists.values()):
+            raise ValueError(f"{where}.search: lists of values by option are needed; got {lists!r}")
+        combined += [_options(dict(zip(lists, choice, strict=True))) for choice in itertools.product(*lists.values())]
     rest = {key: value for key, value in entry.items() if key != "search"}
-    combined = [_options(dict(zip(lists, choice, strict=True))) for choice in itertools.product(*lists.values())]
     if len(combined) > MOST:
         raise ValueError(f"{where}.search: {len(combined)} settings; allowed: {MOST}")
     return {f"{name}_s{number:02d}": rest | setting for number, setting in enumerate(combined, 1)}

@@ -52,8 +52,10 @@ class MethodEntry(Options):
 
     datasets: list[Name] | None = Field(None, min_length=1, description="only these data sets of the study")
     batch_sizes: list[Count] | None = Field(None, min_length=1, description="only these mini-batch sizes")
-    search: dict[str, list[Any]] | None = Field(
-        None, min_length=1, description="values of options: each combination is a method of its own, NAME_s01, ..."
+    search: dict[str, list[Any]] | list[dict[str, list[Any]]] | None = Field(
+        None,
+        min_length=1,
+        description="values of options, or a list of such: each combination is a method of its own, NAME_s01, ...",
     )
 
 

@@ -35,6 +35,19 @@ def test_a_mapping_sets_several_options_together(tiny):
     ]
 
 
+def test_a_list_of_searches_has_the_settings_of_each_in_turn(tiny):
+    searches = [{"generator_lr": [1e-3, 4e-3]}, {"generator_lr": [8e-3], "betas": [[0.0, 0.9], [0.9, 0.99]]}]
+    found = trainings(parse_study(tiny(methods={"pwgan": {"search": searches, "betas": [0.5, 0.9]}})))
+    assert {name: (t.options["generator_lr"], t.options["betas"]) for name, t in found.items()} == {
+        "pwgan_s01": (1e-3, [0.5, 0.9]),
+        "pwgan_s02": (4e-3, [0.5, 0.9]),
+        "pwgan_s03": (8e-3, [0.0, 0.9]),
+        "pwgan_s04": (8e-3, [0.9, 0.99]),
+    }
+    with pytest.raises(Refused, match=r"methods.pwgan.search: lists of values by option are needed; got 3"):
+        parse_study(tiny(methods={"pwgan": {"search": [{"generator_lr": [1e-3]}, 3]}}))
+
+
 def test_options_of_a_data_set_are_given_to_each_setting(tiny):
     study = tiny(methods={"pwgan": {"search": {"generator_lr": [1e-3, 4e-3]}}})
     study["datasets"]["ring8"]["methods"] = {"pwgan": {"betas": [0.0, 0.5]}}

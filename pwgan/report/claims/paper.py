@@ -27,7 +27,8 @@ METHOD = (
     "contradicting part, after Bonferroni's correction for their number, contradicts it. Corrected verdicts apply "
     "Holm's procedure to all empirical claims together. Means have Student intervals over seeds, shares of runs Wilson "
     "intervals, bounded values bootstrap intervals; a claim that something is no worse has a margin (two one-sided "
-    "tests). A diverged run has the worst value of its data set. Each seed of a mixture draws its own training and "
+    "tests). A diverged run counts against what its claim says: in a difference it has the worst value of its data set, in "
+    "a share it is a failure. Each seed of a mixture draws its own training and "
     "held-out set, so that intervals cover the data; digits have one split, and their intervals, of initial weights "
     "and training noise, are conditional on it. Comparisons at unequal training time are not judged. Distances are "
     "debiased, 2 W(x, y) - W(x, x') - W(y, y'), in units "
@@ -87,8 +88,8 @@ SECTIONS = (
     ),
     Section(
         "Training at equal compute",
-        "The primal is trained at m = 16, 64 and 256, critics at 64, each with options from an equal search on other "
-        "seeds, for the same training time.",
+        "The primal is trained at m = 16, 64 and 256, critics at 64, for the same training time. The main methods have "
+        "the best of 16 settings each, searched on other seeds at m = 64; their variants share them.",
         ("D7", "H3", "H4", "D8", "D8(m=16)", "D9a(i)", "D9a(ii)", "D9b", "D9c"),
         (
             ("figures/training_m", "Does a larger mini-batch help at equal training time?", ("H4", "H3", "D9a(i)")),
@@ -104,7 +105,8 @@ SECTIONS = (
     ),
     Section(
         "What critics give, and what they forget",
-        "Critics are trained against fixed, untrained generators until their loss stands still. What they give a "
+        "Critics are trained against fixed generators, untrained ones and, to ask what they forget, trained ones, until "
+        "their loss stands still. What they give a "
         "generator is the direction in which samples move, compared with the exact transport direction; a norm alone "
         "says little, since Adam rescales it.",
         ("B4", "C2c", "C2", "C2b", "B4b", "C3", "D9d"),
@@ -113,7 +115,7 @@ SECTIONS = (
     Section(
         "Copies and interpolation",
         "Copies are samples nearer to the training set than the nearest twentieth of held-out samples. Generators "
-        "below the precision of real samples are not asked: blur is far from everything.",
+        "below nine tenths of the precision of real samples are not asked: blur is far from everything.",
         ("E2", "E3"),
     ),
 )
