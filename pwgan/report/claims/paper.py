@@ -27,9 +27,8 @@ METHOD = (
     "contradicting part, after Bonferroni's correction for their number, contradicts it. Corrected verdicts apply "
     "Holm's procedure to all empirical claims together. Means have Student intervals over seeds, shares of runs Wilson "
     "intervals, bounded values bootstrap intervals; a claim that something is no worse has a margin (two one-sided "
-    "tests). A diverged run counts against what its claim says: in a difference it has the worst value of its data set, in "
-    "a share it is a failure. Each seed of a mixture draws its own training and "
-    "held-out set, so that intervals cover the data; digits have one split, and their intervals, of initial weights "
+    "tests). A diverged run counts against what its claim says: in a difference it has the worst value of its data "
+    "set, in a share it is a failure. Each seed of a mixture draws its own training and held-out set, so that intervals cover the data; digits have one split, and their intervals, of initial weights "
     "and training noise, are conditional on it. Comparisons at unequal training time are not judged. Distances are "
     "debiased, 2 W(x, y) - W(x, x') - W(y, y'), in units "
     "of one lost mode, the least that the loss of a mode costs: 2 spacing / K on a mixture of K modes; on digits, "
@@ -105,9 +104,8 @@ SECTIONS = (
     ),
     Section(
         "What critics give, and what they forget",
-        "Critics are trained against fixed generators, untrained ones and, to ask what they forget, trained ones, until "
-        "their loss stands still. What they give a "
-        "generator is the direction in which samples move, compared with the exact transport direction; a norm alone "
+        "Critics are trained against fixed generators, untrained ones and, to ask what they forget, trained ones, "
+        "until their loss stands still. What they give a generator is the direction in which samples move, compared with the exact transport direction; a norm alone "
         "says little, since Adam rescales it.",
         ("B4", "C2c", "C2", "C2b", "B4b", "C3", "D9d"),
         (("figures/signal", "Do the directions of a critic at its optimum stay useful?", ("B4", "C2c")),),
