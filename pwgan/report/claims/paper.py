@@ -21,18 +21,19 @@ QUESTION = (
     "undoes it, and how the result compares, at equal training time, with generators that are trained against a critic."
 )
 METHOD = (
-    "Every claim has a rule that was fixed before the run: a statistic and the region in which the claim holds. A part "
-    "(data set, method) supports its claim if the 95 % interval of its statistic lies within the region, and "
+    "Every claim has a rule that was fixed before the run: a statistic and the region in which the claim holds. A "
+    "part (data set, method) supports its claim if the 95 % interval of its statistic lies within the region, and "
     "contradicts it if the interval lies beyond. A claim that something always holds needs every part; one "
     "contradicting part, after Bonferroni's correction for their number, contradicts it. Corrected verdicts apply "
-    "Holm's procedure to all empirical claims together. Means have Student intervals over seeds, shares of runs Wilson "
-    "intervals, bounded values bootstrap intervals; a claim that something is no worse has a margin (two one-sided "
-    "tests). A diverged run counts against what its claim says: in a difference it has the worst value of its data "
-    "set, in a share it is a failure. Each seed of a mixture draws its own training and held-out set, so that intervals cover the data; digits have one split, and their intervals, of initial weights "
-    "and training noise, are conditional on it. Comparisons at unequal training time are not judged. Distances are "
-    "debiased, 2 W(x, y) - W(x, x') - W(y, y'), in units "
-    "of one lost mode, the least that the loss of a mode costs: 2 spacing / K on a mixture of K modes; on digits, "
-    "measured, the mean over classes of the distance of real samples without the class."
+    "Holm's procedure to all empirical claims together. Means have Student intervals over seeds, shares of runs "
+    "Wilson intervals, bounded values bootstrap intervals; a claim that something is no worse has a margin (two "
+    "one-sided tests). A diverged run counts against what its claim says: in a difference it has the worst value of "
+    "its data set, in a share it is a failure. Each seed of a mixture draws its own training and held-out set, so "
+    "that intervals cover the data; digits have one split, and their intervals, of initial weights and training "
+    "noise, are conditional on it. Comparisons at unequal training time are not judged. Distances are debiased, 2 "
+    "W(x, y) - W(x, x') - W(y, y'), in units of one lost mode, the least that the loss of a mode costs: 2 spacing / K"
+    " on a mixture of K modes; on digits, measured, the mean over classes of the distance of real samples without the"
+    " class."
 )
 REFERENCES = (
     "Fatras et al. 2020, Learning with minibatch Wasserstein: asymptotic and gradient properties; and 2021, Minibatch "
@@ -105,8 +106,8 @@ SECTIONS = (
     Section(
         "What critics give, and what they forget",
         "Critics are trained against fixed generators, untrained ones and, to ask what they forget, trained ones, "
-        "until their loss stands still. What they give a generator is the direction in which samples move, compared with the exact transport direction; a norm alone "
-        "says little, since Adam rescales it.",
+        "until their loss stands still. What they give a generator is the direction in which samples move, compared "
+        "with the exact transport direction; a norm alone says little, since Adam rescales it.",
         ("B4", "C2c", "C2", "C2b", "B4b", "C3", "D9d"),
         (("figures/signal", "Do the directions of a critic at its optimum stay useful?", ("B4", "C2c")),),
     ),
