@@ -89,7 +89,7 @@ SECTIONS = (
     Section(
         "Training at equal compute",
         "The primal is trained at m = 16, 64 and 256, critics at 64, for the same training time. The main methods have "
-        "the best of 16 settings each, searched on other seeds at m = 64; their variants share them.",
+        "the best of 20 settings each, searched on other seeds at m = 64; their variants share them.",
         ("D7", "H3", "H4", "D8", "D8(m=16)", "D9a(i)", "D9a(ii)", "D9b", "D9c"),
         (
             ("figures/training_m", "Does a larger mini-batch help at equal training time?", ("H4", "H3", "D9a(i)")),
