@@ -8,215 +8,28 @@ least that the loss of one mode adds to the debiased EWD.
 
 from __future__ import annotations
 
-import numpy as np
-
 from pwgan.report.claims import evidence_critics as critics
 from pwgan.report.claims import evidence_images as images
 from pwgan.report.claims import evidence_theory as theory
 from pwgan.report.claims import evidence_training as training
 from pwgan.report.claims.claim import Claim, Criterion
+from pwgan.report.claims.criteria import (
+    CRITICS,
+    HALF_MODE,
+    INF,
+    MOST_RUNS,
+    POINTS,
+    PRIMAL,
+    TENTH,
+    USEFUL,
+    covering,
+    larger_m,
+    pair,
+)
 from pwgan.report.claims.results import DIGITS, MIXTURES
+from pwgan.report.claims.rules_own import OWN
 
-INF = np.inf
-HALF_MODE = 0.5
-"""Smallest difference of distances that matters: half of what the loss of a mode costs at least."""
-MOST_RUNS = 0.75
-""""Almost all" runs: at least three of four. Fewer than a quarter of the runs of a method may lose a mode."""
-EACH_MIXTURE = 0.6
-"""Least share of such runs on a single mixture: 14 of 16 establish it."""
-TENTH = 1.25
-"""Ratio of Fréchet distances, which are squared distances, below which they count as equal: a tenth in distance."""
-POINTS = 0.05
-"""Difference of precision, recall or 1-NN accuracy below which they count as equal: two standard errors at n = 400."""
-USEFUL = 0.5
-"""Least share of the cosine between independent transport directions that a useful direction has."""
-RIVALS = ("nsgan", "wgan_gp")
-CLOSERS = (("pwgan_pool", 64), ("pwgan_stratified", 64))
-PRIMAL = ("pwgan", "pwgan_debiased", "pwgan_pool", "pwgan_full")
-CRITICS = ("gan", "wgan", "wgan_gp")
-
-
-def _pair(method: str, other: str, m: int = 64) -> tuple[training.Place, training.Place]:
-    return (method, m), (other, m)
-
-
-def _versus(measure: str, relative: images.Relative, text: str, low: float, high: float) -> Criterion:
-    """Return the criterion that pwgan_debiased is as good as its rivals on digits in one measure."""
-    pairs = [_pair("pwgan_debiased", rival) for rival in RIVALS]
-    return Criterion(text, images.compared(measure, pairs, relative), low, high, equal_compute=True)
-
-
-def _covering(*places: training.Place, judged: bool = True) -> tuple[Criterion, Criterion]:
-    """Return the criteria that almost all runs cover every mode, on the mixtures together and on each."""
-    return (
-        Criterion(
-            "share of runs on both mixtures that cover every mode",
-            training.keeps_modes(*places, together=True),
-            MOST_RUNS,
-            INF,
-            "share",
-            judged=judged,
-        ),
-        Criterion(
-            "the same, each mixture",
-            training.keeps_modes(*places, together=False),
-            EACH_MIXTURE,
-            INF,
-            "share",
-            judged=judged,
-        ),
-    )
-
-
-def _larger_m(method: str, large: int, small: int, judged: bool = True) -> tuple[Criterion, ...]:
-    """Return the criteria that a larger m does not improve generalisation on digits, in random features."""
-    pairs, of = [((method, large), (method, small))], f"{method} at m = {large}"
-    return (
-        Criterion(
-            f"Fréchet distance of {of} minus 1 / 1.25 of that at m = {small}, real samples subtracted, random features",
-            images.compared("fd", pairs, images.beyond(1 / TENTH), ("random",)),
-            0.0,
-            INF,
-            equal_compute=True,
-            judged=judged,
-        ),
-        *(
-            Criterion(
-                f"{measure} of {of} minus that at m = {small}, random features",
-                images.compared(measure, pairs, images.minus, ("random",)),
-                -INF,
-                POINTS,
-                equal_compute=True,
-                judged=judged,
-            )
-            for measure in ("recall", "precision")
-        ),
-    )
-
-
-CLAIMS = (
-    Claim(
-        "H1",
-        "Mini-batches shrink a generator.",
-        (
-            Criterion(
-                "spread W(y, y') of generated digits over W(x, x') of real ones, pwgan, m = 64",
-                images.within(("pwgan", 64)),
-                0.0,
-                0.95,
-                log=True,
-            ),
-        ),
-        "theory/shrinkage",
-    ),
-    Claim(
-        "H1b",
-        "Trained on the debiased distance, it keeps the spread of the data.",
-        (
-            Criterion(
-                "spread W(y, y') of generated digits over W(x, x') of real ones, pwgan_debiased, m = 64",
-                images.within(("pwgan_debiased", 64)),
-                0.95,
-                1.05,
-                log=True,
-            ),
-        ),
-        "theory/shrinkage",
-    ),
-    Claim(
-        "H2",
-        "Debiased, the primal is as good as tuned GANs on digits at equal compute.",
-        (
-            _versus(
-                "fd",
-                images.beyond(TENTH),
-                "Fréchet distance minus 1.25 times the rival's, real samples subtracted, m = 64",
-                -INF,
-                0.0,
-            ),
-            _versus("kid", images.beyond(TENTH), "KID minus 1.25 times the rival's, m = 64", -INF, 0.0),
-            _versus("precision", images.minus, "precision minus the rival's, m = 64", -POINTS, INF),
-            _versus("recall", images.minus, "recall minus the rival's, m = 64", -POINTS, INF),
-            _versus(
-                "one_nn_accuracy",
-                images.two_sample,
-                "|1-NN accuracy - 1/2| minus the rival's, m = 64",
-                -INF,
-                POINTS,
-            ),
-        ),
-        "figures/image_quality",
-    ),
-    Claim(
-        "H3",
-        "In the plane, pools and strata close the gap that mini-batches leave.",
-        (
-            Criterion(
-                "debiased EWD above that of real samples, in lost modes",
-                training.above_floor(*CLOSERS),
-                -INF,
-                HALF_MODE,
-            ),
-            Criterion(
-                "debiased EWD of pwgan minus that of pools and strata, in lost modes",
-                training.difference(*((("pwgan", 64), closer) for closer in CLOSERS), datasets=MIXTURES),
-                0.0,
-                INF,
-                equal_compute=True,
-            ),
-            *_covering(*CLOSERS),
-            Criterion(
-                "high quality on ring8", training.measured("high-quality", ["ring8"], *CLOSERS), 0.9, INF, "bounded"
-            ),
-            Criterion(
-                "high quality on grid25", training.measured("high-quality", ["grid25"], *CLOSERS), 0.7, INF, "bounded"
-            ),
-            Criterion("std ratio", training.measured("std-ratio", MIXTURES, *CLOSERS), 0.65, INF, "bounded"),
-            Criterion(
-                "the gap: debiased EWD of pwgan above that of real samples on grid25, in lost modes",
-                training.above_floor(("pwgan", 64), datasets=("grid25",)),
-                HALF_MODE,
-                INF,
-                premise=True,
-            ),
-        ),
-        "figures/training_m",
-    ),
-    Claim(
-        "H4",
-        "Plain primal training improves with m; debiased, it depends less on m.",
-        (
-            Criterion(
-                "debiased EWD at m = 16 minus that at m = 256, pwgan on mixtures, in lost modes",
-                training.gain("pwgan", 16, 256),
-                HALF_MODE,
-                INF,
-                equal_compute=True,
-            ),
-            Criterion(
-                "Fréchet distance at m = 16 minus 1.25 times that at m = 256, real samples subtracted, pwgan on digits",
-                images.compared("fd", [(("pwgan", 16), ("pwgan", 256))], images.beyond(TENTH)),
-                0.0,
-                INF,
-                equal_compute=True,
-            ),
-            Criterion(
-                "gain from m = 16 to m = 256 of pwgan minus that of pwgan_debiased",
-                training.gain_over("pwgan", "pwgan_debiased", 16, 256),
-                0.0,
-                INF,
-                equal_compute=True,
-            ),
-            Criterion(
-                "the sum of these gains: debiased, a larger m harms by less too",
-                training.gain_over("pwgan", "pwgan_debiased", 16, 256, sign=1),
-                0.0,
-                INF,
-                equal_compute=True,
-            ),
-        ),
-        "figures/training_m",
-    ),
+ARTICLE = (
     Claim(
         "B4",
         "A GAN's gradient vanishes as its discriminator is trained to its optimum.",
@@ -269,7 +82,7 @@ CLAIMS = (
         (
             Criterion(
                 "distance of 25 critic steps minus that of 1, gan at equal generator steps, in lost modes",
-                training.difference(_pair("gan_k25_short", "gan_k1_short")),
+                training.difference(pair("gan_k25_short", "gan_k1_short")),
                 HALF_MODE,
                 INF,
             ),
@@ -283,7 +96,7 @@ CLAIMS = (
         (
             Criterion(
                 "distance of 25 critic steps minus that of 1, wgan at equal generator steps, in lost modes",
-                training.difference(_pair("wgan_k25_short", "wgan_k1_short")),
+                training.difference(pair("wgan_k25_short", "wgan_k1_short")),
                 -INF,
                 HALF_MODE,
             ),
@@ -315,7 +128,7 @@ CLAIMS = (
     Claim(
         "C3",
         "WGANs show no mode collapse.",
-        _covering(("wgan", 64), ("wgan_gp", 64)),
+        covering(("wgan", 64), ("wgan_gp", 64)),
         "figures/coverage",
         first=("contradicted", "Samples were too blurred for the published count, which took blur for collapse."),
     ),
@@ -413,14 +226,14 @@ CLAIMS = (
     Claim(
         "D8",
         "Primal training with mini-batches of 64 or more has (almost) no mode collapse.",
-        _covering(("pwgan", 64), ("pwgan", 256), ("pwgan_full", 64)),
+        covering(("pwgan", 64), ("pwgan", 256), ("pwgan_full", 64)),
         "figures/coverage",
         first=("contradicted", "Samples were too blurred for the published count, which took blur for collapse."),
     ),
     Claim(
         "D8(m=16)",
         "Primal training with mini-batches of 16 has (almost) no mode collapse.",
-        _covering(("pwgan", 16)),
+        covering(("pwgan", 16)),
         "figures/coverage",
     ),
     Claim(
@@ -474,7 +287,7 @@ CLAIMS = (
         (
             Criterion(
                 "distance of pwgan with DPP batches minus that with random ones, m = 16, at equal steps, in lost modes",
-                training.difference(_pair("pwgan_dpp_short", "pwgan_short", 16)),
+                training.difference(pair("pwgan_dpp_short", "pwgan_short", 16)),
                 -INF,
                 -HALF_MODE,
             ),
@@ -489,7 +302,7 @@ CLAIMS = (
         (
             Criterion(
                 "distance of wgan and wgan_gp with random minus that with stratified batches, in lost modes",
-                training.difference(_pair("wgan", "wgan_stratified"), _pair("wgan_gp", "wgan_gp_stratified")),
+                training.difference(pair("wgan", "wgan_stratified"), pair("wgan_gp", "wgan_gp_stratified")),
                 HALF_MODE,
                 INF,
                 equal_compute=True,
@@ -526,14 +339,14 @@ CLAIMS = (
         (
             Criterion(
                 "distance of wgan and wgan_gp minus that of nsgan, on mixtures, in lost modes",
-                training.difference(_pair("wgan", "nsgan"), _pair("wgan_gp", "nsgan"), datasets=MIXTURES),
+                training.difference(pair("wgan", "nsgan"), pair("wgan_gp", "nsgan"), datasets=MIXTURES),
                 -HALF_MODE,
                 INF,
                 equal_compute=True,
             ),
             Criterion(
                 "Fréchet distance of wgan and wgan_gp minus 1 / 1.25 of that of nsgan, real samples subtracted",
-                images.compared("fd", [_pair("wgan", "nsgan"), _pair("wgan_gp", "nsgan")], images.beyond(1 / TENTH)),
+                images.compared("fd", [pair("wgan", "nsgan"), pair("wgan_gp", "nsgan")], images.beyond(1 / TENTH)),
                 0.0,
                 INF,
                 equal_compute=True,
@@ -587,7 +400,7 @@ CLAIMS = (
         "E4",
         "Computing W exactly does not by itself improve generalisation.",
         (
-            *_larger_m("pwgan_debiased", 256, 64),
+            *larger_m("pwgan_debiased", 256, 64),
             Criterion(
                 "debiased EWD of pwgan_debiased at m = 64 minus that at m = 256, in lost modes",
                 training.gain("pwgan_debiased", 64, 256, (DIGITS,)),
@@ -596,9 +409,11 @@ CLAIMS = (
                 equal_compute=True,
                 premise=True,
             ),
-            *_larger_m("pwgan", 256, 16, judged=False),
+            *larger_m("pwgan", 256, 16, judged=False),
         ),
         "figures/training_m",
         first=("contradicted", "Tied latents and exactness changed together."),
     ),
 )
+
+CLAIMS = (*OWN, *ARTICLE)
