@@ -40,6 +40,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/literature.smk"
 
 
 # On a cluster these run where snakemake runs: data may need a network, the others take seconds.
@@ -51,6 +52,7 @@ localrules:
     tables,
     theory_figures,
     claims,
+    literature,
 
 
 rule all:

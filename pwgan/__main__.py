@@ -129,6 +129,14 @@ def _parser() -> argparse.ArgumentParser:
     claims.add_argument("--results", type=Path, required=True, help="results/{study}")
     claims.add_argument("--output", type=Path, required=True)
 
+    literature_tables = verb("literature_tables", "Compute the published protocols that train no generator.")
+    literature_tables.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    literature_tables.add_argument("--output", type=Path, required=True, help="results/{study}/theory")
+
+    literature = verb("literature", "Compare published numbers with those of a study.")
+    literature.add_argument("--results", type=Path, required=True, help="results/{study}")
+    literature.add_argument("--output", type=Path, required=True)
+
     distance = verb(
         "distance", "Compute the exact Wasserstein distance between two sets of samples, with a certificate."
     )

@@ -173,6 +173,22 @@ def claims(options: Namespace) -> None:
         write_claims(options.results, options.output)
 
 
+def literature_tables(options: Namespace) -> None:
+    """Compute the published protocols that train no generator."""
+    from pwgan.literature.tables import write_tables
+
+    with claimed_device(options.device) as device, _timed("tables of the literature"):
+        write_tables(options.output, device)
+
+
+def literature(options: Namespace) -> None:
+    """Compare the published rows with a study's results."""
+    from pwgan.literature.page import write_literature
+
+    with _timed("literature"):
+        write_literature(options.results, options.output)
+
+
 def distance(options: Namespace) -> None:
     """Print the exact distance between two sets of samples."""
     import numpy as np

@@ -124,6 +124,23 @@ class Ring8Legacy(Mixture):
         return np.stack([np.sin(angles), np.cos(angles)], axis=1), np.array([2, 1, 1, 1, 1, 1, 1]) / 8
 
 
+class Ring8Wide(Mixture):
+    """Eight equal Gaussians on a circle of radius 2: modes (2 cos 2 pi i / 8, 2 sin 2 pi i / 8), covariance 0.02 I.
+
+    Neighbouring modes are 1.53 apart, 11 sigma, where those of ``ring8`` are 77 sigma apart.
+    Source: the toy example of Fatras et al. 2020 (Learning with minibatch Wasserstein).
+    """
+
+    name: ClassVar[str] = "ring8_wide"
+    half_width: ClassVar[float] = 3.0
+    sigma: ClassVar[float] = 0.02**0.5
+
+    @classmethod
+    def mixture(cls) -> tuple[np.ndarray, np.ndarray]:
+        modes, weights = Ring8.mixture()
+        return 2 * modes, weights
+
+
 class Grid25(Mixture):
     """Twenty-five equal Gaussians on the square grid {-4, -2, 0, 2, 4}^2, sigma 0.05.
 

@@ -31,6 +31,7 @@ def mode_coverage(
       dimensions. Values near 0 mean that modes have collapsed to points.
     - ``captured``: number of modes with h_k > 0, and ``captured-kl``: KL(h || w) in nats, as published. NaN with fewer
       than 3 K samples of high quality, which would say more about blur than about modes.
+    - ``captured-any``: ``captured`` without that limit, for rows of published tables with few such samples.
 
     ``samples`` (n, d), ``modes`` (K, d) pairwise distinct, ``sigma`` > 0 in the units of the samples, ``weights`` (K,)
     positive with sum 1 (uniform by default). Raises ValueError for anything else, including NaN and infinity.
@@ -60,6 +61,7 @@ def mode_coverage(
         "std-ratio": _mean_std((samples - modes[nearest])[good], nearest[good], counts) / sigma,
         "captured": float("nan") if few else float(np.count_nonzero(counts)),
         "captured-kl": float("nan") if few else _kl(counts, weights),
+        "captured-any": float(np.count_nonzero(counts)),
     }
 
 

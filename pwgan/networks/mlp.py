@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
@@ -24,6 +25,7 @@ INITIAL = {"orthogonal": 1.0, "normal": 0.02}
 class MLP(Network):
     """Fully connected generator and critic, for samples of any shape.
 
+    ``depth`` hidden layers of one ``width``, or one hidden layer for each width of a list, whatever ``depth`` is.
     ``critic_width`` and ``critic_depth`` are the generator's unless given. ``activation`` of the hidden layers of both
     networks (leaky: slope 0.2); by default relu in the generator and leaky in the critic. ``init``: ``default`` draws
     weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)); ``orthogonal`` with gain ``init_scale`` (1) and
@@ -31,10 +33,10 @@ class MLP(Network):
     """
 
     name: Literal["mlp"] = "mlp"
-    width: Count = 128
+    width: Count | Annotated[list[Count], Field(min_length=1)] = 128
     depth: Count = 3
     latent_dim: Count = 16
-    critic_width: Count | None = None
+    critic_width: Count | Annotated[list[Count], Field(min_length=1)] | None = None
     critic_depth: Count | None = None
     activation: Activation | None = None
     init: Literal["default", "orthogonal", "normal"] = "default"
@@ -48,25 +50,26 @@ class MLP(Network):
             raise Refused(f"init_scale has no effect on init: default; allowed with: {', '.join(INITIAL)}")
         return self
 
-    @property
-    def _critic(self) -> tuple[int, int]:
-        """Width and depth of the critic."""
-        return self.critic_width or self.width, self.critic_depth or self.depth
+    def _hidden(self, critic: bool) -> list[int]:
+        """Widths of the hidden layers of the generator or the critic."""
+        width = (self.critic_width if critic else None) or self.width
+        depth = (self.critic_depth if critic else None) or self.depth
+        return width if isinstance(width, list) else [width] * depth
 
     def weights(self, shape: tuple[int, ...]) -> int:
         """Return the number of weights of one seed's generator and critic, without biases."""
-        width, depth = self._critic
-        generator = self.width * (self.latent_dim + math.prod(shape)) + (self.depth - 1) * self.width**2
-        return generator + width * (math.prod(shape) + 1) + (depth - 1) * width**2
+        size = math.prod(shape)
+        sizes = [self.latent_dim, *self._hidden(critic=False), size], [size, *self._hidden(critic=True), 1]
+        return sum(a * b for widths in sizes for a, b in itertools.pairwise(widths))
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
         """Return generator and critic; the critic has no normalisation, and ``critic_norm`` is ignored."""
         from pwgan.networks.layers import mlp
 
-        sizes = [self.latent_dim, *[self.width] * self.depth]
-        width, depth = self._critic
+        sizes = [self.latent_dim, *self._hidden(critic=False)]
         generator = mlp.Generator(len(seeds), sizes, shape, self.latent, self.activation or "relu")
-        return generator, mlp.Critic(len(seeds), [*[width] * depth], shape, self.activation or "leaky")
+        critic = mlp.Critic(len(seeds), self._hidden(critic=True), shape, self.activation or "leaky")
+        return generator, critic
 
     def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
         """Draw the initial parameters of ``module``, each seed from its own generator, by ``init``."""

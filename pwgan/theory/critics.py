@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import torch
@@ -18,27 +21,41 @@ from pwgan.transport.empirical import wasserstein
 
 DIMENSIONS = (2, 8, 32, 128)
 SEEDS = 4
-STEPS = 500
-BATCH = 64
-POINTS = 1024  # fresh points of P and of Q, on which every solver is evaluated
-NETWORK = MLP(width=128, depth=2)
-METHODS: dict[str, AdversarialMethod] = {
-    "wgan": WGAN(clip=0.05, critic_lr=5e-4),
-    "wgan_gp": WGANGP(critic_lr=1e-3),
-}
+
+
+class Budget(NamedTuple):
+    """How critics are trained, on ``steps`` mini-batches of ``batch`` fresh points, and on how many evaluated.
+
+    ``points``: fresh points of P and of Q, on which every solver is evaluated. ``network``: that of a dimension.
+    """
+
+    steps: int
+    batch: int
+    points: int
+    network: Callable[[int], MLP]
+    methods: dict[str, AdversarialMethod]
+
+
+BUDGET = Budget(
+    steps=500,
+    batch=64,
+    points=1024,
+    network=lambda dimension: MLP(width=128, depth=2),
+    methods={"wgan": WGAN(clip=0.05, critic_lr=5e-4), "wgan_gp": WGANGP(critic_lr=1e-3)},
+)
 
 
 def critics(
     dimensions: tuple[int, ...] = DIMENSIONS,
     seeds: int = SEEDS,
-    steps: int = STEPS,
-    points: int = POINTS,
+    budget: Budget = BUDGET,
+    number: int = 0,
     device: torch.device | None = None,
 ) -> pd.DataFrame:
     """Train WGAN and WGAN-GP critics on min-funnel pairs, and compare them with the EWD and the true W1.
 
-    Critics are trained on ``steps`` mini-batches of 64 fresh points, Q as real and P as generated. Each seed has an
-    evaluation pool, ``points`` points of P and of Q, the same for every method.
+    Critics are trained within ``budget``, Q as real and P as generated, on pair ``number`` of each dimension. Each seed
+    has an evaluation pool of P and of Q, the same for every method.
 
     One row for each dimension, method (wgan, wgan_gp, ewd) and seed: n; w1, w1_error (true distance, standard error);
     estimate, E_Q f - E_P f of the critic f, or the EWD; slope, the largest ||grad f|| on the pool and at the
@@ -47,16 +64,17 @@ def critics(
     Slope and scaled are missing for EWD. Source: article C1; Korotin et al. 2022, section 5.1.
     """
     device = torch.device("cpu") if device is None else device
+    points = budget.points
     frames = []
     for dimension in dimensions:
-        pair = funnels(dimension)
+        pair = funnels(dimension, pair=number)
         truth = pair.w1(TRUTH)
         pools = [pair.pair(points, "critics", seed) for seed in range(seeds)]
         p, q = (np.stack(side) for side in zip(*pools, strict=True))
         transport = wasserstein(torch.from_numpy(p), torch.from_numpy(q))
         parts = {"ewd": pd.DataFrame({"estimate": transport.value, "cosine": transport_cosine(pair, p, q, transport)})}
-        for name, method in METHODS.items():
-            critic = _trained(method, pair, range(seeds), steps, device)
+        for name, method in budget.methods.items():
+            critic = _trained(method, pair, range(seeds), budget, device)
             parts[name] = _measured(critic, pair, p, q, device)
         for name, part in parts.items():
             labelled = part.assign(dimension=dimension, method=name, n=points, w1=truth.mean, w1_error=truth.error)
@@ -66,17 +84,18 @@ def critics(
     ]
 
 
-def _trained(method: AdversarialMethod, pair: Funnels, seeds: range, steps: int, device: torch.device) -> nn.Module:
-    """Return the critics of all seeds after ``steps`` steps of the method with a fixed generator."""
-    _, critic = NETWORK.build(seeds, (pair.dimension,), method.critic_norm)
-    NETWORK.initialise(critic, seeds, "critic")
+def _trained(method: AdversarialMethod, pair: Funnels, seeds: range, budget: Budget, device: torch.device) -> nn.Module:
+    """Return the critics of all seeds after the budget's steps of the method with a fixed generator."""
+    network = budget.network(pair.dimension)
+    _, critic = network.build(seeds, (pair.dimension,), method.critic_norm)
+    network.initialise(critic, seeds, "critic")
     critic = critic.to(device)
     nets = Nets(nn.Identity(), critic)
     optimiser = method.optimiser(critic.parameters(), method.critic_lr)
     draws = Draws(seeds, device)
-    index = torch.zeros(len(seeds), BATCH, dtype=torch.int64, device=device)
-    shape = (BATCH, pair.dimension)
-    for step in range(steps):
+    index = torch.zeros(len(seeds), budget.batch, dtype=torch.int64, device=device)
+    shape = (budget.batch, pair.dimension)
+    for step in range(budget.steps):
         source, real = (2 * HALF_WIDTH * (draws.draw(f"critics {side}", step, shape, "uniform") - 0.5) for side in "PQ")
         moved = pair.move(source.flatten(0, 1).double().cpu().numpy()).reshape(source.shape)
         fake = torch.from_numpy(moved).to(real)

@@ -26,6 +26,7 @@ from pwgan.training.run import generate, latent_samples
 
 MEASURES = Measures(ewd_points=32, mode_samples=50, feature_samples=40, bias_points=20, bias_partitions=1)
 COVERAGE = ["coverage", "coverage-kl", "near-modes", "high-quality", "std-ratio", "captured", "captured-kl"]
+COVERAGE += ["captured-any"]
 SUPPORT = ["precision", "recall", "density", "nn-coverage"]
 FEATURES = ["fd", "kid", *SUPPORT]
 EWDS = ["ewd", "ewd-within", "ewd-debiased"]

@@ -42,6 +42,7 @@ def by_loops(samples, modes, sigma, weights):
         "std-ratio": sum(spreads) / len(spreads) if spreads else math.nan,
         "captured": sum(1 for v in kept.values() if v) if enough else math.nan,
         "captured-kl": divergence(shares, weights) if enough else math.nan,
+        "captured-any": sum(1 for v in kept.values() if v),
     }
 
 

@@ -7,7 +7,9 @@ from torch import nn
 
 from pwgan.data.funnels import funnels
 from pwgan.theory import critics as module
-from pwgan.theory.critics import critics
+from pwgan.theory.critics import BUDGET, critics
+
+SHORT = BUDGET._replace(steps=150, points=256)
 
 
 class Scaled(nn.Module):
@@ -36,7 +38,7 @@ def test_the_true_potential_as_critic_has_the_true_distance_slope_and_direction(
 
 @pytest.fixture(scope="module")
 def table():
-    return critics(dimensions=(8,), seeds=2, steps=150, points=256)
+    return critics(dimensions=(8,), seeds=2, budget=SHORT)
 
 
 def test_each_solver_has_a_row_for_each_seed(table):
@@ -55,7 +57,7 @@ def test_a_penalised_critic_learns_distance_and_direction(table):
 
 
 def test_training_of_a_seed_does_not_depend_on_other_seeds(table):
-    alone = critics(dimensions=(8,), seeds=1, steps=150, points=256)
+    alone = critics(dimensions=(8,), seeds=1, budget=SHORT)
     shared = table[table["seed"] == 0].reset_index(drop=True)
     columns = ["estimate", "slope", "cosine"]
     np.testing.assert_allclose(alone[columns], shared[columns], rtol=0.02)

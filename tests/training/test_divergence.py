@@ -165,6 +165,7 @@ def test_a_diverged_seed_has_every_measure_and_each_is_nan(trained, ruin, ring8)
                 "std-ratio",
                 "captured",
                 "captured-kl",
+                "captured-any",
             )
         }
         near = (

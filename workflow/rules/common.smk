@@ -11,6 +11,7 @@ from pwgan.batches import samplers
 from pwgan.environment import prepare
 from pwgan.errors import Refused
 from pwgan.provenance import closure
+from pwgan.literature import FILES as LITERATURE_FILES, TABLES as LITERATURE_TABLES
 from pwgan.report import FRAMES, plugins
 from pwgan.report.captions import question
 from pwgan.report.claims import FILES as CLAIM_FILES

@@ -1,0 +1,41 @@
+"""Critics trained within the budget of the benchmark that introduced pairs of known distance."""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+
+from pwgan.methods.wgan import WGAN
+from pwgan.methods.wgan_gp import WGANGP
+from pwgan.networks.mlp import MLP
+from pwgan.theory.critics import Budget, critics
+
+DIMENSIONS = (2, 8, 32)
+PAIRS = 4
+PUBLISHED = Budget(
+    steps=5000,
+    batch=1024,
+    points=4096,
+    network=lambda dimension: MLP(width=max(2 * dimension, 128), depth=2),
+    methods={
+        "wgan": WGAN(clip=0.04, critic_lr=2e-4, betas=(0.0, 0.9)),
+        "wgan_gp": WGANGP(penalty=10, critic_lr=2e-4, betas=(0.0, 0.9)),
+    },
+)
+
+
+def published_critics(
+    dimensions: tuple[int, ...] = DIMENSIONS,
+    pairs: int = PAIRS,
+    budget: Budget = PUBLISHED,
+    device: torch.device | None = None,
+) -> pd.DataFrame:
+    """Train one critic of each method on several min-funnel pairs of each dimension, within the published budget.
+
+    Published values are of one pair of each dimension, whose funnels are not known; how much pairs differ says how far
+    ours may lie from them. Columns as ``theory.critics``, and pair; ratio = estimate / w1.
+    Source: Korotin et al. 2022, section 5.1 and Table 1.
+    """
+    frames = [critics(dimensions, 1, budget, number, device).assign(pair=number) for number in range(pairs)]
+    table = pd.concat(frames, ignore_index=True)
+    return table.assign(ratio=table["estimate"] / table["w1"])
