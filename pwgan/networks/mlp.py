@@ -60,13 +60,13 @@ class MLP(Network):
         return generator + width * (math.prod(shape) + 1) + (depth - 1) * width**2
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
-        """Return generator and critic; the critic has no normalisation, and ``critic_norm`` is ignored."""
+        """Return generator and critic; ``critic_norm`` spectral is honoured, batch is ignored."""
         from pwgan.networks.layers import mlp
 
         sizes = [self.latent_dim, *[self.width] * self.depth]
         width, depth = self._critic
         generator = mlp.Generator(len(seeds), sizes, shape, self.latent, self.activation or "relu")
-        return generator, mlp.Critic(len(seeds), [*[width] * depth], shape, self.activation or "leaky")
+        return generator, mlp.Critic(len(seeds), [*[width] * depth], shape, self.activation or "leaky", critic_norm)
 
     def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
         """Draw the initial parameters of ``module``, each seed from its own generator, by ``init``."""
