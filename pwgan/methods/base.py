@@ -42,10 +42,14 @@ class Optimiser(Protocol):
 
 @dataclass(frozen=True)
 class Nets:
-    """The networks of S seeds: generator(latent (S, m, z)) -> (S, m, *sample); critic(x) -> (S, m), features(x)."""
+    """The networks of S seeds: generator(latent (S, m, z)) -> (S, m, *sample); critic(x) -> (S, m), features(x).
+
+    ``critic_optimiser``: that of the critic in training, for a generator whose loss looks ahead.
+    """
 
     generator: torch.nn.Module
     critic: torch.nn.Module
+    critic_optimiser: Optimiser | None = None
 
 
 @dataclass(frozen=True)

@@ -72,10 +72,11 @@ class Trainer:
         _, critic = cell.network.build(cell.seed_range, scored, norm)
         cell.network.initialise(generator, cell.seed_range, "generator")
         cell.network.initialise(critic, cell.seed_range, "critic")
-        nets = Nets(generator.to(self.device), critic.to(self.device) if adversarial else nn.Identity())
+        generator, critic = generator.to(self.device), critic.to(self.device) if adversarial else nn.Identity()
         optimisers = {"generator": method.optimiser(generator.parameters(), method.generator_lr)}
         if isinstance(method, AdversarialMethod):
             optimisers["critic"] = method.optimiser(critic.parameters(), method.critic_lr)
+        nets = Nets(generator, critic, optimisers.get("critic"))
         average = copy.deepcopy(nets.generator).requires_grad_(False) if method.ema else None
         fate = torch.full((cell.seeds,), RUNNING, device=self.device)
         never = torch.full_like(fate, -1)

@@ -93,7 +93,8 @@ def test_a_step_against_the_gradient_lowers_the_loss_of_every_seed(name):
         _, critic = network.build(seeds, method.critic_shape((2,)), "none")
     initialise(generator, seeds, "generator")
     initialise(critic, seeds, "critic")
-    nets = Nets(generator, critic)
+    optimiser = method.optimiser(critic.parameters(), method.critic_lr) if adversarial else None
+    nets = Nets(generator, critic, optimiser)
     real, latent, other = (
         torch.randn(3, 8, d, generator=torch.Generator().manual_seed(k)) for k, d in enumerate((2, 4, 4))
     )
