@@ -134,6 +134,11 @@ class Study(Options):
             for m in method.steps if isinstance(method.steps, dict) else []:
                 if m not in used:
                     raise ValueError(f"{name}: steps: {m} is not a mini-batch size of its data sets: {used}")
+            for m in self._trained(name, data):
+                try:
+                    method.check_sizes(m, self._evaluation_points(data))
+                except Refused as error:
+                    raise ValueError(f"methods.{name}: {error}") from error
             if method.ema and not name.endswith("_ema"):
                 raise ValueError(
                     f"methods.{name}: ema measures another generator than the one that is trained, so its name "

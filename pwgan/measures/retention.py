@@ -35,7 +35,7 @@ def retention(trainer: Trainer, method: AdversarialMethod, number: int) -> torch
     @torch.no_grad()
     def auc() -> torch.Tensor:
         nets.critic.eval()
-        values = ranking(nets.critic(probe), nets.critic(unseen))
+        values = ranking(*(nets.critic(method.critic_input(side)) for side in (probe, unseen)))
         nets.critic.train()
         return values
 

@@ -42,10 +42,14 @@ class Optimiser(Protocol):
 
 @dataclass(frozen=True)
 class Nets:
-    """The networks of S seeds: generator(latent (S, m, z)) -> (S, m, *sample); critic(x) -> (S, m), features(x)."""
+    """The networks of S seeds: generator(latent (S, m, z)) -> (S, m, *sample); critic(x) -> (S, m), features(x).
+
+    ``critic_optimiser``: that of the critic in training, for a generator whose loss looks ahead.
+    """
 
     generator: torch.nn.Module
     critic: torch.nn.Module
+    critic_optimiser: Optimiser | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,9 @@ class Method(Options):
         """
         return {"none": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[self.lr_decay]
 
+    def check_sizes(self, batch_size: int, evaluation_points: int) -> None:
+        """Raise ``Refused`` if the method cannot be trained or evaluated with so many samples; by default it can."""
+
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """Return the generator's loss, (S,)."""
         raise NotImplementedError
@@ -123,8 +130,8 @@ class AdversarialMethod(Method):
     """A method with a critic, which takes ``critic_steps`` steps, each on a fresh mini-batch, before the generator's.
 
     With ``simultaneous``, an iteration is one step of both networks on one mini-batch: both gradients are computed
-    before either network changes. ``critic_norm``: normalisation of a convolutional critic. ``dual``: whether
-    E f(x) - E f(G(z)) of the critic f estimates the Wasserstein distance.
+    before either network changes. ``critic_norm``: normalisation of the critic (``batch``: of a convolutional one).
+    ``dual``: whether E f(x) - E f(G(z)) of the critic f estimates the Wasserstein distance.
     """
 
     critic_norm: ClassVar[CriticNorm] = "batch"
@@ -142,6 +149,14 @@ class AdversarialMethod(Method):
                 f"generator_steps: {self.generator_steps}"
             )
         return self
+
+    def critic_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of what the critic scores, given that of a sample; by default the same."""
+        return shape
+
+    def critic_input(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return what the critic scores of samples (S, n, *shape), by default each of them: (S, k, *critic_shape)."""
+        return samples
 
     def critic_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """Return the critic's loss, (S,)."""

@@ -9,7 +9,8 @@ from pwgan.options import Count, Options
 if TYPE_CHECKING:
     from torch import nn
 
-CriticNorm = Literal["batch", "none"]
+CriticNorm = Literal["batch", "spectral", "none"]
+"""Normalisation of a critic: of its hidden layers by mini-batch statistics, or of the weights of all its layers."""
 LatentLaw = Literal["normal", "uniform"]
 
 

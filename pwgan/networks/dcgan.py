@@ -32,7 +32,7 @@ class DCGAN(Network):
         return 2 * 16 * 2 * self.width**2 + self.latent_dim * self.width
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
-        """Return generator and critic; ``critic_norm``: normalisation of the critic's hidden layers."""
+        """Return generator and critic; ``critic_norm``: normalisation of the critic."""
         from pwgan.networks.layers import dcgan
 
         self.check(shape)

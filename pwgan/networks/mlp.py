@@ -63,13 +63,13 @@ class MLP(Network):
         return sum(a * b for widths in sizes for a, b in itertools.pairwise(widths))
 
     def build(self, seeds: range, shape: tuple[int, ...], critic_norm: CriticNorm) -> tuple[nn.Module, nn.Module]:
-        """Return generator and critic; the critic has no normalisation, and ``critic_norm`` is ignored."""
+        """Return generator and critic; ``critic_norm`` spectral is honoured, batch is ignored."""
         from pwgan.networks.layers import mlp
 
         sizes = [self.latent_dim, *self._hidden(critic=False)]
         generator = mlp.Generator(len(seeds), sizes, shape, self.latent, self.activation or "relu")
-        critic = mlp.Critic(len(seeds), self._hidden(critic=True), shape, self.activation or "leaky")
-        return generator, critic
+        hidden = self._hidden(critic=True)
+        return generator, mlp.Critic(len(seeds), hidden, shape, self.activation or "leaky", critic_norm)
 
     def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
         """Draw the initial parameters of ``module``, each seed from its own generator, by ``init``."""

@@ -66,13 +66,17 @@ class Trainer:
         cell, method = self.cell, self.method
         adversarial = isinstance(method, AdversarialMethod)
         norm = method.critic_norm if isinstance(method, AdversarialMethod) else "none"
-        generator, critic = cell.network.build(cell.seed_range, self.data.sample_shape, norm)
+        shape = self.data.sample_shape
+        scored = method.critic_shape(shape) if isinstance(method, AdversarialMethod) else shape
+        generator, _ = cell.network.build(cell.seed_range, shape, norm)
+        _, critic = cell.network.build(cell.seed_range, scored, norm)
         cell.network.initialise(generator, cell.seed_range, "generator")
         cell.network.initialise(critic, cell.seed_range, "critic")
-        nets = Nets(generator.to(self.device), critic.to(self.device) if adversarial else nn.Identity())
+        generator, critic = generator.to(self.device), critic.to(self.device) if adversarial else nn.Identity()
         optimisers = {"generator": method.optimiser(generator.parameters(), method.generator_lr)}
         if isinstance(method, AdversarialMethod):
             optimisers["critic"] = method.optimiser(critic.parameters(), method.critic_lr)
+        nets = Nets(generator, critic, optimisers.get("critic"))
         average = copy.deepcopy(nets.generator).requires_grad_(False) if method.ema else None
         fate = torch.full((cell.seeds,), RUNNING, device=self.device)
         never = torch.full_like(fate, -1)
@@ -268,9 +272,10 @@ class Trainer:
             distance, within = (ewd(side[running], fake[running]) for side in (self.heldout, again))
             values[0, running] = distance.to(values.dtype)
             values[4, running] = debiased(distance, self.real_ewd[running], within).to(values.dtype)
-        if self.critic_steps:
-            critic, share = self.state.nets.critic.eval(), self.draws.uniforms("slope", 0)(fake.shape[1])
-            real, generated = (side.unflatten(-1, self.data.sample_shape) for side in (self.heldout, fake))
+        if isinstance(self.method, AdversarialMethod):
+            sides = (side.unflatten(-1, self.data.sample_shape) for side in (self.heldout, fake))
+            real, generated = (self.method.critic_input(side) for side in sides)
+            critic, share = self.state.nets.critic.eval(), self.draws.uniforms("slope", 0)(real.shape[1])
             values[1:4] = torch.where(running, duality(critic, real, generated, share), torch.nan)
             critic.train()
         return values
@@ -284,12 +289,12 @@ class Trainer:
         batch = None if batch is None else batch.cpu()
         auc = torch.empty(0, self.cell.seeds, dtype=torch.float64, device=self.device)
         snapshot = Snapshot(state.step, fake.to(STORED[self.data.kind]).cpu(), batch, auc)
-        if self.critic_steps:
+        if isinstance(self.method, AdversarialMethod):
             snapshots = [*state.snapshots, snapshot]
             batches = (
                 self.batches.real_samples(self._first_batch(earlier.step), earlier.batch) for earlier in snapshots
             )
-            auc = rankings(state.nets.critic.eval(), batches, snapshots)
+            auc = rankings(state.nets.critic.eval(), self.method.critic_input, batches, snapshots)
             state.nets.critic.train()
         return snapshot._replace(auc=torch.where(running, auc, torch.nan).cpu())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -33,7 +33,8 @@ def duality(critic: torch.nn.Module, real: torch.Tensor, fake: torch.Tensor, sha
     (x, y), t = ``share``. The first divided by the second is a lower bound of W1(P_r, P_g), up to sampling error, if
     the largest measured slope is the Lipschitz constant.
 
-    real, fake: (S, n, *sample), share: (S, n) in [0, 1] -> (3, S). The critic is in eval mode. Source: article C1.
+    real, fake: (S, n, *shape), share: (S, n) in [0, 1] -> (3, S), of what the critic scores, in eval mode.
+    Source: article C1.
     """
     with torch.no_grad():
         dual = critic(real).mean(-1) - critic(fake).mean(-1)
@@ -57,12 +58,20 @@ def ranking(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def rankings(critic: torch.nn.Module, batches: Iterable[torch.Tensor], snapshots: list[Snapshot]) -> torch.Tensor:
-    """AUC of the mini-batch of each snapshot, (S, m, *sample), against its samples: (snapshots, S)."""
+def rankings(
+    critic: torch.nn.Module,
+    scored: Callable[[torch.Tensor], torch.Tensor],
+    batches: Iterable[torch.Tensor],
+    snapshots: list[Snapshot],
+) -> torch.Tensor:
+    """AUC of the mini-batch of each snapshot, (S, m, *sample), against its samples: (snapshots, S).
+
+    ``scored``: the ``critic_input`` of the method.
+    """
     # One at a time: the activations of all at once would not fit in GPU memory.
     return torch.stack(
         [
-            ranking(critic(real), critic(snapshot.samples.to(real.device).float()))
+            ranking(critic(scored(real)), critic(scored(snapshot.samples.to(real.device).float())))
             for real, snapshot in zip(batches, snapshots, strict=True)
         ]
     )

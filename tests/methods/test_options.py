@@ -86,10 +86,15 @@ def test_pwgan_has_no_critic_to_set():
 @EVERY
 def test_a_step_against_the_gradient_lowers_the_loss_of_every_seed(name):
     method, seeds = KNOWN[name](), range(3)
-    generator, critic = MLP(width=16, depth=2, latent_dim=4).build(seeds, (2,), "none")
+    network = MLP(width=16, depth=2, latent_dim=4)
+    generator, critic = network.build(seeds, (2,), "none")
+    adversarial = isinstance(method, AdversarialMethod)
+    if adversarial:
+        _, critic = network.build(seeds, method.critic_shape((2,)), "none")
     initialise(generator, seeds, "generator")
     initialise(critic, seeds, "critic")
-    nets = Nets(generator, critic)
+    optimiser = method.optimiser(critic.parameters(), method.critic_lr) if adversarial else None
+    nets = Nets(generator, critic, optimiser)
     real, latent, other = (
         torch.randn(3, 8, d, generator=torch.Generator().manual_seed(k)) for k, d in enumerate((2, 4, 4))
     )
@@ -100,7 +105,7 @@ def test_a_step_against_the_gradient_lowers_the_loss_of_every_seed(name):
         return Batch(real + 1, torch.arange(8).expand(3, -1), latent, generator(latent), lambda m: draws, second)
 
     played = [(method.generator_loss, generator)]
-    if isinstance(method, AdversarialMethod):
+    if adversarial:
         played.append((method.critic_loss, critic))
     for loss, network in played:
         before = loss(nets, batch())

@@ -23,6 +23,8 @@ CASES = [
     (DCGAN(width=2, latent_dim=3), (3, 8, 8), "batch"),
     (DCGAN(width=2, latent_dim=3), (1, 28, 28), "none"),
     (DCGAN(width=5, latent_dim=3), (3, 16, 16), "batch"),
+    (MLP(width=6, depth=2, latent_dim=3), (2,), "spectral"),
+    (DCGAN(width=2, latent_dim=3), (3, 8, 8), "spectral"),
 ]
 
 
@@ -46,8 +48,9 @@ def latents(seeds: int, m: int, z: int = 3) -> torch.Tensor:
 )
 @torch.no_grad()
 def test_shapes(options, shape):
-    for norm in ("batch", "none"):
+    for norm in ("batch", "spectral", "none"):
         generator, critic = build(options, range(2), shape, norm)
+        critic.eval()
         made = generator(latents(2, 5))
         assert made.shape == (2, 5, *shape)
         assert critic(made).shape == (2, 5)
@@ -67,23 +70,38 @@ def test_where_batches_are_normalised():
     # Radford et al. (2016): every layer but the generator's last and the critic's first.
     assert [type(norm) for norm in generator.norms] == [BatchNorm] * 3
     assert [type(norm) for norm in critic.norms] == [nn.Identity, BatchNorm, BatchNorm]
-    _, free = build(DCGAN(width=2), range(2), (3, 32, 32), "none")
-    assert not any(isinstance(layer, BatchNorm) for layer in free.modules())
-    assert all(down.bias is not None for down in free.downs)
+    for norm in ("none", "spectral"):
+        _, free = build(DCGAN(width=2), range(2), (3, 32, 32), norm)
+        assert not any(isinstance(layer, BatchNorm) for layer in free.modules())
+        assert all(down.bias is not None for down in free.downs)
 
 
 def plain_linear(stacked: nn.Module, s: int) -> nn.Linear:
     layer = nn.Linear(*stacked.weight.shape[1:])
     layer.load_state_dict({"weight": stacked.weight[s].T, "bias": stacked.bias[s, 0]})
-    return layer
+    return plain_spectral(stacked, layer, s)
 
 
 def plain_convolution(stacked: nn.Module, s: int, kind: type[nn.Module]) -> nn.Module:
     first, second = stacked.weight.shape[1:3]
     sizes = (second, first) if kind is nn.Conv2d else (first, second)
     layer = kind(*sizes, 4, 2, 1, bias=stacked.bias is not None)
-    layer.load_state_dict({name: tensor[s] for name, tensor in stacked.state_dict().items()})
-    return layer
+    layer.load_state_dict({name: parameter[s] for name, parameter in stacked.named_parameters()})
+    return plain_spectral(stacked, layer, s)
+
+
+def plain_spectral(stacked: nn.Module, layer: nn.Module, s: int) -> nn.Module:
+    """Normalise a plain layer as torch does, with the vectors of the stacked layer's next pass, if that one is."""
+    if not hasattr(stacked, "norm"):
+        return layer
+    made = nn.utils.parametrizations.spectral_norm(layer)
+    kept, matrix, u = made.parametrizations.weight[0], made.parametrizations.weight.original, stacked.norm.u[s, :, 0]
+    # Torch turns u before v, so its own step is from another start: ours is taken here, and it takes none.
+    kept.n_power_iterations = 0
+    v = F.normalize(matrix.flatten(1).T @ u, dim=0)
+    kept._v.copy_(v)
+    kept._u.copy_(F.normalize(matrix.flatten(1) @ v, dim=0) if stacked.training else u)
+    return made
 
 
 def plain_norm(stacked: nn.Module, s: int) -> nn.Module:

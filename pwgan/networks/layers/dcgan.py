@@ -9,7 +9,17 @@ import torch.nn.functional as F
 from torch import nn
 
 from pwgan.networks.base import CriticNorm
-from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, latents, to_maps
+from pwgan.networks.layers.seeds import (
+    BatchNorm,
+    Conv2d,
+    ConvTranspose2d,
+    Linear,
+    SpectralConv2d,
+    SpectralLinear,
+    from_maps,
+    latents,
+    to_maps,
+)
 
 
 def levels(size: int) -> int:
@@ -42,22 +52,23 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Images (S, m, channels, size, size) -> scores (S, m); ``norm``: normalisation of the hidden layers."""
+    """Images (S, m, channels, size, size) -> scores (S, m); ``norm``: of hidden layers, or spectral, of all weights."""
 
     def __init__(self, seeds: int, width: int, shape: tuple[int, ...], norm: CriticNorm) -> None:
         super().__init__()
         self.seeds, depth = seeds, levels(shape[1])
         channels = [shape[0], *(width << level for level in range(depth))]
+        convolution, linear = (SpectralConv2d, SpectralLinear) if norm == "spectral" else (Conv2d, Linear)
         self.downs = nn.ModuleList(
-            Conv2d(seeds, channels[level], channels[level + 1], bias=norm == "none" or level == 0)
+            convolution(seeds, channels[level], channels[level + 1], bias=norm != "batch" or level == 0)
             for level in range(depth)
         )
         # The first layer is not normalised, as in the paper.
         self.norms = nn.ModuleList(
-            nn.Identity() if norm == "none" or level == 0 else BatchNorm(seeds, channels[level + 1])
+            nn.Identity() if norm != "batch" or level == 0 else BatchNorm(seeds, channels[level + 1])
             for level in range(depth)
         )
-        self.score = Linear(seeds, channels[-1] * (shape[1] >> depth) ** 2, 1)
+        self.score = linear(seeds, channels[-1] * (shape[1] >> depth) ** 2, 1)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Return the last hidden layer, (S, m, features)."""

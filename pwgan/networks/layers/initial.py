@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear
+from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, SpectralNorm
 from pwgan.runtime import seed_of
 
 
@@ -17,14 +17,17 @@ def initialise(network: nn.Module, seeds: range, role: str, rule: str = "default
 
     ``default``: weights and biases ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as torch's linear layers. ``normal``: weights
     ~ N(0, scale^2). ``orthogonal``: weights of orthonormal rows or columns, times ``scale`` (Saxe et al., 2014). With
-    these two, biases are 0. Gains of a normalisation are 1, or ~ N(1, scale^2) with ``normal``, as in DCGAN. A seed's
-    draws do not depend on the other seeds.
+    these two, biases are 0. Gains of a normalisation are 1, or ~ N(1, scale^2) with ``normal``, as in DCGAN.
+    Vectors of a power method are uniform on the sphere. A seed's draws do not depend on the other seeds.
     """
     for name, layer in network.named_modules():
-        if not isinstance(layer, Linear | Conv2d | ConvTranspose2d | BatchNorm):
+        if not isinstance(layer, Linear | Conv2d | ConvTranspose2d | BatchNorm | SpectralNorm):
             continue
         for s, seed in enumerate(seeds):
             generator = torch.Generator().manual_seed(seed_of("initial weights", role, name, seed))
+            if isinstance(layer, SpectralNorm):
+                layer.u[s] = nn.functional.normalize(torch.randn(layer.u[s].shape, generator=generator), dim=0)
+                continue
             weight, bias = layer.weight[s], layer.bias
             if bias is not None:
                 bias[s] = 0.0

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pwgan.networks.layers.seeds import Linear, latents
+from pwgan.networks.base import CriticNorm
+from pwgan.networks.layers.seeds import Linear, SpectralLinear, latents
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "relu": F.relu,
@@ -36,13 +37,19 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Samples (S, m, *shape) -> scores (S, m), without a final sigmoid (article C1); ``widths`` of hidden layers."""
+    """Samples (S, m, *shape) -> scores (S, m), without a final sigmoid (article C1); ``widths`` of hidden layers.
 
-    def __init__(self, seeds: int, widths: list[int], shape: tuple[int, ...], activation: str) -> None:
+    ``norm`` spectral is of the weights of all layers; the hidden layers are never batch-normalised.
+    """
+
+    def __init__(
+        self, seeds: int, widths: list[int], shape: tuple[int, ...], activation: str, norm: CriticNorm
+    ) -> None:
         super().__init__()
+        layer = SpectralLinear if norm == "spectral" else Linear
         self.activation = ACTIVATIONS[activation]
-        self.layers = nn.ModuleList(Linear(seeds, a, b) for a, b in itertools.pairwise([math.prod(shape), *widths]))
-        self.score = Linear(seeds, widths[-1], 1)
+        self.layers = nn.ModuleList(layer(seeds, a, b) for a, b in itertools.pairwise([math.prod(shape), *widths]))
+        self.score = layer(seeds, widths[-1], 1)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Return the last hidden layer, (S, m, width)."""

@@ -15,6 +15,7 @@ from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 
 State = dict[str, list[torch.Tensor]]
+EPS = 1e-8
 
 
 class _Optimiser:
@@ -63,6 +64,25 @@ class Adam(_Optimiser):
         super().__init__(parameters, lr)
         self.betas = betas
 
+    def ahead(
+        self, parameters: list[torch.Tensor], gradients: list[torch.Tensor], state: State
+    ) -> tuple[list[torch.Tensor], State]:
+        """Return parameters and state after one step from any others, differentiable in all of them.
+
+        m' = b1 m + (1 - b1) g, v' = b2 v + (1 - b2) g^2, p' = p - lr (m' / (1 - b1^t)) / (sqrt(v' / (1 - b2^t)) + eps).
+        """
+        first, second = self.betas
+        # In float64: 1 - b2^t has few digits left in float32. Numbers without a shape keep a tensor's type.
+        step = [count.double() + 1 for count in state["step"]]
+        mean = [first * m + (1 - first) * g for m, g in zip(state["mean"], gradients, strict=True)]
+        square = [second * v + (1 - second) * g * g for v, g in zip(state["square"], gradients, strict=True)]
+        moved = []
+        for p, m, v, t in zip(parameters, mean, square, step, strict=True):
+            # The root has no derivative at 0, where every gradient so far was 0.
+            root = torch.where(v > 0, torch.where(v > 0, v, 1.0).sqrt(), 0.0) / (1 - second**t).sqrt()
+            moved.append(p - self.lr / (1 - first**t) * m / (root + EPS))
+        return moved, {"mean": mean, "square": square, "step": step}
+
     def _update(self, parameters: list[torch.Tensor], gradients: list[torch.Tensor]) -> None:
         adam(
             parameters,
@@ -78,7 +98,7 @@ class Adam(_Optimiser):
             beta2=self.betas[1],
             lr=self.lr,
             weight_decay=0.0,
-            eps=1e-8,
+            eps=EPS,
             maximize=False,
         )
 
@@ -99,7 +119,7 @@ class RMSprop(_Optimiser):
             foreach=True,
             lr=self.lr,
             alpha=0.99,
-            eps=1e-8,
+            eps=EPS,
             weight_decay=0.0,
             momentum=0.0,
             centered=False,

@@ -40,8 +40,12 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(torch.empty(seeds, inputs, outputs))
         self.bias = nn.Parameter(torch.empty(seeds, 1, outputs))
 
+    def kernel(self) -> torch.Tensor:
+        """Return the weights that are applied, (S, inputs, outputs)."""
+        return self.weight
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
+        return torch.baddbmm(self.bias, x, self.kernel())
 
 
 class Conv2d(nn.Module):
@@ -52,12 +56,17 @@ class Conv2d(nn.Module):
         self.weight = nn.Parameter(torch.empty(seeds, outputs, inputs, 4, 4))
         self.bias = nn.Parameter(torch.empty(seeds, outputs)) if bias else None
 
+    def kernel(self) -> torch.Tensor:
+        """Return the weights that are applied, (S, outputs, inputs, 4, 4)."""
+        return self.weight
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        seeds, _outputs, inputs = self.weight.shape[:3]
+        kernel = self.kernel()
+        seeds, _outputs, inputs = kernel.shape[:3]
         if not _as_product(x, inputs):
-            return _grouped(F.conv2d, x, self.weight, self.bias)
+            return _grouped(F.conv2d, x, kernel, self.bias)
         patches = F.unfold(x, **_WINDOW).unflatten(1, (seeds, inputs * 16))
-        maps = torch.einsum("sop,mspl->msol", self.weight.flatten(2), patches)
+        maps = torch.einsum("sop,mspl->msol", kernel.flatten(2), patches)
         if self.bias is not None:
             maps = maps + self.bias.unsqueeze(-1)
         return maps.flatten(1, 2).unflatten(-1, (x.shape[-2] // 2, x.shape[-1] // 2))
@@ -102,6 +111,55 @@ class BatchNorm(nn.Module):
             self.bias.flatten(),
             training=self.training,
         )
+
+
+class SpectralNorm(nn.Module):
+    """Matrices W (S, rows, columns) -> W / sigma, sigma an estimate of each seed's largest singular value.
+
+    One step of the power method: v = W^T u / |W^T u|, u' = W v / |W v|, sigma = u'^T W v. In training u' replaces u,
+    the buffer ``u`` (S, rows, 1), so that later passes go on where this one ended; in evaluation u' = u. No gradient
+    flows through u and v. sigma is never above the singular value, and tends to it where the weights change slowly.
+    Source: Miyato et al., "Spectral normalization for generative adversarial networks", 2018, algorithm 1.
+    """
+
+    def __init__(self, seeds: int, rows: int) -> None:
+        super().__init__()
+        self.u: torch.Tensor
+        self.register_buffer("u", torch.empty(seeds, rows, 1))
+
+    def forward(self, matrix: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            v = F.normalize(matrix.mT @ self.u, dim=1)
+            if self.training:
+                # A new tensor: the graphs of earlier passes still hold the old one.
+                self.u = F.normalize(matrix @ v, dim=1)
+        return matrix / (self.u.mT @ matrix @ v)
+
+
+class SpectralLinear(Linear):
+    """``Linear`` with the weights of each seed divided by their largest singular value."""
+
+    def __init__(self, seeds: int, inputs: int, outputs: int) -> None:
+        super().__init__(seeds, inputs, outputs)
+        self.norm = SpectralNorm(seeds, outputs)
+
+    def kernel(self) -> torch.Tensor:
+        return self.norm(self.weight.mT).mT
+
+
+class SpectralConv2d(Conv2d):
+    """``Conv2d`` with the kernels of each seed divided by the largest singular value of outputs x (inputs 4 4).
+
+    That is the norm by which the paper replaces the norm of the convolution itself (section 2.1 and 3). Each number of
+    an image is in at most 4 windows of size 4 and stride 2, so the norm of the layer is at most 2, not 1.
+    """
+
+    def __init__(self, seeds: int, inputs: int, outputs: int, bias: bool) -> None:
+        super().__init__(seeds, inputs, outputs, bias)
+        self.norm = SpectralNorm(seeds, outputs)
+
+    def kernel(self) -> torch.Tensor:
+        return self.norm(self.weight.flatten(2)).view_as(self.weight)
 
 
 def to_maps(images: torch.Tensor) -> torch.Tensor:
