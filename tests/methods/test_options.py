@@ -23,6 +23,7 @@ def test_the_methods_of_the_article_are_found():
     assert {"gan", "nsgan", "pwgan", "wgan", "wgan_gp"} <= set(KNOWN)
     assert [name for name, method in KNOWN.items() if not issubclass(method, AdversarialMethod)] == [
         "cfm",
+        "ot_cfm",
         "pwgan",
         "pwgan_debiased",
         "pwgan_full",
