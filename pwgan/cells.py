@@ -61,7 +61,7 @@ Features = Annotated[
         }
     ),
 ]
-Group = Literal["ewd", "coverage", "features", "neighbours", "interpolation", "bias"]
+Group = Literal["ewd", "coverage", "features", "neighbours", "straightness", "interpolation", "bias"]
 
 
 def _once(names: list[Any]) -> list[Any]:

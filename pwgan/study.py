@@ -19,7 +19,7 @@ from pwgan.data import DataSet, Synthetic, datasets
 from pwgan.data.mixtures import Mixture
 from pwgan.errors import Refused
 from pwgan.limits import FEWEST
-from pwgan.methods import AdversarialMethod, Method, TiedMethod, methods
+from pwgan.methods import AdversarialMethod, FlowMethod, Method, TiedMethod, methods
 from pwgan.networks import AnyNetwork, Network, networks
 from pwgan.options import REFERENCE, Count, Options, explain, one_of, validated
 from pwgan.requirements import require_memory, require_memory_to_train, require_weights
@@ -113,6 +113,11 @@ class Study(Options):
                 raise ValueError(f"no method of this study is trained on {name}")
         for block in self.blocks.values() if self.signal else ():
             t = block.training
+            if t.method in self.signal and issubclass(methods()[t.algorithm], FlowMethod):
+                raise ValueError(
+                    f"signal: {t.method} has a flow for a generator, and critics are trained against generators of the "
+                    f"network of {t.dataset}; allowed: methods without a flow"
+                )
             if t.method in self.signal and not self.critics(t):
                 raise ValueError(
                     f"signal: {t.method}: no method with a critic, under its own name, is trained on {t.dataset} with "
@@ -151,6 +156,11 @@ class Study(Options):
                     f"datasets.{data}: fresh: {name} trains on a matching of the whole training set, so it cannot use "
                     f"fresh mini-batches; restrict methods.{name}.datasets"
                 )
+            try:
+                self._network(data, method)
+            except Refused as error:
+                where = f"datasets.{data}.network: {name}"
+                raise ValueError(f"{where}: {error}; or restrict methods.{name}.datasets") from error
 
     def _check_data(self, name: str) -> None:
         spec, entry = self.data_set(name), self._entry(name)
@@ -243,9 +253,11 @@ class Study(Options):
     def _batch_sizes(self, name: str) -> list[int]:
         return self._entry(name).batch_sizes or self.batch_sizes
 
-    def _network(self, name: str) -> Network:
-        network = self._entry(name).network
-        return network or networks()[self.data_set(name).natural_network()].model_validate({})
+    def _network(self, name: str, method: Method | None = None) -> Network:
+        """Return the network of a data set, as a method uses it; raises ``Refused`` if that method cannot."""
+        spec, network = self.data_set(name), self._entry(name).network
+        network = network or networks()[spec.natural_network()].model_validate({})
+        return network.for_flow(spec.sample_shape()) if isinstance(method, FlowMethod) else network
 
     def extractors(self, name: str) -> list[Extractor]:
         """Return the feature extractors of a data set: by default a classifier if there are labels, else none."""
@@ -310,6 +322,14 @@ class Study(Options):
             for method in self._entry(name).methods
             if not self._trained(method, name)
         ]
+        for name in self.datasets:
+            entry, trained = self._entry(name), [method for method in self.methods if self._trained(method, name)]
+            given = entry.network is not None and "latent_dim" in entry.network.model_fields_set
+            if given and all(isinstance(self._method(method, name)[1], FlowMethod) for method in trained):
+                notes.append(
+                    f"datasets.{name}.network.latent_dim: every method there has a flow, so latents have the dimension "
+                    "of a sample"
+                )
         if self.measures.inception_weights and not any("inception" in self.extractors(name) for name in self.datasets):
             notes.append("measures.inception_weights: no data set has features: inception, so the file is not read")
         return notes
@@ -351,7 +371,7 @@ class Study(Options):
                             # As many evaluations as with the usual number of iterations.
                             evaluate_every=max(1, round(every * steps / usual)),
                             evaluation_points=self._evaluation_points(data),
-                            network=self._network(data),
+                            network=self._network(data, spec),
                             algorithm=algorithm,
                             options=spec.model_dump(mode="json", exclude={"steps"}),
                         )

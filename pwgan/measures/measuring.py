@@ -26,6 +26,7 @@ from pwgan.measures.interpolation import PATHS, PATHS_KEPT
 from pwgan.measures.lost import lost_class
 from pwgan.measures.modes import class_weights, label_coverage, mode_coverage
 from pwgan.measures.names import MeasureName, named
+from pwgan.measures.straightness import measure_straightness
 from pwgan.measures.subjects import Generated, Real, Subject
 from pwgan.options import REFERENCE
 from pwgan.runtime import Cost, exclusive, measured_cost
@@ -251,6 +252,7 @@ GROUPS: dict[Group, Callable[[Measuring], None]] = {
     "coverage": Measuring._coverage,
     "features": Measuring._features,
     "neighbours": Measuring._neighbours,
+    "straightness": measure_straightness,
     "interpolation": Measuring._interpolation,
     "bias": Measuring._bias,
 }

@@ -44,6 +44,7 @@ class Optimiser(Protocol):
 class Nets:
     """The networks of S seeds: generator(latent (S, m, z)) -> (S, m, *sample); critic(x) -> (S, m), features(x).
 
+    The generator of a ``FlowMethod`` also has velocity(x (S, m, *sample), t (S, m)) -> (S, m, *sample).
     ``critic_optimiser``: that of the critic in training, for a generator whose loss looks ahead.
     """
 
@@ -60,8 +61,9 @@ class Batch:
     the data's distribution, ``index`` is None. ``latent`` (S, m, z) are fresh draws (put together by the
     sampler), the latents matched with ``real`` for a ``PooledMethod`` with a pool, or the latents tied to ``real``
     for a ``TiedMethod``. ``fake`` (S, m, *sample) = generator(latent), with its graph in a generator step and without
-    in a critic step. ``second`` (S, m, *sample): the generator's samples of a second set of latents, for a method with
-    ``second_draw``. ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape), each seed from its own generator.
+    in a critic step; for a ``FlowMethod`` there are none, (S, 0, *sample). ``second`` (S, m, *sample): the generator's
+    samples of a second set of latents, for a method with ``second_draw``. ``uniform(*shape)`` draws U(0, 1) numbers
+    (S, *shape), each seed from its own generator.
     """
 
     real: torch.Tensor
@@ -166,6 +168,19 @@ class AdversarialMethod(Method):
         """Modify the critic after each of its steps, for example by clipping; does nothing by default."""
 
 
+class FlowMethod(Method):
+    """A method whose generator is a flow: the end x(1) of dx/dt = v(x, t) from a latent x(0) ~ N(0, I).
+
+    The network of the cell makes v, and its ``latent_dim`` is the dimension of a sample, whatever a study says for
+    other methods. The generator takes ``ode_steps`` steps of Heun's method, two velocities each: the more, the smaller
+    the error, and the longer each sample takes. No step of training integrates: the loss calls
+    ``nets.generator.velocity`` and has no ``batch.fake``. ``sampler`` forms the real mini-batches; latents are
+    independent draws.
+    """
+
+    ode_steps: Count = 20
+
+
 class PooledMethod(Method):
     """A method whose steps share a matching: of a pool of ``pool`` mini-batches, of which each step takes one.
 
@@ -182,8 +197,9 @@ class PooledMethod(Method):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the order of the latents, and of those of the second draw, that matches them with the real samples.
 
-        real, fake, second: points (S, km, d), finite -> indices (S, km): sample j is matched with fake[order[j]]. The
-        result must be a function of these arguments alone.
+        real, fake, second: points (S, km, d), finite -> indices (S, km): sample j is matched with fake[order[j]]. For
+        a ``FlowMethod``, ``fake`` are the latents, where its paths begin. The result must be a function of these
+        arguments alone.
         """
         raise NotImplementedError
 

@@ -52,18 +52,23 @@ class PWGAN(Method):
 
     def _partners(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Optimal matching of x and y, (S, n, d) each: x_j with y[partner_j], (S, n)."""
-        from pwgan.transport.assignment import match
-        from pwgan.transport.cost import matching_cost
+        return partners(x, y, self.cost)
 
-        # Points and costs of diverged seeds are replaced by 0, so the other seeds are still solved; their loss stays
-        # non-finite.
-        finite = (x.isfinite() & y.isfinite()).all(-1).all(-1)[:, None, None]
-        x, y = (torch.where(finite, side.detach(), 0) for side in (x, y))
-        together = max(1, MOST_COSTS // x.shape[1] ** 2)
-        parts = []
-        for some_x, some_y in zip(x.split(together), y.split(together), strict=True):
-            costs = matching_cost(some_x, some_y, self.cost)
-            # Costs are not negative: the largest of a seed is finite if all are.
-            finite = costs.amax((1, 2)).isfinite()
-            parts.append(match(costs if finite.all() else torch.where(finite[:, None, None], costs, 0)))
-        return torch.cat(parts)
+
+def partners(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> torch.Tensor:
+    """Optimal matching of x and y, (S, n, d) each: x_j with y[partner_j], (S, n); any matching for a diverged seed."""
+    from pwgan.transport.assignment import match
+    from pwgan.transport.cost import matching_cost
+
+    # Points and costs of diverged seeds are replaced by 0, so the other seeds are still solved; their loss stays
+    # non-finite.
+    finite = (x.isfinite() & y.isfinite()).all(-1).all(-1)[:, None, None]
+    x, y = (torch.where(finite, side.detach(), 0) for side in (x, y))
+    together = max(1, MOST_COSTS // x.shape[1] ** 2)
+    parts = []
+    for some_x, some_y in zip(x.split(together), y.split(together), strict=True):
+        costs = matching_cost(some_x, some_y, cost)
+        # Costs are not negative: the largest of a seed is finite if all are.
+        finite = costs.amax((1, 2)).isfinite()
+        parts.append(match(costs if finite.all() else torch.where(finite[:, None, None], costs, 0)))
+    return torch.cat(parts)

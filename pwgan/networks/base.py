@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
+from pwgan.errors import Refused
 from pwgan.options import Count, Options
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from torch import nn
 
 CriticNorm = Literal["batch", "spectral", "none"]
@@ -37,8 +41,29 @@ class Network(Options):
         """Return generator (S, m, z) -> (S, m, *shape) and critic (S, m, *shape) -> (S, m), not yet initialised."""
         raise NotImplementedError
 
+    def build_velocity(self, seeds: range, shape: tuple[int, ...]) -> nn.Module:
+        """Return the velocity network of a flow, (S, m, *shape), times (S, m) -> (S, m, *shape), not yet initialised.
+
+        A network without one cannot be used by a ``FlowMethod``.
+        """
+        raise NotImplementedError
+
+    def for_flow(self, shape: tuple[int, ...]) -> Self:
+        """Return these options for a flow, whose latents are N(0, I) in as many dimensions as a sample has.
+
+        ``latent_dim`` is replaced. Raises ``Refused`` for other latents, and for a network that has no velocities.
+        """
+        if type(self).build_velocity is Network.build_velocity:
+            raise Refused(f"{self.name} has no velocity network, and the generator of this method is a flow")
+        if self.latent != "normal":
+            raise Refused(f"latent: {self.latent}: the flow of this method starts from N(0, I); allowed: normal")
+        return self.model_copy(update={"latent_dim": math.prod(shape)})
+
     def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
-        """Draw the initial parameters of ``module``, each seed from its own generator; by default as torch's layers."""
+        """Draw the initial parameters of ``module``, each seed from its own generator; by default as torch's layers.
+
+        ``role``: generator, critic or velocity.
+        """
         from pwgan.networks.layers.initial import initialise
 
         initialise(module, seeds, role)

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class DCGAN(Network):
-    """Convolutional generator and critic for square images, after Radford et al. (2016), with its initial weights."""
+    """Convolutional generator and critic for square images, after Radford et al. (2016), with its initial weights.
+
+    The velocity network of a flow has the layers of both: an encoder, and a decoder that is also given the encoder's
+    maps. It has no normalisation, and so the initial weights of torch's layers: those of the paper would let it vanish.
+    """
 
     name: Literal["dcgan"] = "dcgan"
     width: Count = 32
@@ -39,8 +43,18 @@ class DCGAN(Network):
         generator = dcgan.Generator(len(seeds), self.latent_dim, self.latent, self.width, shape)
         return generator, dcgan.Critic(len(seeds), self.width, shape, critic_norm)
 
+    def build_velocity(self, seeds: range, shape: tuple[int, ...]) -> nn.Module:
+        """Return the velocity network of a flow."""
+        from pwgan.networks.layers import dcgan
+
+        self.check(shape)
+        return dcgan.Velocity(len(seeds), self.width, shape)
+
     def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
-        """Draw weights ~ N(0, 0.02^2) and gains ~ N(1, 0.02^2), as Radford et al. (2016)."""
+        """Draw weights ~ N(0, 0.02^2) and gains ~ N(1, 0.02^2), as Radford et al. (2016); velocities by default."""
         from pwgan.networks.layers.initial import initialise
 
-        initialise(module, seeds, role, "normal", 0.02)
+        if role == "velocity":
+            initialise(module, seeds, role)
+        else:
+            initialise(module, seeds, role, "normal", 0.02)

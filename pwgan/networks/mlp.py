@@ -29,7 +29,8 @@ class MLP(Network):
     ``critic_width`` and ``critic_depth`` are the generator's unless given. ``activation`` of the hidden layers of both
     networks (leaky: slope 0.2); by default relu in the generator and leaky in the critic. ``init``: ``default`` draws
     weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)); ``orthogonal`` with gain ``init_scale`` (1) and
-    ``normal`` with standard deviation ``init_scale`` (0.02) set biases to 0.
+    ``normal`` with standard deviation ``init_scale`` (0.02) set biases to 0. The velocity network of a flow is the
+    generator's in all of these, and is given a sample and a time.
     """
 
     name: Literal["mlp"] = "mlp"
@@ -70,6 +71,12 @@ class MLP(Network):
         generator = mlp.Generator(len(seeds), sizes, shape, self.latent, self.activation or "relu")
         hidden = self._hidden(critic=True)
         return generator, mlp.Critic(len(seeds), hidden, shape, self.activation or "leaky", critic_norm)
+
+    def build_velocity(self, seeds: range, shape: tuple[int, ...]) -> nn.Module:
+        """Return the velocity network of a flow, of the width, depth and activation of the generator."""
+        from pwgan.networks.layers import mlp
+
+        return mlp.Velocity(len(seeds), [self.width] * self.depth, shape, self.activation or "relu")
 
     def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
         """Draw the initial parameters of ``module``, each seed from its own generator, by ``init``."""

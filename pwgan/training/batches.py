@@ -8,7 +8,7 @@ from pwgan.batches import samplers
 from pwgan.batches.drawing import batches, build_sampler
 from pwgan.cells import Training
 from pwgan.data.store import rows_of, to_float
-from pwgan.methods import Batch, PooledMethod, TiedMethod
+from pwgan.methods import Batch, FlowMethod, PooledMethod, TiedMethod
 from pwgan.training.checkpoint import State
 from pwgan.training.draws import Draws
 from pwgan.training.fresh import FreshBatches
@@ -31,12 +31,14 @@ class Batches:
         name, self.sampler = self.method.sampler, None
         if not fresh:  # preparing the batches of a training set may take long
             self.sampler = build_sampler(name, real, cell.batch_size, cell.seed_range, real.device)
-        self.oversample = samplers()[name].oversample
+        self.flows = isinstance(self.method, FlowMethod)
+        # To choose latents by the samples of a flow, training would have to integrate it.
+        self.oversample = 1 if self.flows else samplers()[name].oversample
         tied = real.shape[1] if isinstance(self.method, TiedMethod) else 0
         self.tied = latent_samples(cell.seed_range, "tied", tied, cell.network.latent_dim).to(real.device)
 
     def batch(self, number: int) -> Batch:
-        """Return batch ``number`` of every seed, its generated samples with their graph."""
+        """Return batch ``number`` of every seed, its generated samples with their graph; of a flow there are none."""
         index = self.index(number)
         real = self.real_samples(number, index)
         second = None
@@ -48,10 +50,13 @@ class Batches:
             latent, second = self._pooled(number)
         else:
             latent, second = self._latents("latent", number), self._second(number)
+        uniform = self.draws.uniforms("uniform", number)
+        if self.flows:
+            return Batch(real, index, latent, real[:, :0], uniform)
         generator, m = self.state.nets.generator, self.cell.batch_size
         fake = generator(latent if second is None else torch.cat([latent, second], 1))
         others = None if second is None else fake[:, m:]
-        return Batch(real, index, latent, fake[:, :m], self.draws.uniforms("uniform", number), others)
+        return Batch(real, index, latent, fake[:, :m], uniform, others)
 
     def index(self, number: int) -> torch.Tensor | None:
         """Return the rows (S, m) of the training sets that form batch ``number``; None if it is drawn anew."""
@@ -108,7 +113,7 @@ class Batches:
         real = as_points(torch.cat([self.real_samples(number, self.index(number)) for number in numbers], 1))
         latents = {"first": self._latents("latent", pool, self.pool), "second": self._second(pool, self.pool)}
         drawn = {name: latent for name, latent in latents.items() if latent is not None}
-        made = {name: self.points(latent) for name, latent in drawn.items()}
+        made = drawn if self.flows else {name: self.points(latent) for name, latent in drawn.items()}
         orders = self.method.match_latents(real, made["first"], made.get("second"))
         return {
             name: rows_of(latent, order)

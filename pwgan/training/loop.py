@@ -16,7 +16,7 @@ from tqdm import tqdm
 from pwgan.cells import Training
 from pwgan.data.store import StoredData, to_float
 from pwgan.interrupts import Interrupted, holding
-from pwgan.methods import AdversarialMethod, Nets, TiedMethod
+from pwgan.methods import AdversarialMethod, FlowMethod, Nets, TiedMethod
 from pwgan.runtime import clock
 from pwgan.training.batches import Batches
 from pwgan.training.checkpoint import (
@@ -32,6 +32,7 @@ from pwgan.training.checkpoint import (
 )
 from pwgan.training.draws import Draws
 from pwgan.training.fresh import FreshBatches
+from pwgan.training.networks import build_networks
 from pwgan.training.samples import generate, latent_samples, training_samples, update_average
 from pwgan.training.watch import SNAPSHOT, STORED, Snapshot, duality, rankings
 from pwgan.transport.cost import points
@@ -65,12 +66,9 @@ class Trainer:
     def _fresh_state(self) -> State:
         cell, method = self.cell, self.method
         adversarial = isinstance(method, AdversarialMethod)
-        norm = method.critic_norm if isinstance(method, AdversarialMethod) else "none"
-        shape = self.data.sample_shape
-        scored = method.critic_shape(shape) if isinstance(method, AdversarialMethod) else shape
-        generator, _ = cell.network.build(cell.seed_range, shape, norm)
-        _, critic = cell.network.build(cell.seed_range, scored, norm)
-        cell.network.initialise(generator, cell.seed_range, "generator")
+        generator, critic = build_networks(cell, self.data.sample_shape)
+        role = "velocity" if isinstance(method, FlowMethod) else "generator"
+        cell.network.initialise(generator, cell.seed_range, role)
         cell.network.initialise(critic, cell.seed_range, "critic")
         generator, critic = generator.to(self.device), critic.to(self.device) if adversarial else nn.Identity()
         optimisers = {"generator": method.optimiser(generator.parameters(), method.generator_lr)}

@@ -17,6 +17,7 @@ from pwgan.runtime import Cost, environment, exclusive, measured_cost
 from pwgan.seals import check, read_json, read_tensors, write_array, write_json, write_rows, write_tensors
 from pwgan.training.checkpoint import REASONS, State, origin
 from pwgan.training.loop import Trainer
+from pwgan.training.networks import build_networks
 from pwgan.training.samples import generate, latent_samples
 
 log = logging.getLogger("pwgan")
@@ -147,6 +148,6 @@ def write_ranking(path: Path, cell: Training, state: State) -> None:
 def load_generator(path: Path, cell: Training, device: torch.device) -> torch.nn.Module:
     """Load the generators of a block in eval mode; raises ``Refused`` if the file is not of this cell."""
     tensors, about = read_tensors(path, "generator", cell.identity)
-    generator, _ = cell.network.build(cell.seed_range, tuple(about["shape"]), "none")
+    generator, _ = build_networks(cell, tuple(about["shape"]))
     generator.load_state_dict(tensors)
     return generator.to(device).eval()

@@ -10,7 +10,7 @@ from pwgan.data.store import read_data, write_data
 from pwgan.measures.measuring import Measuring
 from pwgan.measures.memorization import nearest_distances
 from pwgan.measures.subjects import Generated
-from pwgan.methods import methods
+from pwgan.methods import FlowMethod, methods
 from pwgan.networks.dcgan import DCGAN
 from pwgan.study import parse_study
 from pwgan.training.draws import Draws
@@ -96,6 +96,8 @@ def test_draws_on_a_gpu_are_functions_of_seed_and_number_too():
 def test_every_method_trains(cell, ring8, images, tmp_path, method, kind):
     network, data = (None, read_data(ring8)) if kind == "points" else (DCGAN(width=4, latent_dim=3), images)
     training = cell(method, network, steps=10)
+    if network and issubclass(methods()[method], FlowMethod):
+        training = training.model_copy(update={"network": network.for_flow((1, 8, 8))})
     train(training, data, tmp_path, CUDA)
     history = pd.read_parquet(tmp_path / "history.parquet")
     losses = history.loc[history["step"] < 10, "generator_loss"]

@@ -10,7 +10,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from pwgan.methods import AdversarialMethod, Batch, Nets, methods
+from pwgan.methods import AdversarialMethod, Batch, FlowMethod, Nets, methods
+from pwgan.networks.layers.flow import Flow
 from pwgan.networks.layers.initial import initialise
 from pwgan.networks.mlp import MLP
 
@@ -21,6 +22,8 @@ EVERY = pytest.mark.parametrize("name", KNOWN)
 def test_the_methods_of_the_article_are_found():
     assert {"gan", "nsgan", "pwgan", "wgan", "wgan_gp"} <= set(KNOWN)
     assert [name for name, method in KNOWN.items() if not issubclass(method, AdversarialMethod)] == [
+        "cfm",
+        "ot_cfm",
         "pwgan",
         "pwgan_debiased",
         "pwgan_full",
@@ -86,8 +89,10 @@ def test_pwgan_has_no_critic_to_set():
 @EVERY
 def test_a_step_against_the_gradient_lowers_the_loss_of_every_seed(name):
     method, seeds = KNOWN[name](), range(3)
-    network = MLP(width=16, depth=2, latent_dim=4)
+    network, latent_dim = MLP(width=16, depth=2, latent_dim=4), 4
     generator, critic = network.build(seeds, (2,), "none")
+    if isinstance(method, FlowMethod):
+        generator, latent_dim = Flow(network.build_velocity(seeds, (2,)), (2,), method.ode_steps), 2
     adversarial = isinstance(method, AdversarialMethod)
     if adversarial:
         _, critic = network.build(seeds, method.critic_shape((2,)), "none")
@@ -96,7 +101,8 @@ def test_a_step_against_the_gradient_lowers_the_loss_of_every_seed(name):
     optimiser = method.optimiser(critic.parameters(), method.critic_lr) if adversarial else None
     nets = Nets(generator, critic, optimiser)
     real, latent, other = (
-        torch.randn(3, 8, d, generator=torch.Generator().manual_seed(k)) for k, d in enumerate((2, 4, 4))
+        torch.randn(3, 8, d, generator=torch.Generator().manual_seed(k))
+        for k, d in enumerate((2, latent_dim, latent_dim))
     )
     draws = torch.rand(3, 8, generator=torch.Generator().manual_seed(0))
 

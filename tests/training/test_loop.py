@@ -17,7 +17,6 @@ from pwgan.methods import AdversarialMethod, methods
 from pwgan.methods.nsgan import NonSaturatingGAN
 from pwgan.networks.dcgan import DCGAN
 from pwgan.networks.layers.initial import initialise
-from pwgan.networks.mlp import MLP
 from pwgan.training.draws import Draws
 from pwgan.training.loop import Trainer
 from pwgan.training.run import generate, latent_samples, load_generator, train
@@ -176,7 +175,8 @@ def test_training_brings_the_generator_to_where_the_data_lies(block, method, tmp
     rates = {"generator_lr": 1e-2} | ({"critic_lr": 1e-2} if issubclass(methods()[method], AdversarialMethod) else {})
     options = rates | ({"clip": 0.3} if method == "wgan" else {})
     cell = block(method, options, seeds=16, steps=160, evaluate_every=20).training
-    wide = cell.model_copy(update={"network": MLP(width=16, depth=2, latent_dim=3), "batch_size": 32})
+    network = cell.network.model_copy(update={"width": 16})
+    wide = cell.model_copy(update={"network": network, "batch_size": 32})
     state = Trainer(wide, read_data(tmp_path / "cloud.safetensors"), CPU).run(tmp_path / "checkpoint.pt")
     ewd = {step: row[2].mean() for step, row in state.history if step % 20 == 0}
     # An adversarial run may swing back to where it began, and rounding decides when. The mean of many at several steps

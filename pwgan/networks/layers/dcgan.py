@@ -1,4 +1,7 @@
-"""DCGAN generator and critic with a seed axis (Radford, Metz and Chintala, 2016), for 8, 28, 32, 64 pixels and more."""
+"""DCGAN generator and critic with a seed axis (Radford, Metz and Chintala, 2016), for 8, 28, 32, 64 pixels and more.
+
+Their layers also make the velocity network of a flow.
+"""
 
 from __future__ import annotations
 
@@ -79,3 +82,36 @@ class Critic(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.score(self.features(x)).squeeze(-1)
+
+
+class Velocity(nn.Module):
+    """Images (S, m, channels, size, size) and times (S, m) -> velocities of the shape of the images.
+
+    Strided convolutions halve the image as the critic's do, time being one more channel; transposed ones double it
+    again, each but the first also given the encoder's maps of its size, as in the U-net (Ronneberger, Fischer and Brox,
+    2015, section 2). No layer is normalised: in a step of the ODE all images have the same time, in training they do
+    not. The hidden layers are x sigmoid(x), which is smooth, so that the order of an ODE solver holds.
+    """
+
+    def __init__(self, seeds: int, width: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.seeds = seeds
+        widths = [width << level for level in range(levels(shape[1]))]
+        self.downs = nn.ModuleList(
+            Conv2d(seeds, a, b, bias=True) for a, b in itertools.pairwise([shape[0] + 1, *widths])
+        )
+        given = [widths[-1], *(2 * each for each in reversed(widths[:-1]))]
+        made = [*reversed(widths[:-1]), shape[0]]
+        self.ups = nn.ModuleList(ConvTranspose2d(seeds, a, b, bias=True) for a, b in zip(given, made, strict=True))
+
+    def forward(self, x: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        times = time[:, :, None, None, None].expand_as(x[:, :, :1])
+        maps, kept = to_maps(torch.cat([x, times], 2)), []
+        for down in self.downs:
+            maps = F.silu(down(maps))
+            kept.append(maps)
+        maps = self.ups[0](kept.pop())
+        for up in self.ups[1:]:
+            both = [from_maps(part, self.seeds) for part in (F.silu(maps), kept.pop())]
+            maps = up(to_maps(torch.cat(both, 2)))
+        return from_maps(maps, self.seeds)

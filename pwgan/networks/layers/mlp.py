@@ -1,4 +1,4 @@
-"""Fully connected generator and critic with a seed axis."""
+"""Fully connected generator, critic and velocity network with a seed axis."""
 
 from __future__ import annotations
 
@@ -34,6 +34,20 @@ class Generator(nn.Module):
         for layer in self.layers[:-1]:
             hidden = self.activation(layer(hidden))
         return self.layers[-1](hidden).unflatten(-1, self.shape)
+
+
+class Velocity(nn.Module):
+    """Samples (S, m, *shape) and times (S, m) -> velocities (S, m, *shape): a ``Generator`` that is given both.
+
+    Time is one more input, as in Tong et al., 2024; ``widths`` of hidden layers.
+    """
+
+    def __init__(self, seeds: int, widths: list[int], shape: tuple[int, ...], activation: str) -> None:
+        super().__init__()
+        self.generator = Generator(seeds, [math.prod(shape) + 1, *widths], shape, "normal", activation)
+
+    def forward(self, x: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        return self.generator(torch.cat([x.flatten(2), time.unsqueeze(-1)], -1))
 
 
 class Critic(nn.Module):
