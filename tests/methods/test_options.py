@@ -25,6 +25,7 @@ def test_the_methods_of_the_article_are_found():
         "pwgan_debiased",
         "pwgan_full",
         "pwgan_pool",
+        "sinkhorn",
     ]
 
 
@@ -93,11 +94,13 @@ def test_a_step_against_the_gradient_lowers_the_loss_of_every_seed(name):
     real, latent, other = (
         torch.randn(3, 8, d, generator=torch.Generator().manual_seed(k)) for k, d in enumerate((2, 4, 4))
     )
-    draws = torch.rand(3, 8, generator=torch.Generator().manual_seed(0))
+
+    def uniform(*shape: int) -> torch.Tensor:
+        return torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
 
     def batch() -> Batch:
         second = generator(other) if method.second_draw else None
-        return Batch(real + 1, torch.arange(8).expand(3, -1), latent, generator(latent), lambda m: draws, second)
+        return Batch(real + 1, torch.arange(8).expand(3, -1), latent, generator(latent), uniform, second)
 
     played = [(method.generator_loss, generator)]
     if isinstance(method, AdversarialMethod):
