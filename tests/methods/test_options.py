@@ -26,6 +26,7 @@ def test_the_methods_of_the_article_are_found():
         "pwgan_full",
         "pwgan_pool",
         "sinkhorn",
+        "sliced",
     ]
 
 
