@@ -29,6 +29,7 @@ def test_the_methods_of_the_article_are_found():
         "pwgan_pool",
         "sinkhorn",
         "sliced",
+        "unbalanced",
     ]
 
 
