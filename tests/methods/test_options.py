@@ -23,6 +23,7 @@ def test_the_methods_of_the_article_are_found():
     assert [name for name, method in KNOWN.items() if not issubclass(method, AdversarialMethod)] == [
         "energy",
         "max_sliced",
+        "partial",
         "pwgan",
         "pwgan_debiased",
         "pwgan_full",
