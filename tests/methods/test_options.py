@@ -21,6 +21,7 @@ EVERY = pytest.mark.parametrize("name", KNOWN)
 def test_the_methods_of_the_article_are_found():
     assert {"gan", "nsgan", "pwgan", "wgan", "wgan_gp"} <= set(KNOWN)
     assert [name for name, method in KNOWN.items() if not issubclass(method, AdversarialMethod)] == [
+        "bomb",
         "energy",
         "max_sliced",
         "partial",
