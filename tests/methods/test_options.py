@@ -22,12 +22,19 @@ EVERY = pytest.mark.parametrize("name", KNOWN)
 def test_the_methods_of_the_article_are_found():
     assert {"gan", "nsgan", "pwgan", "wgan", "wgan_gp"} <= set(KNOWN)
     assert [name for name, method in KNOWN.items() if not issubclass(method, AdversarialMethod)] == [
+        "bomb",
         "cfm",
+        "energy",
+        "max_sliced",
         "ot_cfm",
+        "partial",
         "pwgan",
         "pwgan_debiased",
         "pwgan_full",
         "pwgan_pool",
+        "sinkhorn",
+        "sliced",
+        "unbalanced",
     ]
 
 
@@ -104,11 +111,13 @@ def test_a_step_against_the_gradient_lowers_the_loss_of_every_seed(name):
         torch.randn(3, 8, d, generator=torch.Generator().manual_seed(k))
         for k, d in enumerate((2, latent_dim, latent_dim))
     )
-    draws = torch.rand(3, 8, generator=torch.Generator().manual_seed(0))
+
+    def uniform(*shape: int) -> torch.Tensor:
+        return torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
 
     def batch() -> Batch:
         second = generator(other) if method.second_draw else None
-        return Batch(real + 1, torch.arange(8).expand(3, -1), latent, generator(latent), lambda m: draws, second)
+        return Batch(real + 1, torch.arange(8).expand(3, -1), latent, generator(latent), uniform, second)
 
     played = [(method.generator_loss, generator)]
     if adversarial:
