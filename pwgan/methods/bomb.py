@@ -21,7 +21,7 @@ class BatchOfMiniBatches(PWGAN):
 
     real, fake: (S, m, *sample) -> (S,), in the units of the cost; non-finite for a seed whose samples are not finite.
     Raises ``Refused`` if k does not divide m, and as ``pwgan`` does. Source: Nguyen et al., "On transportation of
-    mini-batches: a hierarchical approach", 2022, definition 3 and algorithm 1. Deviations: the k mini-batches are parts
+    mini-batches: a hierarchical approach", 2022. Deviations: the k mini-batches are parts
     of one, so one generator step sees all of them; the transport between them is exact, without entropy.
     """
 

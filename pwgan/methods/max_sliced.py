@@ -23,7 +23,7 @@ class MaxSliced(Method):
 
     real, fake: (S, m, *sample) -> (S,), in the units of the samples to the power p = ``order``; NaN for a seed whose
     samples are not finite. Raises nothing. Source: Deshpande et al., "Max-sliced Wasserstein distance and its use for
-    GANs", 2019, definition 1, p = 2. Deviations: w maximises the distance itself, where their algorithm 1 takes a
+    GANs", 2019, p = 2. Deviations: w maximises the distance itself, where their algorithm takes a
     surrogate from a discriminator that is trained beside, in the space of its features; p = 1 too.
     """
 

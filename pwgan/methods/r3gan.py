@@ -12,7 +12,7 @@ from pwgan.networks.base import CriticNorm
 
 
 class R3GAN(AdversarialMethod):
-    """Regularised relativistic GAN (Huang et al., "The GAN is dead; long live the GAN!", 2024, equations 2 and 3).
+    """Regularised relativistic GAN (Huang et al., "The GAN is dead; long live the GAN!", 2024).
 
     min_f  E log(1 + exp(f(G(z)) - f(x))) + gamma/2 (E ||grad f(x)||^2 + E ||grad f(G(z))||^2),
     min_G  E log(1 + exp(f(x) - f(G(z)))),
@@ -21,8 +21,8 @@ class R3GAN(AdversarialMethod):
 
     Deviations from the paper:
 
-    - f is large for real samples, as every critic here; equation 2 has f(G(z)) - f(x) as its own argument, and so -f.
-    - The generator has the non-saturating loss, as in the authors' code; equation 2 is a minimax game.
+    - f is large for real samples, as every critic here; the paper has the opposite sign.
+    - The generator has the non-saturating loss, as in the authors' code, where the paper writes a minimax game.
     - Pairs are those of equal rows of the two mini-batches, each in random order.
     - gamma and Adam's second moment are constant (1 and 0.99); the authors' code changes them, and the rates, along
       training, with gamma from 0.05 to 150 by data set. The networks are those of this suite, without normalisation

@@ -13,7 +13,7 @@ from pwgan.options import Count
 
 
 class UnrolledGAN(GAN):
-    """Unrolled GAN (Metz et al., "Unrolled generative adversarial networks", 2017, equations 4, 7 and 9 to 11).
+    """Unrolled GAN (Metz et al., "Unrolled generative adversarial networks", 2017, section 2).
 
     With f(G, D) = E log D(x) + E log(1 - D(G(z))) and D_0 = D, the discriminator that is trained to maximise f,
     D_{k+1} is D_k after a step along the gradient of f(G, D_k), and the generator minimises f(G, D_K), K = ``unroll``,
@@ -23,7 +23,7 @@ class UnrolledGAN(GAN):
     Deviations from the paper, all as in the public notebook of its authors:
 
     - The K steps are those that the discriminator would take next: steps of Adam, from its moments in training, at its
-      rate of this iteration. Equation 7 is plain gradient ascent.
+      rate of this iteration. The paper writes plain gradient ascent.
     - By default K = 5, the number of the notebook.
     """
 
