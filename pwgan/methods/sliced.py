@@ -22,7 +22,8 @@ class Sliced(Method):
 
     real, fake: (S, m, *sample) -> (S,), in the units of the samples to the power p; NaN for a seed whose samples are
     not finite. Raises nothing. Source: Deshpande et al., "Generative modeling using the sliced Wasserstein
-    distance", 2018, algorithm 1, p = 2. Deviations: the features that a discriminator learns for images are left out; p = 1 too.
+    distance", 2018, algorithm 1, p = 2. Deviations: the features that a discriminator learns for images are left out;
+    p = 1 too.
     """
 
     name: ClassVar[str] = "sliced"

@@ -76,7 +76,7 @@ class MLP(Network):
         """Return the velocity network of a flow, of the width, depth and activation of the generator."""
         from pwgan.networks.layers import mlp
 
-        return mlp.Velocity(len(seeds), [self.width] * self.depth, shape, self.activation or "relu")
+        return mlp.Velocity(len(seeds), self._hidden(critic=False), shape, self.activation or "relu")
 
     def initialise(self, module: nn.Module, seeds: range, role: str) -> None:
         """Draw the initial parameters of ``module``, each seed from its own generator, by ``init``."""

@@ -39,7 +39,9 @@ rule literature:
         code=code("pwgan.literature.page"),
     output:
         expand("<results>/literature/{file}", file=LITERATURE_FILES[:-1]),
-        page=reported("literature", LITERATURE_FILES[-1], "literature", page="literature"),
+        page=reported(
+            "literature", LITERATURE_FILES[-1], "literature", page="literature"
+        ),
     log:
         "<logs>/literature.log",
     benchmark:

@@ -7,7 +7,16 @@ import pandas as pd
 from pwgan.report.tables._cells import INTERVALS, by_cell, summarised
 from pwgan.report.tables._pages import Table
 
-NAMES = ("coverage", "coverage-kl", "near-modes", "high-quality", "std-ratio", "captured", "captured-kl", "captured-any")
+NAMES = (
+    "coverage",
+    "coverage-kl",
+    "near-modes",
+    "high-quality",
+    "std-ratio",
+    "captured",
+    "captured-kl",
+    "captured-any",
+)
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

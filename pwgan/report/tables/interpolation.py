@@ -20,8 +20,8 @@ def readable(frame: pd.DataFrame) -> Table:
     caption = (
         f"{INTERVALS} interpolation_ratio: distance to the training set of samples on paths between latents, relative "
         "to that of held-out samples. interpolation_middle: the same at the middle of a path, relative to its ends. "
-        "interpolation_between (mixtures only): share of inner points of paths beyond 3 sigma of every mode. straightness "
-        "(flows only): squared distance of the velocity from the displacement of a path, relative to that. The row "
-        "`data` interpolates linearly between two held-out samples."
+        "interpolation_between (mixtures only): share of inner points of paths beyond 3 sigma of every mode. "
+        "straightness (flows only): squared distance of velocity and displacement of a path, relative to that. "
+        "The row `data` interpolates linearly between two held-out samples."
     )
     return Table("Paths between latents", caption, by_cell(frame, NAMES))
