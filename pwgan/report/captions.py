@@ -16,7 +16,6 @@ QUESTIONS = (
     "What does it cost?",
     "What does the theory say?",
     "What of the article holds?",
-    "Do published numbers come out?",
 )
 """The sections of the report, in order."""
 MARK = ".. question: "
