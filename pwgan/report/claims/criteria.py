@@ -39,23 +39,13 @@ def versus(measure: str, relative: images.Relative, text: str, low: float, high:
 
 def covering(*places: training.Place, judged: bool = True) -> tuple[Criterion, Criterion]:
     """Return the criteria that almost all runs cover every mode, on the mixtures together and on each."""
+
+    def criterion(text: str, least: float, together: bool) -> Criterion:
+        return Criterion(text, training.keeps_modes(*places, together=together), least, INF, "share", judged=judged)
+
     return (
-        Criterion(
-            "share of runs on both mixtures that cover every mode",
-            training.keeps_modes(*places, together=True),
-            MOST_RUNS,
-            INF,
-            "share",
-            judged=judged,
-        ),
-        Criterion(
-            "the same, each mixture",
-            training.keeps_modes(*places, together=False),
-            EACH_MIXTURE,
-            INF,
-            "share",
-            judged=judged,
-        ),
+        criterion("share of runs on both mixtures that cover every mode", MOST_RUNS, together=True),
+        criterion("the same, each mixture", EACH_MIXTURE, together=False),
     )
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pwgan.report.frames import CELL, REFERENCE, at_shared, ordered, with_fates
+from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
 from pwgan.report.panels import facets, level, lines, seeds_of
 from pwgan.report.style import LEVEL, Look, empty, head, legend, log_limits, looks, shown, themed
 
@@ -16,13 +16,12 @@ STEPS = ["critic_steps", "generator_steps"]
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Select the final EWD of every seed of methods that differ only in their schedule, at the m shared by all.
+    """Select the final EWD of every seed of methods that differ only in their schedule, at one m per data set.
 
-    ``line``: shortest name among the methods with the same algorithm and the same options apart from critic and
-    generator steps; groups with a single schedule are dropped. ``ratio``: critic steps per generator step. Rows of
-    method ``data`` are the floor.
+    The m is the one with the most such methods, the largest of several. ``line``: shortest name among the methods with
+    the same algorithm and the same options apart from critic and generator steps; groups with a single schedule are
+    dropped. ``ratio``: critic steps per generator step. Rows of method ``data`` are the floor.
     """
-    measures, runs = at_shared(measures, runs), at_shared(runs, runs)
     cells = _scheduled(runs.drop_duplicates(CELL))
     ewd = measures[measures["name"] == "ewd"]
     rows = with_fates(ewd.merge(cells[CELL]), runs.merge(cells[CELL])).merge(cells, on=CELL)
@@ -42,11 +41,14 @@ def _scheduled(cells: pd.DataFrame) -> pd.DataFrame:
     )
     kept = kept.dropna(subset=STEPS).sort_values(["length", "method"], kind="stable")
     groups = kept.groupby(["dataset", "algorithm", "others"], sort=False)
-    several = kept.assign(
+    named = kept.assign(
         ratio=(kept["critic_steps"] / kept["generator_steps"]).astype(float), line=groups["method"].transform("first")
     )
-    schedules = several.groupby(["dataset", "line"], sort=False)["ratio"].transform("nunique")
-    return several.loc[schedules > 1, [*CELL, "line", *STEPS, "ratio"]]
+    schedules = named.groupby(["dataset", "batch_size", "line"], sort=False)["ratio"].transform("nunique")
+    several = named.loc[schedules > 1, [*CELL, "line", *STEPS, "ratio"]]
+    sizes = several.groupby(["dataset", "batch_size"]).size().reset_index(name="count")
+    most = sizes.sort_values(["count", "batch_size"]).drop_duplicates("dataset", keep="last")
+    return several.merge(most[["dataset", "batch_size"]])
 
 
 @themed
@@ -54,7 +56,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     """Draw final EWD on a log axis against critic steps per generator step, one panel per data set."""
     trained = frame[frame["method"] != REFERENCE]
     if trained.empty:
-        return empty("No methods of this study differ only in their schedule, at an m shared by all methods.")
+        return empty("No methods of this study differ only in their schedule.")
     names = shown(trained.assign(method=trained["line"]), highlight)
     trained = trained[trained["line"].isin(names)]
     ratios = sorted(trained["ratio"].unique())

@@ -314,7 +314,12 @@ def test_schedules_are_of_methods_that_differ_in_nothing_else(rows):
     fates += rows.runs("wgan", **step | {"critic_steps": 5}) + rows.runs("pwgan", lr=0.1)
     ewd = [rows.measured("ewd@9", method, (1.0, 3.0)) for method in {run["method"] for run in fates}]
     table = rows.measures(*ewd, rows.measured("ewd@9", "data", (0.5, 0.7)), rows.measured("ewd@9", m=4))
-    frame = schedules.data(table, rows.typed(fates + rows.runs(m=4, **step)))
+    # An m of which other methods know nothing, and one with fewer schedules, change nothing.
+    others = (
+        rows.runs("nsgan", m=2) + rows.runs(m=4, **step) + rows.runs("gan_k25", m=64, **step | {"critic_steps": 25})
+    )
+    others += rows.runs(m=64, **step)
+    frame = schedules.data(table, rows.typed(fates + others))
     trained = frame[frame["method"] != "data"]
     ratios = trained.drop_duplicates("method").set_index("method")["ratio"].to_dict()
     assert ratios == {"gan": 1.0, "gan_k25": 25.0, "gan_g5": 0.2}
