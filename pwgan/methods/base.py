@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 Decay = Literal["none", "linear", "cosine"]
+Family = Literal["critic", "matching", "relaxed matching", "other distance", "flow", "nearest sample"]
+"""What a generator is trained against; methods of a family share a colour in the figure ``families``."""
 
 
 class Optimiser(Protocol):
@@ -90,6 +92,7 @@ class Method(Options):
     """
 
     name: ClassVar[str]
+    family: ClassVar[Family]
     second_draw: ClassVar[bool] = False
     """Whether each batch has a second set of generated samples."""
 
@@ -136,6 +139,7 @@ class AdversarialMethod(Method):
     ``dual``: whether E f(x) - E f(G(z)) of the critic f estimates the Wasserstein distance.
     """
 
+    family: ClassVar[Family] = "critic"
     critic_norm: ClassVar[CriticNorm] = "batch"
     dual: ClassVar[bool] = False
 
@@ -177,6 +181,8 @@ class FlowMethod(Method):
     ``nets.generator.velocity`` and has no ``batch.fake``. ``sampler`` forms the real mini-batches; latents are
     independent draws.
     """
+
+    family: ClassVar[Family] = "flow"
 
     ode_steps: Count = 20
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pwgan.errors import Refused
 from pwgan.lazy import torch
+from pwgan.methods.base import Family
 from pwgan.methods.pwgan import PWGAN
 from pwgan.options import Count
 
@@ -26,6 +27,7 @@ class BatchOfMiniBatches(PWGAN):
     """
 
     name: ClassVar[str] = "bomb"
+    family: ClassVar[Family] = "relaxed matching"
 
     groups: Count = 4
 

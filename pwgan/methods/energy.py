@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, model_validator
 
 from pwgan.errors import Refused
 from pwgan.lazy import torch
-from pwgan.methods.base import Batch, Method, Nets
+from pwgan.methods.base import Batch, Family, Method, Nets
 
 BANDWIDTHS = (0.125, 0.25, 0.5, 1.0, 2.0)
 
@@ -33,6 +33,7 @@ class Energy(Method):
     """
 
     name: ClassVar[str] = "energy"
+    family: ClassVar[Family] = "other distance"
 
     kernel: Literal["distance", "rbf"] = "distance"
     bandwidths: tuple[PositiveFloat, ...] | None = Field(

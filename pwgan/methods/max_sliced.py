@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import NonNegativeInt, PositiveFloat
 
 from pwgan.lazy import F, torch
-from pwgan.methods.base import Batch, Method, Nets
+from pwgan.methods.base import Batch, Family, Method, Nets
 from pwgan.methods.sliced import directions, line_costs
 from pwgan.options import Count
 
@@ -28,6 +28,7 @@ class MaxSliced(Method):
     """
 
     name: ClassVar[str] = "max_sliced"
+    family: ClassVar[Family] = "other distance"
 
     projections: Count = 16
     ascent_steps: NonNegativeInt = 10

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from pwgan.lazy import torch
+from pwgan.methods.base import Family
 from pwgan.methods.pwgan import MOST_COSTS, PWGAN
 
 
@@ -29,6 +30,7 @@ class Partial(PWGAN):
     """
 
     name: ClassVar[str] = "partial"
+    family: ClassVar[Family] = "relaxed matching"
 
     fraction: Annotated[float, Field(gt=0, le=1)] = 0.8
 

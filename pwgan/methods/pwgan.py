@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import PositiveFloat
 
 from pwgan.lazy import torch
-from pwgan.methods.base import Batch, Method, Nets
+from pwgan.methods.base import Batch, Family, Method, Nets
 from pwgan.options import CostName
 
 MOST_COSTS = 1 << 26
@@ -24,6 +24,7 @@ class PWGAN(Method):
     """
 
     name: ClassVar[str] = "pwgan"
+    family: ClassVar[Family] = "matching"
 
     cost: CostName = "euclidean"
     generator_lr: PositiveFloat = 1e-3

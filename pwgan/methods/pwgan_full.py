@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import PositiveFloat
 
 from pwgan.lazy import torch
-from pwgan.methods.base import Batch, Nets, TiedMethod
+from pwgan.methods.base import Batch, Family, Nets, TiedMethod
 from pwgan.options import CostName
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class FullPWGAN(TiedMethod):
     """
 
     name: ClassVar[str] = "pwgan_full"
+    family: ClassVar[Family] = "matching"
 
     cost: CostName = "euclidean"
     generator_lr: PositiveFloat = 1e-3

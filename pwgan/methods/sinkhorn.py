@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveFloat
 
 from pwgan.lazy import torch
-from pwgan.methods.base import Batch, Nets
+from pwgan.methods.base import Batch, Family, Nets
 from pwgan.methods.pwgan import PWGAN
 from pwgan.options import Count
 
@@ -32,6 +32,7 @@ class Sinkhorn(PWGAN):
     """
 
     name: ClassVar[str] = "sinkhorn"
+    family: ClassVar[Family] = "relaxed matching"
 
     epsilon: PositiveFloat = Field(default=0.05, description="entropy, over the mean cost of two real samples")
     iterations: Count = 50

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import PositiveFloat
 
 from pwgan.lazy import F, torch
-from pwgan.methods.base import Batch, Method, Nets
+from pwgan.methods.base import Batch, Family, Method, Nets
 from pwgan.options import Count
 
 
@@ -27,6 +27,7 @@ class Sliced(Method):
     """
 
     name: ClassVar[str] = "sliced"
+    family: ClassVar[Family] = "other distance"
 
     projections: Count = 128
     order: Literal[1, 2] = 2

@@ -12,6 +12,9 @@ from pwgan.report.frames import CELL, REFERENCE
 SPACES = ("inception", "classifier", "random")
 """Feature extractors in order of preference where only one is shown."""
 
+FINAL = {"quality": ("fid", "fd", "ewd-debiased")}
+"""What cells are ranked by: images by the Fréchet distance, points, which have none, by the debiased EWD."""
+
 
 def chosen(measures: pd.DataFrame, quantities: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
     """Select one measure of each data set for each quantity, as column ``quantity``.

@@ -7,6 +7,7 @@ import torch
 BLOCK = 5
 """Iterations between two exponentials of all costs."""
 
+
 def entropic_cost(
     cost: torch.Tensor,
     epsilon: torch.Tensor,

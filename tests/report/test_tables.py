@@ -301,3 +301,49 @@ def test_images_are_ranked_by_the_frechet_distance_and_a_study_without_a_search_
     without = [{**row, **how} for row in ran(["ok"] * 2)]
     long, table = made("tuning", measures=measured([1.0, 2.0]), runs=without, costs=costs)
     assert long.empty and not table.blocks and "Settings that were searched" in markdown(table) and page(table)
+
+
+def test_groups_begin_with_the_best_of_what_is_left():
+    shifts = np.array(SHIFTS)
+    noise = 0.05 * np.array([1, -1, 1, -1, 1, -1, 1, -1])
+    values = {
+        "pwgan": 1 + shifts,
+        "pwgan_pool": 1.01 + shifts + noise,
+        "wgan": 2 + shifts + noise,
+        "gan": 2.01 + shifts,
+        "cfm": 3 + shifts,
+        "sliced": np.where(shifts > 0.4, np.nan, 0.1 * shifts),
+    }
+    measures, runs, costs = [], [], []
+    for name, own in reversed(values.items()):
+        measures += measured(own, name, measure="ewd-debiased@9") + measured(-own, name, measure="recall@9")
+        runs += [{**row, "algorithm": name} for row in ran(["diverged" if np.isnan(v) else "ok" for v in own], name)]
+        costs += cost(8.0, 4, name) + cost(99.0, 4, name, stage="measure")
+    measures += measured([0.1], "data", None, "ewd-debiased@9")
+    long, table = made("ranks", measures=measures, runs=runs, costs=costs)
+    # Holm's correction by hand: the largest p of a group is the only one above the level.
+    assert scipy.stats.ttest_rel(values["pwgan_pool"], values["pwgan"]).pvalue > 0.05
+    assert scipy.stats.ttest_rel(values["gan"], values["wgan"]).pvalue > 0.05
+    assert scipy.stats.ttest_rel(values["wgan"], values["pwgan"]).pvalue < 0.01
+    assert long["method"].tolist() == ["pwgan", "pwgan_pool", "wgan", "gan", "cfm", "sliced"]
+    assert long["rank"].tolist() == [1, 2, 3, 4, 5, 6] and long["diverged"].tolist() == [0] * 5 + [1]
+    assert long["group"].tolist() == [1, 1, 2, 2, 3, pd.NA]
+    families = ["matching", "matching", "critic", "critic", "flow", "other distance"]
+    assert long["family"].tolist() == families and set(long["seconds"]) == {2.0}
+    rows = rows_of(markdown(table), "ring8")
+    assert rows[3][:3] == ["**2**", "**1**", "**pwgan_pool**"] and rows[4][:3] == ["3", "2", "wgan"]
+    assert rows[7][:3] == ["6", "-", "sliced"] and page(table)
+
+
+def test_images_are_ranked_by_the_frechet_distance_and_few_seeds_leave_groups_of_one():
+    measures = [
+        row
+        for name, fd in (("gan", 2.0), ("pwgan", 1.0))
+        for measure, value in (("fd-classifier@9", fd), ("ewd-debiased@9", -fd))
+        for row in measured([value, value + 1], name, measure=measure, dataset="digits")
+    ]
+    runs = [{**row, "algorithm": name} for name in ("gan", "pwgan") for row in ran(["ok"] * 2, name, dataset="digits")]
+    long, _ = made("ranks", measures=measures, runs=runs, costs=cost(1.0, 2, dataset="digits"))
+    assert long["method"].tolist() == ["pwgan", "gan"] and long["group"].tolist() == [1, 2]
+    long, table = made("ranks", measures=measured([1.0, 2.0]), runs=runs, costs=cost(1.0, 2))
+    assert long.empty and not table.blocks

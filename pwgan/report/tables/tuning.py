@@ -11,14 +11,12 @@ import pandas as pd
 
 from pwgan.report.confidence import mean_estimate
 from pwgan.report.frames import CELL, REFERENCE
-from pwgan.report.quality import chosen, training_seconds
+from pwgan.report.quality import FINAL, chosen, training_seconds
 from pwgan.report.statistics import CONFIDENCE, holm, interval
 from pwgan.report.tables._cells import cell, headed
 from pwgan.report.tables._pages import Table
 
 SETTING = re.compile(r"(?P<search>.+)_s(?P<number>\d\d)")
-RANKED = {"rank": ("fid", "fd", "ewd-debiased")}
-"""Images are ranked by the Fréchet distance, mixtures, which have none, by the debiased EWD; lower is better."""
 COLUMNS = [
     *CELL[:1],
     "search",
@@ -47,7 +45,7 @@ def data(measures: pd.DataFrame, runs: pd.DataFrame, costs: pd.DataFrame) -> pd.
     """
     names = runs["method"].str.extract(SETTING.pattern)
     settings = runs.assign(search=names["search"]).dropna(subset="search")
-    values = chosen(measures[measures["method"].isin([*settings["method"], REFERENCE])], RANKED)
+    values = chosen(measures[measures["method"].isin([*settings["method"], REFERENCE])], FINAL)
     rows: list[dict[str, Any]] = []
     for (dataset, search, m), group in settings.groupby(["dataset", "search", "batch_size"], sort=False):
         own = values[(values["dataset"] == dataset) & (values["batch_size"] == m)]

@@ -11,6 +11,7 @@ from pwgan.report.figures import (
     convergence,
     coverage,
     dual,
+    families,
     forgetting,
     frechet,
     image_quality,
@@ -336,3 +337,40 @@ def test_signal_is_of_the_m_that_all_share(rows):
     frame = signal.data(table, rows.typed([r for m in (8, 16) for r in rows.runs(m=m)]))
     assert frame["parameter_gradient"].tolist() == [16.0]
     assert signal.data(pd.DataFrame(), rows.typed(rows.runs())).empty
+
+
+def test_families_are_of_distance_against_seconds_on_points_and_against_recall_on_images(rows):
+    table = rows.measures(
+        rows.measured("ewd-debiased@9", values=(3.0, 5.0)),
+        rows.measured("ewd-debiased@9", "pwgan_pool", (1.0, 1.0)),
+        rows.measured("ewd-debiased@9", "cfm", (2.0, 2.0)),
+        rows.measured("ewd-debiased@9", "sliced", (0.1, np.nan)),
+        rows.measured("recall@9", "cfm"),
+        rows.measured("ewd-debiased@9", "data", (0.0, 0.0)),
+        rows.measured("fd-classifier@9", dataset="digits", values=(3.0, 4.0)),
+        rows.measured("recall-classifier@9", dataset="digits", values=(0.5, 0.7)),
+        rows.measured("recall-random@9", dataset="digits", values=(0.1, 0.1)),
+        rows.measured("fd-classifier@9", "pwgan_pool", (1.0, 1.0), dataset="digits"),
+        rows.measured("recall-classifier@9", "pwgan_pool", (0.2, 0.2), dataset="digits"),
+        rows.measured("fd-classifier@9", "cfm", (2.0, 2.0), dataset="digits"),
+        rows.measured("recall-classifier@9", "cfm", (0.1, 0.1), dataset="digits"),
+    )
+    names = ("gan", "pwgan_pool", "cfm", "sliced")
+    fates = [run for name in names for run in rows.runs(name, ("ok", "diverged" if name == "sliced" else "ok"))]
+    fates += [run for name in names[:3] for run in rows.runs(name, dataset="digits")]
+    spent = [
+        {**rows.cell(name, dataset=dataset), "seeds": 2, "stage": "train", "seconds": 2.0 * rank, "device": "cpu"}
+        for dataset in ("ring8", "digits")
+        for rank, name in enumerate(names, 1)
+    ]
+    frame = families.data(table, rows.typed(fates), rows.typed(spent))
+    trained = frame[frame["method"] != "data"]
+    points, images = (trained[trained["dataset"] == name] for name in ("ring8", "digits"))
+    assert set(points["along"]) == {"seconds"} and set(images["along"]) == {"recall-classifier@9"}
+    assert points.groupby("method")["x"].first().to_dict() == {"gan": 1, "pwgan_pool": 2, "cfm": 3, "sliced": 4}
+    assert images.loc[images["method"] == "gan", ["x", "value"]].to_numpy().tolist() == [[0.5, 3.0], [0.7, 4.0]]
+    assert set(points.loc[points["front"] == 1, "method"]) == {"gan", "pwgan_pool"}
+    assert set(images.loc[images["front"] == 1, "method"]) == {"gan", "pwgan_pool"}
+    kinds = {"gan": "critic", "pwgan_pool": "matching", "cfm": "flow", "sliced": "other distance"}
+    assert points.groupby("method")["family"].first().to_dict() == kinds
+    assert frame.loc[frame["method"] == "data", "family"].isna().all()
