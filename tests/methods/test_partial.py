@@ -114,12 +114,6 @@ def test_samples_far_away_are_left_out_and_copies_cost_nothing():
 def test_a_diverged_seed_shows_even_if_its_sample_is_left_out(check_diverged, bad, row, shape):
     real, fake = (cloud(seed, shape, dtype=torch.float32) for seed in (0, 1))
     check_diverged(lambda x, y: loss(x, y, fraction=0.3), real, fake, bad, row)
-        lambda x, y: loss(x, y, fraction=0.3),
-        cloud(0, shape, dtype=torch.float32),
-        cloud(1, shape, dtype=torch.float32),
-        bad,
-        row,
-    )
 
 
 def test_impossible_fractions_and_samples_are_refused():
