@@ -33,14 +33,17 @@ def rows(results: Path) -> pd.DataFrame:
     protocol; floor, the value of real samples; distance from ours to [low, high]; agrees, whether that is at most twice
     the standard error of the difference. That error includes the published one; where the published value is of one
     pair of distributions that is not known, it is the standard deviation over our pairs. Values of rows that the study
-    lacks are missing.
+    lacks are missing. Other methods that were measured under a protocol follow, with published values missing.
     """
-    table = published().merge(ours(results), on=KEY, how="left")
+    papers, mine = published(), ours(results)
+    protocols = papers[["protocol", "dataset", "measure"]].drop_duplicates()
+    others = protocols.merge(mine).merge(papers[KEY], on=KEY, how="left", indicator=True).query("_merge == 'left_only'")
+    table = pd.concat([papers, others[["protocol", *KEY]]], ignore_index=True).merge(mine, on=KEY, how="left")
     table["share"] = table.pop("iterations") / table["steps"].astype("Float64")
     error = table["error"].fillna(table.pop("spread")).fillna(0)
     apart = np.maximum(0, np.maximum(table["low"] - table["ours"], table["ours"] - table["high"]))
     allowed = ERRORS * np.hypot(table["standard_error"].fillna(0), error)
-    agrees = pd.Series(apart <= allowed + 1e-12, dtype="boolean").mask(table["ours"].isna())
+    agrees = pd.Series(apart <= allowed + 1e-12, dtype="boolean").mask(apart.isna())
     return table.assign(distance=apart, allowed=allowed, agrees=agrees)
 
 

@@ -25,14 +25,18 @@ def known(monkeypatch):
         floor=1.0,
         iterations=25,
     )
+    extra = mine.head(1).assign(method="extra", ours=0.5)
+    unasked = mine.head(2).assign(measure=["other", "q"], dataset=["d", "elsewhere"])
     monkeypatch.setattr(module, "published", lambda: papers)
-    monkeypatch.setattr(module, "ours", lambda results: mine)
+    monkeypatch.setattr(module, "ours", lambda results: pd.concat([mine, extra, unasked]))
 
 
 def test_values_agree_within_two_standard_errors_of_the_published_range(known, tmp_path):
     table = rows(tmp_path).set_index("method")
     agrees = {"inside": True, "near": True, "far": False, "theirs": True, "one seed": False, "pair": True}
-    assert table["agrees"].drop("absent").to_dict() == agrees
+    assert table["agrees"].drop(["absent", "extra"]).to_dict() == agrees
+    assert pd.isna(table.loc["extra", "agrees"]) and np.isnan(table.loc["extra", "published"])
+    assert table.loc["extra", "protocol"] == "p" and table.loc["extra", "ours"] == 0.5 and len(table) == 8
     assert pd.isna(table.loc["absent", "agrees"]) and np.isnan(table.loc["absent", "ours"])
     np.testing.assert_allclose(table.loc[["inside", "near", "theirs"], "distance"], [0, 0.1, 0.7])
     np.testing.assert_allclose(table.loc["theirs", "allowed"], 2 * np.hypot(0.05, 0.4))
@@ -40,13 +44,23 @@ def test_values_agree_within_two_standard_errors_of_the_published_range(known, t
 
 
 def test_the_page_has_every_row(known, tmp_path):
+    (tmp_path / "theory").mkdir()
+    batches = [
+        {"repeat": repeat, "m": m, "candidate": name, "ewd": m + repeat, "ewd_debiased": -m + repeat}
+        for repeat in (0, 1)
+        for m in (4, 8)
+        for name in ("real", "mean")
+    ]
+    pd.DataFrame(batches).to_csv(tmp_path / "theory" / "batches.csv", index=False)
     write_literature(tmp_path, tmp_path)
     text = (tmp_path / "literature.md").read_text()
     assert "| d | theirs | 8 | q | 1 ± 0.4 | 1.8 ± 0.05 | 4 | 1 | 0.25 | yes | a paper |" in text
     assert "| d | absent | 8 | q | 1 | - | - | - | - | - | a paper |" in text
+    assert "| d | extra | 8 | q | - | 0.5 ± 0.001 | 4 | 1 | - | - | - |" in text
+    assert "| 8 | 8.5 ± 0.5 | 8.5 ± 0.5 | -7.5 ± 0.5 | -7.5 ± 0.5 |" in text
     written = pd.read_csv(tmp_path / "literature.csv")
-    assert list(written["agrees"].iloc[:-1]) == [True, True, False, True, False, True]
-    assert pd.isna(written["agrees"].iloc[-1])
+    assert list(written["agrees"].iloc[:6]) == [True, True, False, True, False, True]
+    assert written["agrees"].iloc[6:].isna().all()
 
 
 def test_published_values_lie_in_their_ranges():
