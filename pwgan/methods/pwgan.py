@@ -57,7 +57,12 @@ class PWGAN(Method):
 
 def partners(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> torch.Tensor:
     """Optimal matching of x and y, (S, n, d) each: x_j with y[partner_j], (S, n); any matching for a diverged seed."""
-    from pwgan.transport.assignment import match
+    return matched(x, y, cost)[0]
+
+
+def matched(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> tuple[torch.Tensor, ...]:
+    """Return ``partners`` and optimal potentials of x and y: u_j + v_k <= c(x_j, y_k), float64; all (S, n)."""
+    from pwgan.transport.assignment import solve
     from pwgan.transport.cost import matching_cost
 
     # Points and costs of diverged seeds are replaced by 0, so the other seeds are still solved; their loss stays
@@ -70,5 +75,6 @@ def partners(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> torch.Tensor:
         costs = matching_cost(some_x, some_y, cost)
         # Costs are not negative: the largest of a seed is finite if all are.
         finite = costs.amax((1, 2)).isfinite()
-        parts.append(match(costs if finite.all() else torch.where(finite[:, None, None], costs, 0)))
-    return torch.cat(parts)
+        solved = solve(costs if finite.all() else torch.where(finite[:, None, None], costs, 0))
+        parts.append((solved.columns, solved.row_potential, solved.column_potential))
+    return tuple(torch.cat(side) for side in zip(*parts, strict=True))
