@@ -17,8 +17,8 @@ class WGANQC(AdversarialMethod):
     """WGAN-QC (Liu, Gu and Samaras, "Wasserstein GAN with quadratic transport cost", 2019).
 
     With c(x, y) = ||x - y||^2 / (2d), d the dimension of a sample, and u, v the optimal potentials of a mini-batch,
-    max mean(u) + mean(v) subject to u_i + v_j <= c(x_i, y_j), the critic is their regression, and the generator climbs
-    it:
+    max mean(u) + mean(v) subject to u_i + v_j <= c(x_i, y_j), the critic is their regression, which the generator
+    climbs:
     min_f  mean (f(x_i) - u_i)^2 / 2 + mean (f(y_j) + v_j)^2 / 2 + penalty sqrt(d)/2 mean (||grad f(y_j)|| - r_j / d)^2,
     min_G  -mean f(G(z)),
     r_j the distance of y_j from its partner in the optimal matching: where f is -v, its slope is that of c. The
@@ -26,11 +26,11 @@ class WGANQC(AdversarialMethod):
     are W/2 and -W/2 in the mean, W the least cost. Their other degrees of freedom at a finite m (only the sums
     u_i + v_j of partners are unique) are left to the solver.
 
-    real, fake: (S, m, *sample) -> (S,): the critic's loss in the squared units of c, the generator's in those of c; NaN
-    or infinite for a seed whose samples are not finite. Raises nothing. The quadratic cost is chosen over the distance
-    (Liu et al., "A two-step computation of the exact GAN Wasserstein distance", 2018) because slopes that decrease
-    with the distance let the generator come to rest. Deviations, from the authors' code: f is regressed on each u_i,
-    where the code fits their mean; the matching solver of this suite, where it takes one of linear programs.
+    real, fake: (S, m, *sample) -> (S,), the generator's loss in the units of c, the critic's a sum of its square and
+    that of its slope; not finite for a seed whose samples are not. Raises nothing. The quadratic cost is chosen over
+    the distance (Liu et al., "A two-step computation of the exact GAN Wasserstein distance", 2018) because its slope
+    falls with the distance, so that the generator can come to rest. Deviations from the authors' code: f is regressed
+    on each u_i, where the code fits their mean; the matching solver of this suite, where it solves a linear program.
     """
 
     name: ClassVar[str] = "wgan_qc"
