@@ -29,6 +29,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 CostName = Literal["euclidean", "sqeuclidean", "cityblock", "cosine"]
+CostFeatures = Literal["none", "random"]
 REFERENCE = "data"
 """Method name of real training samples measured in place of generated ones: the floor of each measure."""
 

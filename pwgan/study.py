@@ -139,6 +139,10 @@ class Study(Options):
             for m in method.steps if isinstance(method.steps, dict) else []:
                 if m not in used:
                     raise ValueError(f"{name}: steps: {m} is not a mini-batch size of its data sets: {used}")
+            try:
+                method.check_shape(self.data_set(data).sample_shape())
+            except Refused as error:
+                raise ValueError(f"methods.{name}: {error}; or restrict methods.{name}.datasets") from error
             for m in self._trained(name, data):
                 try:
                     method.check_sizes(m, self._evaluation_points(data))

@@ -3,87 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from pwgan.data.store import StoredData, to_float
 from pwgan.errors import Refused
+from pwgan.networks.layers.classifier import Classifier
 from pwgan.seals import identity, read_tensors, write_tensors
 
 BATCH = 128
 LEARNING_RATE = 1e-3
 PATIENCE = 5
 MAX_EPOCHS = 40
-FEATURES = 64
-
-
-class Classifier(nn.Module):
-    """Three convolutions and two linear layers for square images of 8 to 64 pixels, one or three channels.
-
-    Average pooling to 2 x 2 before the linear layers makes the weights independent of the image size. The penultimate
-    layer has 64 non-negative features.
-    """
-
-    def __init__(self, channels: int, classes: int) -> None:
-        super().__init__()
-        self.channels, self.classes = channels, classes
-        widths = (channels, 32, 64, 128)
-        layers: list[nn.Module] = []
-        for i in range(3):
-            layers += [
-                nn.Conv2d(widths[i], widths[i + 1], 3, stride=1 if i == 0 else 2, padding=1, bias=False),
-                nn.BatchNorm2d(widths[i + 1]),
-                nn.ReLU(),
-            ]
-        self.body = nn.Sequential(
-            *layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * widths[-1], FEATURES), nn.ReLU()
-        )
-        self.head = nn.Linear(FEATURES, classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images (n, channels, h, w) in [-1, 1] to logits (n, classes)."""
-        logits: Tensor = self.head(self.body(images))
-        return logits
-
-    def features(self, images: Tensor, batch: int = 512) -> Tensor:
-        """Return the penultimate features (n, 64), float32 on the CPU, of uint8 or [-1, 1] images of any length."""
-        return self._batched(self.body, images, batch)
-
-    def predict(self, images: Tensor, batch: int = 512) -> Tensor:
-        """Return the most likely labels (n,), int64 on the CPU, of uint8 or [-1, 1] images of any length."""
-        return self._batched(self, images, batch).argmax(1)
-
-    @torch.no_grad()
-    def _batched(self, network: Callable[[Tensor], Tensor], images: Tensor, batch: int) -> Tensor:
-        if images.ndim != 4 or images.shape[1] != self.channels or len(images) == 0:
-            raise ValueError(f"images must be (n, {self.channels}, h, w), n >= 1; got {tuple(images.shape)}")
-        device = self.head.weight.device
-        self.eval()
-        return torch.cat([network(to_float(part.to(device))).cpu() for part in images.split(batch)])
-
-
-@cache
-def untrained(channels: int) -> Classifier:
-    """Return the network with random weights, for features that no training set has shaped; the same in each process.
-
-    He's normal weights from a fixed seed, no biases, and batch normalisation with mean 0 and variance 1.
-
-    Sources: Naeem et al., "Reliable fidelity and diversity metrics for generative models", 2020 (random embeddings);
-    He et al., "Delving deep into rectifiers", 2015 (weights).
-    """
-    model = Classifier(channels, 1)
-    generator = torch.Generator().manual_seed(0)
-    for layer in model.body:
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-        if isinstance(layer, nn.Linear):
-            nn.init.zeros_(layer.bias)
-    return model.eval()
 
 
 def train_classifier(

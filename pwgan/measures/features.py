@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pwgan.cells import EXTRACTORS
 from pwgan.errors import Refused
-from pwgan.measures.classifier import Classifier, untrained
+from pwgan.networks.layers.classifier import Classifier, untrained
 from pwgan.options import one_of
 
 LAYER = "2048"  # pooled features, on which FID is defined
@@ -31,7 +31,7 @@ def extractor(
 ) -> Callable[[Tensor], Tensor]:
     """Return the feature extractor ``name``, images (n, c, h, w) -> features (n, d).
 
-    ``random`` is ``classifier.untrained``; ``classifier`` needs ``model``; ``inception`` reads ``weights`` (key
+    ``random`` is ``untrained``; ``classifier`` needs ``model``; ``inception`` reads ``weights`` (key
     ``inception_weights``), or downloads them if that is None. The network is loaded once, in this call. Raises
     ValueError for an unknown name or a missing model, and the exceptions of ``load_inception``.
     """

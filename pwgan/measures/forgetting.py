@@ -11,9 +11,9 @@ import torch
 
 from pwgan.cells import Training
 from pwgan.data.store import StoredData
-from pwgan.measures.classifier import Classifier
 from pwgan.measures.modes import class_weights, covered, mode_reach, mode_weights, nearest_mode
 from pwgan.measures.names import named
+from pwgan.networks.layers.classifier import Classifier
 from pwgan.seals import read_table, read_tensors
 
 EWDS = {"ewd": "ewd", "ewd_debiased": "ewd-debiased"}

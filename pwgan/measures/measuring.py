@@ -17,7 +17,7 @@ from pwgan.cells import Block, Extractor, Group, Measures, Reference, Training
 from pwgan.data.store import StoredData
 from pwgan.limits import FEWEST
 from pwgan.measures.bias import pool_bias
-from pwgan.measures.classifier import Classifier, load_classifier
+from pwgan.measures.classifier import load_classifier
 from pwgan.measures.features import extractor
 from pwgan.measures.forgetting import MODE_STEPS, Rows, run_measures
 from pwgan.measures.frechet import feature_measures
@@ -28,6 +28,7 @@ from pwgan.measures.modes import class_weights, label_coverage, mode_coverage
 from pwgan.measures.names import MeasureName, named
 from pwgan.measures.straightness import measure_straightness
 from pwgan.measures.subjects import Generated, Real, Subject
+from pwgan.networks.layers.classifier import Classifier
 from pwgan.options import REFERENCE
 from pwgan.runtime import Cost, exclusive, measured_cost
 from pwgan.seals import write_array, write_json, write_rows

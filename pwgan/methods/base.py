@@ -120,6 +120,9 @@ class Method(Options):
     def check_sizes(self, batch_size: int, evaluation_points: int) -> None:
         """Raise ``Refused`` if the method cannot be trained or evaluated with so many samples; by default it can."""
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise ``Refused`` if the method cannot be trained on samples of this shape; by default it can."""
+
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """Return the generator's loss, (S,)."""
         raise NotImplementedError
@@ -203,9 +206,9 @@ class PooledMethod(Method):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the order of the latents, and of those of the second draw, that matches them with the real samples.
 
-        real, fake, second: points (S, km, d), finite -> indices (S, km): sample j is matched with fake[order[j]]. For
-        a ``FlowMethod``, ``fake`` are the latents, where its paths begin. The result must be a function of these
-        arguments alone.
+        real, fake, second: samples (S, km, *sample), finite -> indices (S, km): sample j is matched with
+        fake[order[j]]. For a ``FlowMethod``, ``fake`` are the latents (S, km, z), where its paths begin. The result
+        must be a function of these arguments alone.
         """
         raise NotImplementedError
 

@@ -32,10 +32,8 @@ class OTCFM(CFM, PooledMethod):
 
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """That of ``cfm`` over matched pairs."""
-        from pwgan.transport.cost import points
-
         if self.pool == 1:
-            order, _ = self.match_latents(points(batch.real), batch.latent, None)
+            order, _ = self.match_latents(batch.real, batch.latent, None)
             batch = replace(batch, latent=batch.latent.take_along_dim(order.unsqueeze(-1), 1))
         return super().generator_loss(nets, batch)
 
@@ -43,4 +41,6 @@ class OTCFM(CFM, PooledMethod):
         self, real: torch.Tensor, fake: torch.Tensor, second: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The optimal matching of the training samples with the noise, ``fake``."""
-        return partners(real, fake, "sqeuclidean"), None
+        from pwgan.transport.cost import points
+
+        return partners(points(real), fake, "sqeuclidean"), None

@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from pydantic import PositiveFloat
 
+from pwgan.errors import Refused
 from pwgan.lazy import torch
 from pwgan.methods.base import Batch, Family, Method, Nets
-from pwgan.options import CostName
+from pwgan.options import CostFeatures, CostName
 
 MOST_COSTS = 1 << 26
 """Costs that are held at once, 256 MB: seeds with more between them are matched in turn."""
@@ -21,28 +22,43 @@ class PWGAN(Method):
     (envelope theorem). ``cost`` is ||x - y|| (euclidean), ||x - y||^2 (sqeuclidean), sum |x_k - y_k| (cityblock) or
     1 - cos(x, y) (cosine, for which no training sample may be the zero vector). The matching is optimal for
     ``matching_cost``; the loss is computed from differences of its pairs. Source: article D3, D7.
+
+    With ``features: random``, x and y are images, and the cost is that of their 64 ``random_features``, which have
+    random weights: the same in every study, held fixed, and passed through by the gradient. Images with equal features
+    cost nothing, whatever their pixels. Raises ``Refused`` for samples that are no images.
     """
 
     name: ClassVar[str] = "pwgan"
     family: ClassVar[Family] = "matching"
 
     cost: CostName = "euclidean"
+    features: CostFeatures = "none"
     generator_lr: PositiveFloat = 1e-3
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise ``Refused`` for features of samples that are no images."""
+        if self.features != "none" and len(shape) != 3:
+            raise Refused(f"features: {self.features} are of images, got samples of shape {shape}; allowed: none")
 
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """Mean cost of the matched pairs."""
-        from pwgan.transport.cost import points
-
-        real, fake = points(batch.real), points(batch.fake)
+        real, fake = self._points(batch.real), self._points(batch.fake)
         self._check(real, batch.index)
         return self._matched_cost(real, fake)
+
+    def _points(self, samples: torch.Tensor) -> torch.Tensor:
+        """What the cost compares: samples (S, n, *sample) as points, or their features, (S, n, d)."""
+        from pwgan.networks.layers.classifier import random_features
+        from pwgan.transport.cost import points
+
+        return points(samples) if self.features == "none" else random_features(samples)
 
     def _check(self, real: torch.Tensor, index: torch.Tensor | None) -> None:
         """Raise ``Refused`` if the cost is undefined for a training sample."""
         from pwgan.transport.cost import no_zero_vectors
 
         if self.cost == "cosine":
-            no_zero_vectors("training sample", real, index)
+            no_zero_vectors("training sample" if self.features == "none" else "features of sample", real, index)
 
     def _matched_cost(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Mean cost of the optimal matching of x and y, (S, n, d) each -> (S,), with gradients to both."""
@@ -58,7 +74,12 @@ class PWGAN(Method):
 
 def partners(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> torch.Tensor:
     """Optimal matching of x and y, (S, n, d) each: x_j with y[partner_j], (S, n); any matching for a diverged seed."""
-    from pwgan.transport.assignment import match
+    return matched(x, y, cost)[0]
+
+
+def matched(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> tuple[torch.Tensor, ...]:
+    """Return ``partners`` and optimal potentials of x and y: u_j + v_k <= c(x_j, y_k), float64; all (S, n)."""
+    from pwgan.transport.assignment import solve
     from pwgan.transport.cost import matching_cost
 
     # Points and costs of diverged seeds are replaced by 0, so the other seeds are still solved; their loss stays
@@ -71,5 +92,6 @@ def partners(x: torch.Tensor, y: torch.Tensor, cost: CostName) -> torch.Tensor:
         costs = matching_cost(some_x, some_y, cost)
         # Costs are not negative: the largest of a seed is finite if all are.
         finite = costs.amax((1, 2)).isfinite()
-        parts.append(match(costs if finite.all() else torch.where(finite[:, None, None], costs, 0)))
-    return torch.cat(parts)
+        solved = solve(costs if finite.all() else torch.where(finite[:, None, None], costs, 0))
+        parts.append((solved.columns, solved.row_potential, solved.column_potential))
+    return tuple(torch.cat(side) for side in zip(*parts, strict=True))

@@ -35,9 +35,9 @@ class DebiasedPWGAN(PooledPWGAN):
 
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """2 W(x, y) - w W(y, y')."""
-        from pwgan.transport.cost import pair_cost, points
+        from pwgan.transport.cost import pair_cost
 
         assert batch.second is not None  # ``second_draw``
-        fake, second = points(batch.fake), points(batch.second)
+        fake, second = self._points(batch.fake), self._points(batch.second)
         within = pair_cost(fake, second, self.cost).mean(-1) if self.pool > 1 else self._matched_cost(fake, second)
         return 2 * super().generator_loss(nets, batch) - self.weight * within

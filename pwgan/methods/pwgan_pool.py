@@ -26,19 +26,20 @@ class PooledPWGAN(PWGAN, PooledMethod):
 
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """Mean cost of the pairs of the pool in this mini-batch."""
-        from pwgan.transport.cost import pair_cost, points
+        from pwgan.transport.cost import pair_cost
 
         if self.pool == 1:
             return super().generator_loss(nets, batch)
-        return pair_cost(points(batch.real), points(batch.fake), self.cost).mean(-1)
+        return pair_cost(self._points(batch.real), self._points(batch.fake), self.cost).mean(-1)
 
     def match_latents(
         self, real: torch.Tensor, fake: torch.Tensor, second: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The optimal matching of the pool, and of the second draw with the first in the order of the samples."""
+        real, fake = self._points(real), self._points(fake)
         if self.cost == "cosine":
             self._check(real, torch.arange(real.shape[1], device=real.device).expand(len(real), -1))
         order = self._partners(real, fake)
         if second is None:
             return order, None
-        return order, self._partners(fake.gather(1, order.unsqueeze(-1).expand_as(fake)), second)
+        return order, self._partners(fake.gather(1, order.unsqueeze(-1).expand_as(fake)), self._points(second))

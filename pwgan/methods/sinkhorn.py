@@ -41,9 +41,9 @@ class Sinkhorn(PWGAN):
 
     def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
         """S(x, y), or OT(x, y) without debiasing."""
-        from pwgan.transport.cost import cost, points
+        from pwgan.transport.cost import cost
 
-        x, y = points(batch.real), points(batch.fake)
+        x, y = self._points(batch.real), self._points(batch.fake)
         self._check(x, batch.index)
         within = cost(x, x, self.cost)
         m = x.shape[1]

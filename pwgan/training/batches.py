@@ -92,8 +92,11 @@ class Batches:
 
     def points(self, latent: torch.Tensor) -> torch.Tensor:
         """Return the points (S, n, d) that the trained generator makes in eval mode."""
+        return as_points(self._samples(latent), 1)
+
+    def _samples(self, latent: torch.Tensor) -> torch.Tensor:
         generator = self.state.nets.generator
-        fake = as_points(generate(generator, latent), 1)
+        fake = generate(generator, latent)
         generator.train()
         return fake
 
@@ -110,10 +113,10 @@ class Batches:
         """Draw the latents of pool ``pool`` and order them by the training samples of its batches."""
         assert isinstance(self.method, PooledMethod)
         numbers = range(pool * self.pool, (pool + 1) * self.pool)
-        real = as_points(torch.cat([self.real_samples(number, self.index(number)) for number in numbers], 1))
+        real = torch.cat([self.real_samples(number, self.index(number)) for number in numbers], 1)
         latents = {"first": self._latents("latent", pool, self.pool), "second": self._second(pool, self.pool)}
         drawn = {name: latent for name, latent in latents.items() if latent is not None}
-        made = drawn if self.flows else {name: self.points(latent) for name, latent in drawn.items()}
+        made = drawn if self.flows else {name: self._samples(latent) for name, latent in drawn.items()}
         orders = self.method.match_latents(real, made["first"], made.get("second"))
         return {
             name: rows_of(latent, order)

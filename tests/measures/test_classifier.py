@@ -11,7 +11,8 @@ from sklearn.datasets import load_digits
 from pwgan.data.store import to_float
 from pwgan.errors import Refused
 from pwgan.measures import classifier
-from pwgan.measures.classifier import Classifier, load_classifier, save_classifier, train_classifier
+from pwgan.measures.classifier import load_classifier, save_classifier, train_classifier
+from pwgan.networks.layers.classifier import FEATURES, Classifier
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_features_of_every_size_do_not_depend_on_the_batch(size, channels):
     model = Classifier(channels, 7)
     images = torch.rand(9, channels, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     features = model.features(images, batch=4)
-    assert features.shape == (9, classifier.FEATURES) and model.predict(images).shape == (9,)
+    assert features.shape == (9, FEATURES) and model.predict(images).shape == (9,)
     torch.testing.assert_close(features, model.features(images, batch=9))
     torch.testing.assert_close(model.head(features), model(images))
     with pytest.raises(ValueError, match="images must be"):

@@ -11,9 +11,9 @@ import torch
 from pwgan.data.store import to_float
 from pwgan.errors import Refused
 from pwgan.measures import features
-from pwgan.measures.classifier import Classifier, untrained
 from pwgan.measures.features import as_bytes, classifier_features, extractor, inception_features, load_inception
 from pwgan.measures.frechet import feature_measures
+from pwgan.networks.layers.classifier import Classifier, untrained
 
 
 class Channels(torch.nn.Module):

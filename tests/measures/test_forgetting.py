@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pwgan.__main__ import main
 from pwgan.cells import Training
 from pwgan.data.store import read_data
-from pwgan.measures.classifier import Classifier
 from pwgan.measures.forgetting import (
     coverage_lost,
     label_counts,
@@ -22,6 +21,7 @@ from pwgan.measures.forgetting import (
 )
 from pwgan.measures.measuring import Measuring
 from pwgan.measures.subjects import Real
+from pwgan.networks.layers.classifier import Classifier
 from pwgan.seals import write_frame, write_tensors
 
 CPU = torch.device("cpu")

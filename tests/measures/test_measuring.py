@@ -16,9 +16,10 @@ from pwgan.data import Split
 from pwgan.data.mixtures import Ring8
 from pwgan.data.store import StoredData, read_data, write_data
 from pwgan.measures.bias import MatchedGradients, pool_bias
-from pwgan.measures.classifier import Classifier, save_classifier
+from pwgan.measures.classifier import save_classifier
 from pwgan.measures.measuring import COLUMNS, GROUPS, Measuring
 from pwgan.measures.subjects import Generated, Real
+from pwgan.networks.layers.classifier import Classifier
 from pwgan.networks.layers.initial import initialise
 from pwgan.networks.mlp import MLP
 from pwgan.seals import identity
