@@ -43,7 +43,7 @@ def rows(results: Path) -> pd.DataFrame:
     error = table["error"].fillna(table.pop("spread")).fillna(0)
     apart = np.maximum(0, np.maximum(table["low"] - table["ours"], table["ours"] - table["high"]))
     allowed = ERRORS * np.hypot(table["standard_error"].fillna(0), error)
-    agrees = pd.Series(apart <= allowed + 1e-12, dtype="boolean").mask(apart.isna())
+    agrees = pd.Series(apart <= allowed + 1e-12, dtype="boolean").mask(np.isnan(apart))
     return table.assign(distance=apart, allowed=allowed, agrees=agrees)
 
 
