@@ -243,16 +243,17 @@ class TiedMethod(Method):
 class SemidiscreteMethod(TiedMethod):
     """A method trained on fresh latents, each with the one of all training samples that it is assigned to.
 
-    Tied latents serve only ``tie``, which renews the potentials as for every ``TiedMethod``; no step trains on them. In
-    each batch, ``latent`` and ``fake`` are fresh, and ``real`` and ``index`` are the samples that ``assign`` returns.
-    The sampler forms the latents.
+    Tied latents serve only ``tie``, which renews the potentials as for every ``TiedMethod``; no step trains on them.
+    After it, ``assign`` gives targets to the fresh latents of all batches until the next one, with the generator in
+    eval mode. In each batch, ``real`` and ``index`` are these targets; they are part of each checkpoint. The sampler
+    forms the latents.
     """
 
     def assign(self, real: torch.Tensor, fake: torch.Tensor, potential: torch.Tensor) -> torch.Tensor:
-        """Return the index of the training sample of each generated one, (S, m).
+        """Return the index of the training sample of each generated one, (S, k).
 
-        real: all training samples, (S, n, d); fake: (S, m, d), without a graph, not finite for a diverged seed.
-        ``potential`` (S, n): the row potential of the last ``tie``, in the units of its cost. The result must be a
-        function of these arguments alone.
+        real: all training samples, (S, n, d); fake: (S, k, d), not finite for a diverged seed. ``potential`` (S, n):
+        the row potential of the last ``tie``, in the units of its cost. The result must be a function of these
+        arguments alone.
         """
         raise NotImplementedError

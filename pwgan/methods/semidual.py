@@ -18,15 +18,16 @@ class Semidual(FullPWGAN, SemidiscreteMethod):
     mini-batch matching, it has no bias but that of psi. ``cost`` as in ``pwgan``.
 
     psi is the row potential of the exact transport between the training set and n generated samples, those of the tied
-    latents: the maximiser with E_z replaced by their mean. It is solved every ``rematch_every`` iterations.
+    latents: the maximiser with E_z replaced by their mean. Every ``rematch_every`` iterations it is solved, and j* is
+    found for the latents of all steps until the next time: found anew by a psi of an older generator, j* would send
+    all samples to the few x_j that had been far away.
 
     real, fake: (S, m, *sample) -> (S,), in the units of the cost; non-finite for a seed whose samples are not finite.
     Raises ``Refused`` as ``pwgan`` does. Source: Chen, Telgarsky et al., "A gradual, semi-discrete approach to
     generative network training via explicit Wasserstein minimization", 2019; An et al., "AE-OT: a new generative model
     based on extended semi-discrete optimal transport", 2020. Deviations: both learn psi by stochastic ascent on fresh
-    latents, here it is exact for n latents drawn once, so that the shares of fresh ones are only about 1/n; Chen et al.
-    fit G to targets that are stored with their latents, here each step assigns new latents; An et al. keep the
-    generated points fixed, in the latent space of an autoencoder, and train no G.
+    latents, here it is exact for n latents drawn once, so that the shares of fresh ones are only about 1/n; An et al.
+    keep the generated points fixed, in the latent space of an autoencoder, and train no G.
     """
 
     name: ClassVar[str] = "semidual"

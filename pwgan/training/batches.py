@@ -34,6 +34,7 @@ class Batches:
         self.flows = isinstance(self.method, FlowMethod)
         # To choose latents by the samples of a flow, training would have to integrate it.
         self.oversample = 1 if self.flows else samplers()[name].oversample
+        self.epoch = max(1, real.shape[1] // cell.batch_size)
         tied = real.shape[1] if isinstance(self.method, TiedMethod) else 0
         self.tied = latent_samples(cell.seed_range, "tied", tied, cell.network.latent_dim).to(real.device)
 
@@ -100,11 +101,18 @@ class Batches:
         return fake
 
     def _assigned(self, method: SemidiscreteMethod, number: int) -> Batch:
-        """Return fresh generated samples with the training samples that they are assigned to."""
-        latent = self._latents("latent", number)
+        """Return the part of batch ``number`` of the fresh latents, with their targets, of the present tie."""
+        size = (method.rematch_every or self.epoch) * method.generator_steps
+        first, place = number - number % size, number % size
+        if place == 0:
+            latents = torch.cat([self._latents("latent", first + k) for k in range(size)], 1)
+            fake = self.points(latents)
+            real = as_points(to_float(self.real)).expand(len(fake), -1, -1)
+            targets = method.assign(real, fake, self.state.tie["row_potential"])
+            self.state.pool = {"first": latents, "targets": targets}
+        rows = slice(place * self.cell.batch_size, (place + 1) * self.cell.batch_size)
+        latent, index = self.state.pool["first"][:, rows], self.state.pool["targets"][:, rows]
         fake = self.state.nets.generator(latent)
-        real = as_points(to_float(self.real)).expand(len(fake), -1, -1)
-        index = method.assign(real, as_points(fake.detach()), self.state.tie["row_potential"])
         return Batch(self.real_samples(number, index), index, latent, fake, self.draws.uniforms("uniform", number))
 
     def _pooled(self, number: int) -> tuple[torch.Tensor, torch.Tensor | None]:
