@@ -2,7 +2,16 @@
 
 import sys
 
-from pwgan.methods.base import AdversarialMethod, Batch, FlowMethod, Method, Nets, PooledMethod, TiedMethod
+from pwgan.methods.base import (
+    AdversarialMethod,
+    Batch,
+    FlowMethod,
+    Method,
+    Nets,
+    PooledMethod,
+    SemidiscreteMethod,
+    TiedMethod,
+)
 from pwgan.options import discover
 
 
@@ -11,4 +20,14 @@ def methods() -> dict[str, type[Method]]:
     return discover(sys.modules[__name__], Method)
 
 
-__all__ = ["AdversarialMethod", "Batch", "FlowMethod", "Method", "Nets", "PooledMethod", "TiedMethod", "methods"]
+__all__ = [
+    "AdversarialMethod",
+    "Batch",
+    "FlowMethod",
+    "Method",
+    "Nets",
+    "PooledMethod",
+    "SemidiscreteMethod",
+    "TiedMethod",
+    "methods",
+]

@@ -62,10 +62,11 @@ class Batch:
     ``real`` (S, m, *sample) are the training samples with indices ``index`` (S, m); where batches are drawn anew from
     the data's distribution, ``index`` is None. ``latent`` (S, m, z) are fresh draws (put together by the
     sampler), the latents matched with ``real`` for a ``PooledMethod`` with a pool, or the latents tied to ``real``
-    for a ``TiedMethod``. ``fake`` (S, m, *sample) = generator(latent), with its graph in a generator step and without
-    in a critic step; for a ``FlowMethod`` there are none, (S, 0, *sample). ``second`` (S, m, *sample): the generator's
-    samples of a second set of latents, for a method with ``second_draw``. ``uniform(*shape)`` draws U(0, 1) numbers
-    (S, *shape), each seed from its own generator.
+    for a ``TiedMethod``; for a ``SemidiscreteMethod``, ``real`` are the samples assigned to fresh latents. ``fake``
+    (S, m, *sample) = generator(latent), with its graph in a generator step and without in a critic step; for a
+    ``FlowMethod`` there are none, (S, 0, *sample). ``second`` (S, m, *sample): the generator's samples of a second set
+    of latents, for a method with ``second_draw``. ``uniform(*shape)`` draws U(0, 1) numbers (S, *shape), each seed from
+    its own generator.
     """
 
     real: torch.Tensor
@@ -196,19 +197,30 @@ class PooledMethod(Method):
     With k = ``pool`` > 1, ``match_latents`` orders the latents of km generated samples by the km training samples of k
     successive mini-batches, with the generator in eval mode. The next k generator steps take the pairs of one of these
     mini-batches each: ``batch.real`` and ``batch.fake`` are then matched, row by row, and every pair is used once. The
-    pool in hand is part of each checkpoint. With k = 1 a batch is matched by the loss itself.
+    pool in hand is part of each checkpoint. With k = 1 a batch is matched by the loss itself, unless
+    ``matches_ahead``. With ``latents_per_sample`` = r > 1, rkm latents are drawn, and each sample takes one of them.
     """
 
     pool: Count = 1
+
+    @property
+    def matches_ahead(self) -> bool:
+        """Whether ``match_latents`` orders the latents before the steps; by default with k > 1."""
+        return self.pool > 1
+
+    @property
+    def latents_per_sample(self) -> int:
+        """Latents drawn for each training sample of a pool, by default one."""
+        return 1
 
     def match_latents(
         self, real: torch.Tensor, fake: torch.Tensor, second: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the order of the latents, and of those of the second draw, that matches them with the real samples.
 
-        real, fake, second: samples (S, km, *sample), finite -> indices (S, km): sample j is matched with
-        fake[order[j]]. For a ``FlowMethod``, ``fake`` are the latents (S, km, z), where its paths begin. The result
-        must be a function of these arguments alone.
+        real: samples (S, km, *sample), fake, second: (S, rkm, *sample), finite -> indices (S, km): sample j is matched
+        with fake[order[j]]. For a ``FlowMethod``, ``fake`` are the latents (S, km, z), where its paths begin. The
+        result must be a function of these arguments alone.
         """
         raise NotImplementedError
 
@@ -233,5 +245,24 @@ class TiedMethod(Method):
 
         real, fake: (n, d) float32, finite. ``potentials``: those of the previous call for this seed, (n,) each; None in
         the first call. The result must be a function of these arguments alone.
+        """
+        raise NotImplementedError
+
+
+class SemidiscreteMethod(TiedMethod):
+    """A method trained on fresh latents, each with the one of all training samples that it is assigned to.
+
+    Tied latents serve only ``tie``, which renews the potentials as for every ``TiedMethod``; no step trains on them.
+    After it, ``assign`` gives targets to the fresh latents of all batches until the next one, with the generator in
+    eval mode. In each batch, ``real`` and ``index`` are these targets; they are part of each checkpoint. The sampler
+    forms the latents.
+    """
+
+    def assign(self, real: torch.Tensor, fake: torch.Tensor, potential: torch.Tensor) -> torch.Tensor:
+        """Return the index of the training sample of each generated one, (S, k).
+
+        real: all training samples, (S, n, d); fake: (S, k, d), not finite for a diverged seed. ``potential`` (S, n):
+        the row potential of the last ``tie``, in the units of its cost. The result must be a function of these
+        arguments alone.
         """
         raise NotImplementedError

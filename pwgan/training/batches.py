@@ -8,7 +8,7 @@ from pwgan.batches import samplers
 from pwgan.batches.drawing import batches, build_sampler
 from pwgan.cells import Training
 from pwgan.data.store import rows_of, to_float
-from pwgan.methods import Batch, FlowMethod, PooledMethod, TiedMethod
+from pwgan.methods import Batch, FlowMethod, PooledMethod, SemidiscreteMethod, TiedMethod
 from pwgan.training.checkpoint import State
 from pwgan.training.draws import Draws
 from pwgan.training.fresh import FreshBatches
@@ -27,18 +27,21 @@ class Batches:
     ) -> None:
         self.cell, self.real, self.state, self.draws, self.fresh = cell, real, state, draws, fresh
         self.method = cell.build_method()
-        self.pool = self.method.pool if isinstance(self.method, PooledMethod) else 1
+        self.pooled = isinstance(self.method, PooledMethod) and self.method.matches_ahead
         name, self.sampler = self.method.sampler, None
         if not fresh:  # preparing the batches of a training set may take long
             self.sampler = build_sampler(name, real, cell.batch_size, cell.seed_range, real.device)
         self.flows = isinstance(self.method, FlowMethod)
         # To choose latents by the samples of a flow, training would have to integrate it.
         self.oversample = 1 if self.flows else samplers()[name].oversample
+        self.epoch = max(1, real.shape[1] // cell.batch_size)
         tied = real.shape[1] if isinstance(self.method, TiedMethod) else 0
         self.tied = latent_samples(cell.seed_range, "tied", tied, cell.network.latent_dim).to(real.device)
 
     def batch(self, number: int) -> Batch:
         """Return batch ``number`` of every seed, its generated samples with their graph; of a flow there are none."""
+        if isinstance(self.method, SemidiscreteMethod):
+            return self._assigned(self.method, number)
         index = self.index(number)
         real = self.real_samples(number, index)
         second = None
@@ -46,7 +49,7 @@ class Batches:
             assert index is not None  # a study with fresh batches has no tied method
             partner = self.state.tie["matching"].gather(1, index)
             latent = rows_of(self.tied, partner)
-        elif self.pool > 1:
+        elif self.pooled:
             latent, second = self._pooled(number)
         else:
             latent, second = self._latents("latent", number), self._second(number)
@@ -100,9 +103,25 @@ class Batches:
         generator.train()
         return fake
 
+    def _assigned(self, method: SemidiscreteMethod, number: int) -> Batch:
+        """Return the part of batch ``number`` of the fresh latents, with their targets, of the present tie."""
+        size = (method.rematch_every or self.epoch) * method.generator_steps
+        first, place = number - number % size, number % size
+        if place == 0:
+            latents = torch.cat([self._latents("latent", first + k) for k in range(size)], 1)
+            fake = self.points(latents)
+            real = as_points(to_float(self.real)).expand(len(fake), -1, -1)
+            targets = method.assign(real, fake, self.state.tie["row_potential"])
+            self.state.pool = {"first": latents, "targets": targets}
+        rows = slice(place * self.cell.batch_size, (place + 1) * self.cell.batch_size)
+        latent, index = self.state.pool["first"][:, rows], self.state.pool["targets"][:, rows]
+        fake = self.state.nets.generator(latent)
+        return Batch(self.real_samples(number, index), index, latent, fake, self.draws.uniforms("uniform", number))
+
     def _pooled(self, number: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the part of the pool of batch ``number``; a new pool is drawn and matched when the last is used up."""
-        pool, place = divmod(number, self.pool)
+        assert isinstance(self.method, PooledMethod)
+        pool, place = divmod(number, self.method.pool)
         if place == 0:
             self.state.pool = self._matched(pool)
         rows = slice(place * self.cell.batch_size, (place + 1) * self.cell.batch_size)
@@ -112,9 +131,10 @@ class Batches:
     def _matched(self, pool: int) -> dict[str, torch.Tensor]:
         """Draw the latents of pool ``pool`` and order them by the training samples of its batches."""
         assert isinstance(self.method, PooledMethod)
-        numbers = range(pool * self.pool, (pool + 1) * self.pool)
+        size, count = self.method.pool, self.method.pool * self.method.latents_per_sample
+        numbers = range(pool * size, (pool + 1) * size)
         real = torch.cat([self.real_samples(number, self.index(number)) for number in numbers], 1)
-        latents = {"first": self._latents("latent", pool, self.pool), "second": self._second(pool, self.pool)}
+        latents = {"first": self._latents("latent", pool, count), "second": self._second(pool, count)}
         drawn = {name: latent for name, latent in latents.items() if latent is not None}
         made = drawn if self.flows else {name: self._samples(latent) for name, latent in drawn.items()}
         orders = self.method.match_latents(real, made["first"], made.get("second"))

@@ -43,7 +43,8 @@ class State:
     has entries (step, (7, S)) of critic loss, generator loss, EWD, EWD on tied latents, and the critic's dual, largest
     and mean slope. ``snapshots``: one per completed evaluation. ``average``: the moving average of the generator, for
     a method with ``ema``. ``tie``: the fields ``TIE`` of a ``TiedMethod``, (S, n) each; ``pool``: the latents
-    (S, km, z) of the pool in hand of a ``PooledMethod``, in the order of its samples; both are empty for other methods.
+    (S, km, z) of the pool in hand of a ``PooledMethod``, in the order of its samples, or the fresh latents of a
+    ``SemidiscreteMethod`` until the next tie and the indices of their targets; both are empty for other methods.
     ``epochs``: by stream, the number of the epoch in hand of a sampler that oversamples, and its latents, (S, N, z).
     Random draws and batches depend only on seed and step, tied latents only on the seed. ``seconds``: of training,
     by ``runtime.clock``. ``origin``: hash of the data and code of the run.

@@ -55,7 +55,6 @@ class Trainer:
         self.heldout = heldout.expand(cell.seeds, -1, -1)
         real = training_samples(self.data, cell.seed_range, cell.evaluation_points)
         self.real_ewd = ewd(self.heldout, points(real, 1).to(device))
-        self.epoch = max(1, data.train_size // cell.batch_size)
         shown = latent_samples(cell.seed_range, "snapshot", SNAPSHOT[data.kind], cell.network.latent_dim)
         self.shown = shown.to(device)
         self.state = self._fresh_state()
@@ -230,7 +229,7 @@ class Trainer:
         method, tie, values = self.method, self.state.tie, self._nothing(1)
         if not isinstance(method, TiedMethod):
             return None
-        if not done and self.state.step % (method.rematch_every or self.epoch):
+        if not done and self.state.step % (method.rematch_every or self.batches.epoch):
             return None
         # Samples are generated for all seeds at once but matched per seed: memory O(S n), not O(S n^2).
         fake, running = self._sound(self.batches.points(self.batches.tied))

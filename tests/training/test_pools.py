@@ -22,6 +22,8 @@ POOLED = pytest.mark.parametrize(
         ("pwgan_pool", {"pool": 3, "sampler": "stratified"}),
         ("pwgan_debiased", {"pool": 3}),
         ("pwgan_debiased", {}),
+        ("imle", {"pool": 3, "candidates": 2}),
+        ("imle", {"pool": 1, "candidates": 3, "sampler": "stratified"}),
     ],
 )
 
@@ -67,6 +69,21 @@ def test_a_pool_s_latents_are_those_that_were_drawn(block, data):
     for name, stream in (("first", "latent"), ("second", "second latent")):
         drawn, held = trainer.draws.draw(stream, 1, (24, 3)), trainer.state.pool[name]
         assert torch.equal(drawn.flatten(1).sort(1).values, held.flatten(1).sort(1).values)
+
+
+@pytest.mark.parametrize("pool", [1, 3])
+def test_each_sample_of_a_pool_takes_the_nearest_of_more_latents(block, data, pool):
+    trainer = Trainer(block("imle", {"pool": pool, "candidates": 5}).training, data, CPU)
+    for number in range(6):
+        latents = trainer.draws.draw("latent", number // pool, (pool * 5 * 8, 3))
+        fake = generate(trainer.state.nets.generator, latents)
+        trainer.state.nets.generator.train()
+        batch = trainer.batches.batch(number)
+        assert batch.latent.shape == (2, 8, 3) and batch.fake.requires_grad
+        for seed in range(2):
+            nearest = cdist(batch.real[seed].double().numpy(), fake[seed].double().numpy()).argmin(1)
+            assert torch.equal(batch.latent[seed], latents[seed, nearest])
+        torch.testing.assert_close(batch.fake, trainer.state.nets.generator(batch.latent))
 
 
 @POOLED
