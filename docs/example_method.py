@@ -6,7 +6,7 @@ optimisers, schedule, checkpoints, measures and figures are provided by pwgan.
 
 Methods without a critic derive from ``Method`` and have no ``critic_loss``. Methods trained on fixed pairs of samples
 and latents derive from ``TiedMethod`` and define the pairs in ``tie``, those with a target among all training samples
-for each fresh latent from ``SemidiscreteMethod``. See pwgan/methods/base.py for what else can be
+for each fresh latent from ``SemidiscreteMethod``. See pwgan/methods/base.py and pairs.py for what else can be
 overridden: ``critic_norm``, ``after_critic_step``, ``optimiser``, and the defaults of inherited options.
 """
 

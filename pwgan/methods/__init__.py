@@ -2,16 +2,8 @@
 
 import sys
 
-from pwgan.methods.base import (
-    AdversarialMethod,
-    Batch,
-    FlowMethod,
-    Method,
-    Nets,
-    PooledMethod,
-    SemidiscreteMethod,
-    TiedMethod,
-)
+from pwgan.methods.base import AdversarialMethod, Batch, FlowMethod, Method, Nets
+from pwgan.methods.pairs import PooledMethod, SemidiscreteMethod, TiedMethod
 from pwgan.options import discover
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import ClassVar
 
 from pwgan.lazy import torch
-from pwgan.methods.base import Batch, Nets, PooledMethod
+from pwgan.methods.base import Batch, Nets
 from pwgan.methods.cfm import CFM
+from pwgan.methods.pairs import PooledMethod
 from pwgan.methods.pwgan import partners
 
 

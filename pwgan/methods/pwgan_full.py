@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import PositiveFloat
 
 from pwgan.lazy import torch
-from pwgan.methods.base import Batch, Family, Nets, TiedMethod
+from pwgan.methods.base import Batch, Family, Nets
+from pwgan.methods.pairs import TiedMethod
 from pwgan.options import CostName
 
 if TYPE_CHECKING:

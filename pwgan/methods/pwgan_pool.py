@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pwgan.lazy import torch
-from pwgan.methods.base import Batch, Nets, PooledMethod
+from pwgan.methods.base import Batch, Nets
+from pwgan.methods.pairs import PooledMethod
 from pwgan.methods.pwgan import PWGAN
 from pwgan.options import Count
 

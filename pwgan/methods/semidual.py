@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pwgan.lazy import torch
-from pwgan.methods.base import SemidiscreteMethod
+from pwgan.methods.pairs import SemidiscreteMethod
 from pwgan.methods.pwgan_full import FullPWGAN
 
 
