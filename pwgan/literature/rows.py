@@ -77,8 +77,8 @@ def _of_study(results: Path) -> pd.DataFrame:
 def _of_critics(table: pd.DataFrame) -> pd.DataFrame:
     """Ratio and cosine of the critics, over pairs: the published pair is one more."""
     named = table.assign(dataset="funnels" + table["dimension"].astype(str), m=1024)
-    values = named.melt(["dataset", "method", "m"], ["ratio", "cosine"], "measure")
-    found = _averaged(values, KEY)
+    values = named.melt(["dataset", "method", "m", "steps"], ["ratio", "cosine"], "measure")
+    found = _averaged(values, [*KEY, "steps"]).rename(columns={"steps": "iterations"})
     return found.assign(spread=found["standard_error"] * np.sqrt(found["seeds"]))
 
 
