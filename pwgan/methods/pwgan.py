@@ -23,8 +23,8 @@ class PWGAN(Method):
     1 - cos(x, y) (cosine, for which no training sample may be the zero vector). The matching is optimal for
     ``matching_cost``; the loss is computed from differences of its pairs. Source: article D3, D7.
 
-    With ``features: random``, x and y are images, and the cost is that of their 64 ``random_features``, which have
-    random weights: the same in every study, held fixed, and passed through by the gradient. Images with equal features
+    With ``features: random``, x and y are images, and the cost is that of their ``random_maps``, those of a network
+    with random weights: the same in every study, held fixed, and passed through by the gradient. Images with equal maps
     cost nothing, whatever their pixels. Raises ``Refused`` for samples that are no images.
     """
 
@@ -48,10 +48,10 @@ class PWGAN(Method):
 
     def _points(self, samples: torch.Tensor) -> torch.Tensor:
         """What the cost compares: samples (S, n, *sample) as points, or their features, (S, n, d)."""
-        from pwgan.networks.layers.classifier import random_features
+        from pwgan.networks.layers.classifier import random_maps
         from pwgan.transport.cost import points
 
-        return points(samples) if self.features == "none" else random_features(samples)
+        return points(samples) if self.features == "none" else random_maps(samples)
 
     def _check(self, real: torch.Tensor, index: torch.Tensor | None) -> None:
         """Raise ``Refused`` if the cost is undefined for a training sample."""

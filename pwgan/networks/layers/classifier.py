@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from pwgan.data.store import to_float
 
 FEATURES = 64
+MAPS = 9
+"""Layers of the body up to the last convolution and its rectifier."""
 
 
 class Classifier(nn.Module):
@@ -77,7 +79,11 @@ def untrained(channels: int) -> Classifier:
     return model.eval().requires_grad_(False)
 
 
-def random_features(images: Tensor) -> Tensor:
-    """Return the features of ``untrained``, with gradients: images (S, n, c, h, w), float32 -> (S, n, 64)."""
-    body = untrained(images.shape[2]).to(images.device).body
-    return body(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+def random_maps(images: Tensor) -> Tensor:
+    """Return the maps of the last convolution of ``untrained``, with gradients: (S, n, c, h, w) float32 -> (S, n, d).
+
+    d = 8 h w. The 64 features after pooling say too little about an image to train on: with them ``pwgan_debiased``
+    reached a Fréchet distance of 51 on digits, with the maps 4.8.
+    """
+    convolutions = untrained(images.shape[2]).to(images.device).body[:MAPS]
+    return convolutions(images.flatten(0, 1)).flatten(1).unflatten(0, images.shape[:2])
