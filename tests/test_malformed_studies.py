@@ -54,7 +54,7 @@ COUNTS = [
     *[(key,) for key in ("threads", "seeds", "seed_block", "steps", "evaluate_every", "evaluation_points")],
     ("batch_sizes", 0),
     *[("datasets", "ring8", key) for key in ("samples", "heldout", "seeds", "seed_block", "steps", "evaluate_every")],
-    *[("datasets", "ring8", "network", key) for key in ("width", "depth", "latent_dim")],
+    *[("datasets", "ring8", "network", key) for key in ("depth", "latent_dim")],
     *[("datasets", "digits", "network", key) for key in ("width", "latent_dim")],
     ("methods", "nsgan", "critic_steps"),
     ("methods", "pwgan", "generator_steps"),
@@ -92,6 +92,10 @@ MAPPINGS = [
 LISTS = [("batch_sizes",), ("figure_formats",), ("methods", "pwgan", "datasets"), ("measures", "bias_samplers")]
 WRONG = {
     "count": (COUNTS, ["text", [8], {"a": 8}, 0, -1, 1.5, math.nan, math.inf, True, 10**40]),
+    "widths": (
+        [("datasets", "ring8", "network", "width")],
+        ["text", [], [8, 0], {"a": 8}, 0, -1, 1.5, math.nan, True, 10**40],
+    ),
     "rate": (RATES, ["text", [0.1], {"a": 0.1}, -1, math.nan, -math.inf, False, 10**400]),
     "choice": (CHOICES, ["Nothing", "", 3, True, ["cpu"], {"a": 1}]),
     "mapping": (MAPPINGS, ["text", 3, [1], True]),

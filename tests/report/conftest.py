@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ NEAR = {"nn_ratio": (1.0, 3.0), "copies": (0.01, 0.2), "data_copying": (-0.3, -2
 FRAMES = ("measures", "bias", "interpolation", "history", "ranking", "mode_steps", "runs", "costs", "signal")
 STEPS = range(0, 2001, 200)
 STUDY = identity("study")  # what all its files were made from, as their seals say
+ALGORITHM = re.compile("wgan_gp|wgan|nsgan|pwgan|gan")
 METHODS = ("gan", "nsgan", "pwgan", "wgan", "wgan_gp")
 Scales = tuple[float, ...]
 
@@ -204,7 +206,13 @@ def _cell(
         if gone:
             fate = {"status": "diverged", "diverged_at": 401, "reason": "loss"}
         options = {"generator_lr": 1e-3} | ({} if method == "pwgan" else {"critic_steps": 1, "generator_steps": 1})
-        how = {"algorithm": method, "options": json.dumps(options), "steps": 2000, "history_points": 500}
+        known = ALGORITHM.match(method)
+        how = {
+            "algorithm": known[0] if known else "gan",
+            "options": json.dumps(options),
+            "steps": 2000,
+            "history_points": 500,
+        }
         block = f"seeds{seed // 4 * 4}-{min(seed // 4 * 4 + 4, seeds) - 1}"
         where = {"dual": method.startswith("wgan"), "folder": f"{dataset}/{method}/m{m}/{block}"}
         tables["runs"].append({**key, "seed": seed, **fate, **how, **where})

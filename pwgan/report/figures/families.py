@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 
 from pwgan.report.families import COLOURS, family
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
-from pwgan.report.panels import facets, seeds_of
+from pwgan.report.panels import all_diverged, facets, seeds_of
 from pwgan.report.quality import FINAL, axis_label, chosen, training_seconds
 from pwgan.report.statistics import interval
 from pwgan.report.style import WIDTH, Look, empty, head, legend, log_limits, themed
 
 FRONT: Look = {"color": "0.55", "linestyle": "-", "linewidth": 1.0, "zorder": 1}
-HEIGHT = 3.6
+HEIGHT = 2.9
 FONT = 6.5
 """Size of the names of cells, in points."""
 
@@ -68,6 +68,8 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     several = trained["batch_size"].nunique() > 1
     for ax, part in panels:
         cells = _cells(part, several)
+        if cells.empty:
+            all_diverged(ax)
         for name, own in cells.groupby("family"):
             style: Look = {"color": COLOURS[name], "marker": "o", "linestyle": "", "markersize": 5}
             ax.errorbar(own["x"], own["value"], yerr=own["half_width"], xerr=own["half_x"], elinewidth=0.7, **style)
@@ -109,7 +111,7 @@ def _cells(part: pd.DataFrame, several: bool) -> pd.DataFrame:
         front=("front", "max"),
     ).reset_index()
     sizes = cells["batch_size"].map(" {}".format) if several else ""
-    return cells.dropna(subset=["x", "value"]).assign(name=cells["method"] + sizes)
+    return cells.assign(name=cells["method"] + sizes).dropna(subset=["x", "value"])
 
 
 def _names(ax: Axes, cells: pd.DataFrame) -> None:
