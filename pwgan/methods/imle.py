@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pwgan.lazy import torch
-from pwgan.methods.base import Batch, Family, Nets
-from pwgan.methods.pairs import PooledMethod
-from pwgan.methods.pwgan import PWGAN
+from pwgan.methods.base import Family
+from pwgan.methods.pwgan_pool import PooledPWGAN
 from pwgan.options import CostName, Count
 
 
-class IMLE(PWGAN, PooledMethod):
+class IMLE(PooledPWGAN):
     """Implicit maximum likelihood estimation (Li and Malik, 2018).
 
     min_G E (1/m) sum_i min_j c(x_i, G(z_j)), c = ||x - y||^2 by default, as in the paper: the control for matching.
@@ -34,7 +33,6 @@ class IMLE(PWGAN, PooledMethod):
     family: ClassVar[Family] = "nearest sample"
 
     cost: CostName = "sqeuclidean"
-    pool: Count = 4
     candidates: Count = 10
 
     @property
@@ -46,12 +44,6 @@ class IMLE(PWGAN, PooledMethod):
     def latents_per_sample(self) -> int:
         """``candidates``, among all of which each training sample of the pool may choose."""
         return self.candidates
-
-    def generator_loss(self, nets: Nets, batch: Batch) -> torch.Tensor:
-        """Mean cost of the training samples of the mini-batch and the generated ones that were nearest."""
-        from pwgan.transport.cost import pair_cost
-
-        return pair_cost(self._points(batch.real), self._points(batch.fake), self.cost).mean(-1)
 
     def match_latents(
         self, real: torch.Tensor, fake: torch.Tensor, second: torch.Tensor | None

@@ -29,7 +29,7 @@ class PooledPWGAN(PWGAN, PooledMethod):
         """Mean cost of the pairs of the pool in this mini-batch."""
         from pwgan.transport.cost import pair_cost
 
-        if self.pool == 1:
+        if not self.matches_ahead:
             return super().generator_loss(nets, batch)
         return pair_cost(self._points(batch.real), self._points(batch.fake), self.cost).mean(-1)
 
