@@ -37,7 +37,7 @@ def extractor(
     """
     one_of(name, EXTRACTORS, "feature extractor")
     if name == "random":
-        return lambda images: classifier_features(untrained(images.shape[1]).to(device), images, batch_size)
+        return lambda images: classifier_features(untrained(*images.shape[1:3]).to(device), images, batch_size)
     if name == "inception":
         network = load_inception(weights, device)
         return lambda images: inception_features(network, images, batch_size)

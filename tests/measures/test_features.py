@@ -76,7 +76,7 @@ def test_grey_is_repeated_and_batches_are_joined_in_order():
 
 
 def test_classifier_features_are_its_penultimate_layer():
-    model = Classifier(1, 10).eval()
+    model = Classifier(1, 10, 8).eval()
     images = to_float(some_bytes(5, 1, 8, 8))
     expected = model.body(images).detach()
     torch.testing.assert_close(classifier_features(model, images, 2), expected)

@@ -175,7 +175,7 @@ def test_measuring_a_trained_block_writes_them(ring8, tiny, tmp_path):
 def test_pictures_are_counted_by_their_predicted_class(ring8):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        classifier = Classifier(1, 3)
+        classifier = Classifier(1, 3, 8)
     rng = np.random.default_rng(0)
     pictures = rng.uniform(-2, 2, (2, 40, 1, 8, 8)).astype(np.float16)
     data = read_data(ring8)

@@ -57,7 +57,7 @@ def classifier(tmp_path_factory):
     """Store a classifier of three classes with random weights: what it says is as good as any for counting."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = Classifier(1, 3)
+        model = Classifier(1, 3, 8)
     path = tmp_path_factory.mktemp("classifier") / "images-classifier.safetensors"
     save_classifier(path, model, {"accuracy": 0.3}, "images")
     return path

@@ -30,8 +30,8 @@ COSTS = ["euclidean", "sqeuclidean", "cityblock", "cosine"]
 @pytest.fixture(autouse=True)
 def precise(monkeypatch):
     """Let the extractor have the same weights in float64, for differences."""
-    networks = {channels: copy.deepcopy(untrained(channels)).double() for channels in (1, 3)}
-    monkeypatch.setattr(classifier, "untrained", networks.__getitem__)
+    networks = {channels: copy.deepcopy(untrained(channels, 8)).double() for channels in (1, 3)}
+    monkeypatch.setattr(classifier, "untrained", lambda channels, size: networks[channels])
 
 
 def images(seed: int, n: int = M, channels: int = 1) -> torch.Tensor:
@@ -51,7 +51,7 @@ def batch(channels: int = 1) -> Batch:
 
 def by_layers(x: torch.Tensor) -> np.ndarray:
     """Maps (n, 512) of images (n, c, 8, 8), one layer of the network after the other."""
-    network, x = copy.deepcopy(untrained(x.shape[1])).double(), x.detach()
+    network, x = copy.deepcopy(untrained(*x.shape[1:3])).double(), x.detach()
     for k in (0, 3, 6):
         stride = 1 if k == 0 else 2
         x = torch.nn.functional.conv2d(x, network.body[k].weight, stride=stride, padding=1)
@@ -90,7 +90,7 @@ def test_the_gradient_passes_through_the_extractor_which_stays_as_it_is(method):
             moved = Batch(made.real, made.index, made.latent, made.fake.detach() + step * way, forbidden, made.second)
             ends.append(method.generator_loss(NETS, moved)[s])
         assert (pull * way)[s].sum().item() == pytest.approx((ends[0] - ends[1]).item() / 2e-6, rel=1e-5)
-    assert not any(parameter.requires_grad for parameter in untrained(1).parameters())
+    assert not any(parameter.requires_grad for parameter in untrained(1, 8).parameters())
 
 
 @pytest.mark.parametrize("name", [name for name, method in methods().items() if issubclass(method, PWGAN)])
