@@ -22,7 +22,7 @@ from pwgan.requirements import STATE, require_memory, require_weights
 from pwgan.study import parse_study, read_study
 
 ROOT = Path(__file__).parents[1]
-SHAPES = {"mlp": (1, 8, 8), "maxout": (1, 8, 8), "dcgan": (3, 16, 16)}
+SHAPES = {"mlp": (1, 8, 8), "maxout": (1, 8, 8), "dcgan": (3, 16, 16), "resnet": (3, 16, 16)}
 
 
 @pytest.mark.parametrize("name", networks())

@@ -16,6 +16,7 @@ from pwgan.networks.layers.dcgan import levels
 from pwgan.networks.layers.initial import initialise
 from pwgan.networks.layers.seeds import BatchNorm
 from pwgan.networks.mlp import MLP
+from pwgan.networks.resnet import ResNet
 
 Pair = tuple[nn.Module, nn.Module]
 CASES = [
@@ -25,6 +26,12 @@ CASES = [
     (DCGAN(width=5, latent_dim=3), (3, 16, 16), "batch"),
     (MLP(width=6, depth=2, latent_dim=3), (2,), "spectral"),
     (DCGAN(width=2, latent_dim=3), (3, 8, 8), "spectral"),
+]
+# test_resnet.py compares these with torch's layers.
+SEPARATE = [
+    *CASES,
+    (ResNet(width=3, latent_dim=3), (3, 8, 8), "batch"),
+    (ResNet(width=2, critic_width=3, latent_dim=3), (1, 12, 12), "spectral"),
 ]
 
 
@@ -43,7 +50,12 @@ def latents(seeds: int, m: int, z: int = 3) -> torch.Tensor:
     ("options", "shape"),
     [
         *((MLP(width=7, depth=depth, latent_dim=3), shape) for depth in (1, 3) for shape in ((2,), (5,), (1, 8, 8))),
-        *((DCGAN(width=2, latent_dim=3), (c, size, size)) for c in (1, 3) for size in (8, 12, 28, 32, 64)),
+        *(
+            (network(width=2, latent_dim=3), (c, size, size))
+            for network in (DCGAN, ResNet)
+            for c in (1, 3)
+            for size in (8, 12, 28, 32, 64)
+        ),
     ],
 )
 @torch.no_grad()
@@ -57,7 +69,7 @@ def test_shapes(options, shape):
         features = critic.features(made)
         assert features.shape[:2] == (2, 5) and features.ndim == 3
         torch.testing.assert_close(critic.score(features).squeeze(-1), critic(made))
-    if options.name == "dcgan":
+    if options.name != "mlp":
         assert made.abs().max() <= 1
 
 
@@ -152,7 +164,7 @@ def test_each_seed_is_a_plain_network(options, shape, norm):
             torch.testing.assert_close(scores[s], plain["critic"][s](made[s]), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("options", "shape", "norm"), CASES)
+@pytest.mark.parametrize(("options", "shape", "norm"), SEPARATE)
 def test_gradients_do_not_cross_seeds(options, shape, norm):
     generator, critic = build(options, range(3), shape, norm)
     critic(generator(latents(3, 6)))[1].square().sum().backward()
@@ -161,7 +173,7 @@ def test_gradients_do_not_cross_seeds(options, shape, norm):
         assert parameter.grad[1].count_nonzero() > 0, name
 
 
-@pytest.mark.parametrize(("options", "shape", "norm"), CASES)
+@pytest.mark.parametrize(("options", "shape", "norm"), SEPARATE)
 def test_a_diverged_seed_leaves_the_bits_of_the_others(options, shape, norm):
     outcomes = []
     for spoil in (False, True):
@@ -181,7 +193,10 @@ def test_a_diverged_seed_leaves_the_bits_of_the_others(options, shape, norm):
         assert torch.equal(sound[[0, 2]], hurt[[0, 2]])
 
 
-@pytest.mark.parametrize(("options", "shape"), [(MLP(width=4, depth=2), (2,)), (DCGAN(width=1), (1, 8, 8))])
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [(MLP(width=4, depth=2), (2,)), (DCGAN(width=1), (1, 8, 8)), (ResNet(width=1), (1, 8, 8))],
+)
 def test_the_gradient_of_a_gradient_penalty(options, shape):
     _, critic = build(options, range(2), shape, "none")
     critic.double()
@@ -206,13 +221,14 @@ def test_in_evaluation_no_sample_depends_on_its_mates():
     torch.testing.assert_close(generator(z)[:, :2], generator(z[:, :2]))
 
 
+@pytest.mark.parametrize("network", [DCGAN(), ResNet()])
 @pytest.mark.parametrize("shape", [(2,), (8, 8), (1, 4, 4), (1, 8, 12), (1, 30, 30), (3, 0, 0)])
-def test_dcgan_refuses_what_it_cannot_make(shape):
+def test_networks_of_images_refuse_what_they_cannot_make(network, shape):
     message = rf"square images .* of size 8, 12, 16, .*got samples of shape {re.escape(str(shape))}"
     with pytest.raises(ValueError, match=message):
-        DCGAN().check(shape)
+        network.check(shape)
     with pytest.raises(ValueError, match=message):
-        DCGAN().build(range(1), shape, "none")
+        network.build(range(1), shape, "none")
 
 
 @pytest.mark.parametrize("size", [8, 12, 28, 32, 64])
@@ -263,7 +279,7 @@ def test_an_initial_scale_without_effect_is_refused():
     assert MLP(init="normal").init_scale is None
 
 
-@pytest.mark.parametrize("name", ["mlp", "dcgan"])
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])
 def test_uniform_latents_are_uniform_on_the_cube(name):
     network = networks()[name].model_validate({"latent": "uniform", "latent_dim": 2, "width": 4})
     generator, _ = network.build(range(1), (1, 8, 8), "none")

@@ -9,7 +9,15 @@ from torch import nn
 
 from pwgan.networks.layers import seeds as layers
 from pwgan.networks.layers.initial import initialise
-from pwgan.networks.layers.seeds import BatchNorm, Conv2d, ConvTranspose2d, Linear, from_maps, to_maps
+from pwgan.networks.layers.seeds import (
+    BatchNorm,
+    Conv2d,
+    ConvTranspose2d,
+    Linear,
+    SpectralConv2d,
+    from_maps,
+    to_maps,
+)
 
 # How many channels count as few and which maps as small decides the way a convolution is computed.
 WAYS = {"matrix product": (99, 99), "grouped": (0, 0), "as chosen": (4, 8)}
@@ -71,6 +79,18 @@ def test_convolutions_with_their_gradients(stacked, plain, seeds, inputs, output
         torch.testing.assert_close(layer.weight.grad[s], single.weight.grad, atol=1e-4, rtol=1e-4)
         if bias:
             torch.testing.assert_close(layer.bias.grad[s], single.bias.grad, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("stacked", [Conv2d, SpectralConv2d])
+@pytest.mark.parametrize("window", [1, 3])
+def test_convolutions_that_keep_the_size(stacked, window):
+    layer = filled(stacked(3, 2, 5, True, window)).eval()
+    if stacked is SpectralConv2d:
+        layer.norm.u = F.normalize(noise(3, 5, 1), dim=1)
+    x = noise(4, 6, 7, 7)
+    for s in range(3):
+        plain = F.conv2d(x[:, 2 * s : 2 * s + 2], layer.kernel()[s], layer.bias[s], padding="same")
+        torch.testing.assert_close(layer(x)[:, 5 * s : 5 * s + 5], plain)
 
 
 @torch.no_grad()
@@ -142,6 +162,18 @@ def test_initial_weights_of_dcgan():
     assert all(made[name].bias.count_nonzero() == 0 for name in ("linear", "down", "up", "norm"))
     gain = made["norm"].weight
     assert gain.mean().item() == pytest.approx(1, abs=0.005) and gain.std().item() == pytest.approx(0.02, rel=0.15)
+
+
+def test_initial_weights_of_glorot():
+    made = network(range(2))
+    initialise(made, range(2), "critic", "glorot")
+    # 6 and 10 channels and windows of 4 x 4 on either side.
+    for name, fans in (("linear", 30 + 40), ("down", 16 * 16), ("up", 16 * 16), ("bare", 16 * 16)):
+        limit = math.sqrt(6 / fans)
+        assert 0.9 * limit < made[name].weight.abs().max().item() <= limit, name
+        assert made[name].weight.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.1), name
+    assert all(made[name].bias.count_nonzero() == 0 for name in ("linear", "down", "up", "norm"))
+    assert (made["norm"].weight == 1).all()
 
 
 def test_initial_weights_of_a_plain_network():

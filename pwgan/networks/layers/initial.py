@@ -16,8 +16,9 @@ def initialise(network: nn.Module, seeds: range, role: str, rule: str = "default
     """Draw the initial parameters of each seed from its own generator.
 
     ``default``: weights and biases ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as torch's linear layers. ``normal``: weights
-    ~ N(0, scale^2). ``orthogonal``: weights of orthonormal rows or columns, times ``scale`` (Saxe et al., 2014). With
-    these two, biases are 0. Gains of a normalisation are 1, or ~ N(1, scale^2) with ``normal``, as in DCGAN.
+    ~ N(0, scale^2). ``orthogonal``: weights of orthonormal rows or columns, times ``scale`` (Saxe et al., 2014).
+    ``glorot``: weights ~ U(-a, a), a^2 = 6 / (fan_in + fan_out) (Glorot and Bengio, 2010). With these three, biases are
+    0. Gains of a normalisation are 1, or ~ N(1, scale^2) with ``normal``, as in DCGAN.
     Vectors of a power method are uniform on the sphere. A seed's draws do not depend on the other seeds.
     """
     for name, layer in network.named_modules():
@@ -38,6 +39,8 @@ def initialise(network: nn.Module, seeds: range, role: str, rule: str = "default
                 weight.copy_(torch.randn(weight.shape, generator=generator) * scale)
             elif rule == "orthogonal":
                 weight.copy_(nn.init.orthogonal_(torch.empty(weight.shape), scale, generator=generator))
+            elif rule == "glorot":
+                weight.copy_(nn.init.xavier_uniform_(torch.empty(weight.shape), generator=generator))
             else:
                 fan_in = weight.shape[0] if isinstance(layer, Linear) else weight[0].numel()
                 limit = 1 / math.sqrt(fan_in)

@@ -29,7 +29,9 @@ def _grouped(
 ) -> torch.Tensor:
     """Convolve the channels of each seed with that seed's kernels, in one call."""
     flat = None if bias is None else bias.flatten()
-    return convolve(x, weight.flatten(0, 1), flat, stride=2, padding=1, groups=len(weight))
+    window = weight.shape[-1]
+    stride, padding = 2 if window == 4 else 1, (window - 1) // 2
+    return convolve(x, weight.flatten(0, 1), flat, stride=stride, padding=padding, groups=len(weight))
 
 
 class Linear(nn.Module):
@@ -49,21 +51,21 @@ class Linear(nn.Module):
 
 
 class Conv2d(nn.Module):
-    """Strided 4x4 convolution with one kernel per seed; halves height and width."""
+    """Convolution with one kernel per seed: 4x4 windows that halve height and width, or 3x3 or 1x1 that keep them."""
 
-    def __init__(self, seeds: int, inputs: int, outputs: int, bias: bool) -> None:
+    def __init__(self, seeds: int, inputs: int, outputs: int, bias: bool, window: int = 4) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(seeds, outputs, inputs, 4, 4))
+        self.weight = nn.Parameter(torch.empty(seeds, outputs, inputs, window, window))
         self.bias = nn.Parameter(torch.empty(seeds, outputs)) if bias else None
 
     def kernel(self) -> torch.Tensor:
-        """Return the weights that are applied, (S, outputs, inputs, 4, 4)."""
+        """Return the weights that are applied, (S, outputs, inputs, window, window)."""
         return self.weight
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         kernel = self.kernel()
-        seeds, _outputs, inputs = kernel.shape[:3]
-        if not _as_product(x, inputs):
+        seeds, _outputs, inputs, window = kernel.shape[:4]
+        if window < 4 or not _as_product(x, inputs):
             return _grouped(F.conv2d, x, kernel, self.bias)
         patches = F.unfold(x, **_WINDOW).unflatten(1, (seeds, inputs * 16))
         maps = torch.einsum("sop,mspl->msol", kernel.flatten(2), patches)
@@ -148,14 +150,15 @@ class SpectralLinear(Linear):
 
 
 class SpectralConv2d(Conv2d):
-    """``Conv2d`` with the kernels of each seed divided by the largest singular value of outputs x (inputs 4 4).
+    """``Conv2d`` with the kernels of each seed divided by the largest singular value of outputs x (inputs w w).
 
     That is the norm by which the paper replaces the norm of the convolution itself (section 2.1 and 3). Each number of
-    an image is in at most 4 windows of size 4 and stride 2, so the norm of the layer is at most 2, not 1.
+    an image is in at most 4 windows of size 4 and stride 2, or in 9 of size 3, so the norm of such a layer is at most 2
+    or 3, not 1.
     """
 
-    def __init__(self, seeds: int, inputs: int, outputs: int, bias: bool) -> None:
-        super().__init__(seeds, inputs, outputs, bias)
+    def __init__(self, seeds: int, inputs: int, outputs: int, bias: bool, window: int = 4) -> None:
+        super().__init__(seeds, inputs, outputs, bias, window)
         self.norm = SpectralNorm(seeds, outputs)
 
     def kernel(self) -> torch.Tensor:
