@@ -1,132 +1,207 @@
-"""Speed-up of pwgan's step by matrix products: images/s with costs from a product against costs from differences.
+"""Training speed: seed-steps/s and images/s against a plain PyTorch loop that trains one seed.
 
     python benchmarks/training.py --out docs/measurements/training.md
+    python benchmarks/training.py --device cuda
 
-A step matches a mini-batch of real and generated images, 28×28 (scikit-learn's digits, enlarged), by all m² costs.
-Both ways train the same cell of two seeds from the same start, in alternating order; the median of the ratios of their
-times is printed, and the median of each. Times are CPU seconds of one thread, of a GPU wall seconds.
+The plain loop is what one would write for one seed: the same layers from torch.nn, torch.optim.Adam, mini-batches drawn
+with replacement, and for pwgan torch.cdist and scipy's linear_sum_assignment. Ours trains all seeds of a block. Both
+train from the data on the device, in alternating order; the median of the ratios of their times for a step of one seed
+is printed. Times are CPU seconds of one thread, of a GPU wall seconds. Images are the digits of scikit-learn, enlarged.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import os
-import platform
+import itertools
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
+import torch.nn.functional as F
+from costs import images, machine, now
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor, nn
 
-import pwgan.transport.cost as costs
 from pwgan.cells import Training
-from pwgan.data.base import Split
-from pwgan.data.images import Digits
 from pwgan.data.store import StoredData, read_data, write_data
+from pwgan.networks.layers.dcgan import levels
 from pwgan.runtime import atomic_write
 from pwgan.study import parse_study
 from pwgan.training.loop import Trainer
 
-SEEDS = 2
-NETWORKS = {"mlp": {"width": 256, "depth": 2}, "dcgan": {"width": 16}}
-WAYS = {"differences": costs.cost, "product": costs.matching_cost}
+METHODS = ("nsgan", "pwgan")
+CASES: list[tuple[dict[str, Any], int, int, int]] = [
+    ({"name": "mlp", "width": 128, "depth": 3}, 8, 64, 8),
+    ({"name": "dcgan", "width": 16}, 8, 64, 8),
+    ({"name": "dcgan", "width": 16}, 28, 64, 4),
+    ({"name": "dcgan", "width": 32}, 28, 64, 4),
+    ({"name": "dcgan", "width": 32}, 28, 256, 2),
+    ({"name": "resnet", "width": 32}, 28, 64, 2),
+]
+"""Network, pixels, m, seeds."""
+LATENT = 32
 
 
-def images() -> Split:
-    """Return the digits in 28×28 pixels."""
-    digits = Digits().load()
-    train, heldout = (
-        torch.nn.functional.interpolate(torch.from_numpy(side), 28, mode="bilinear").numpy().astype(np.float32)
-        for side in (digits.train, digits.heldout)
-    )
-    return Split(train, heldout)
-
-
-def cell(network: str, batch_size: int) -> Training:
-    """Return one cell of pwgan on images of 28×28 pixels."""
+def cell(network: dict[str, Any], size: int, m: int, seeds: int, method: str) -> Training:
+    """Return one cell of images."""
+    source = {8: {"digits": {}}, 28: {"mnist": {}}}[size]
+    (name,) = source
     study = parse_study(
         {
             "study": "benchmark",
-            "seeds": SEEDS,
-            "seed_block": SEEDS,
-            "batch_sizes": [batch_size],
+            "seeds": seeds,
+            "seed_block": seeds,
+            "batch_sizes": [m],
             "steps": 1,
             "evaluate_every": 1,
             "evaluation_points": 100,
-            "datasets": {"mnist": {"network": {"name": network, "latent_dim": 32, **NETWORKS[network]}}},
-            "methods": {"pwgan": {}},
+            "datasets": {name: {"network": {**network, "latent_dim": LATENT}}},
+            "methods": {method: {}},
         }
     )
     return next(iter(study.blocks.values())).training
 
 
-@contextmanager
-def matching_by(way: str) -> Iterator[None]:
-    """Let training select its matchings by the costs of one way."""
-    costs.matching_cost = WAYS[way]
-    try:
-        yield
-    finally:
-        costs.matching_cost = WAYS["product"]
+class Residual(nn.Module):
+    """x -> body(x) + shortcut(x)."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x) + self.shortcut(x)
 
 
-def seconds(training: Training, data: StoredData, device: torch.device, way: str, steps: int) -> tuple[float, float]:
-    """Return the seconds of some steps after two others, and the mean loss of the first."""
-    with matching_by(way):
-        trainer = Trainer(training, data, device)
-        losses = []
-        for step in range(steps + 2):
-            if step == 2:
-                started = _now(device)
-            losses.append(float(trainer._iterate()[1].mean()))
-            trainer.state.step += 1
-        return _now(device) - started, losses[0]
+def plain_networks(network: dict[str, Any], size: int) -> tuple[nn.Module, nn.Module]:
+    """Return generator and critic of one seed, in layers of torch."""
+    width, depth = network["width"], levels(size)
+    start = size >> depth
+    if network["name"] == "mlp":
+        hidden = [width] * network["depth"]
+        sides = ([LATENT, *hidden], nn.ReLU(), size**2), ([size**2, *hidden], nn.LeakyReLU(0.2), 1)
+        made = [
+            [part for a, b in itertools.pairwise(sizes) for part in (nn.Linear(a, b), active)] + [nn.Linear(width, out)]
+            for sizes, active, out in sides
+        ]
+        return (
+            nn.Sequential(*made[0], nn.Unflatten(1, (1, size, size))),
+            nn.Sequential(nn.Flatten(), *made[1], nn.Flatten(0)),
+        )
+    if network["name"] == "dcgan":
+        widths = [width << level for level in range(depth)]
+        ups = [nn.Linear(LATENT, widths[-1] * start**2), nn.Unflatten(1, (widths[-1], start, start))]
+        for a, b in itertools.pairwise([*widths[::-1], 1]):
+            ups += [nn.BatchNorm2d(a), nn.ReLU(), nn.ConvTranspose2d(a, b, 4, 2, 1, bias=b == 1)]
+        downs: list[nn.Module] = []
+        for a, b in itertools.pairwise([1, *widths]):
+            norm = [] if a == 1 else [nn.BatchNorm2d(b)]
+            downs += [nn.Conv2d(a, b, 4, 2, 1, bias=a == 1), *norm, nn.LeakyReLU(0.2)]
+        score = [nn.Flatten(), nn.Linear(widths[-1] * start**2, 1), nn.Flatten(0)]
+        return nn.Sequential(*ups, nn.Tanh()), nn.Sequential(*downs, *score)
+
+    def same(a: int, b: int) -> nn.Module:
+        return nn.Conv2d(a, b, 3, padding=1)
+
+    def normed(first: bool = False) -> list[nn.Module]:
+        return [] if first else [nn.BatchNorm2d(width), nn.ReLU()]
+
+    double, halve = nn.Upsample(scale_factor=2), nn.AvgPool2d(2)
+    blocks: list[nn.Module] = [nn.Linear(LATENT, width * start**2), nn.Unflatten(1, (width, start, start))]
+    for _ in range(depth):
+        body = nn.Sequential(*normed(), double, same(width, width), *normed(), same(width, width))
+        blocks.append(Residual(body, nn.Sequential(nn.Conv2d(width, width, 1), double)))
+    parts: list[nn.Module] = []
+    for k, a in enumerate((1, width, width, width)):
+        body = nn.Sequential(*normed(k == 0), same(a, width), *normed(), same(width, width), *([halve] * (k < 2)))
+        parts.append(Residual(body, nn.Sequential(halve, nn.Conv2d(a, width, 1)) if k < 2 else nn.Identity()))
+    ends = [nn.ReLU(), nn.AvgPool2d(size // 4, divisor_override=1), nn.Flatten(), nn.Linear(width, 1), nn.Flatten(0)]
+    return nn.Sequential(*blocks, *normed(), same(width, 1), nn.Tanh()), nn.Sequential(*parts, *ends)
 
 
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-        return time.perf_counter()
-    return time.process_time()
+def plain_step(network: dict[str, Any], size: int, m: int, method: str, real: Tensor) -> Callable[[], Tensor]:
+    """Return a function that takes one step of one seed and returns the generator's loss."""
+    generator, critic = (net.to(real.device) for net in plain_networks(network, size))
+    ours, theirs = (torch.optim.Adam(net.parameters(), 1e-3, (0.5, 0.999)) for net in (generator, critic))
+
+    def sides() -> tuple[Tensor, Tensor]:
+        index = torch.randint(len(real), (m,), device=real.device)
+        return real[index], generator(torch.randn(m, LATENT, device=real.device))
+
+    def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return loss.detach()
+
+    def nsgan() -> Tensor:
+        x, y = sides()
+        descend(theirs, F.softplus(-critic(x)).mean() + F.softplus(critic(y.detach())).mean())
+        return descend(ours, F.softplus(-critic(sides()[1])).mean())
+
+    def pwgan() -> Tensor:
+        x, y = (side.flatten(1) for side in sides())
+        _, columns = linear_sum_assignment(torch.cdist(x, y).detach().cpu().numpy())
+        return descend(ours, (x - y[torch.from_numpy(columns).to(y.device)]).norm(dim=1).mean())
+
+    return {"nsgan": nsgan, "pwgan": pwgan}[method]
 
 
-def compare(training: Training, data: StoredData, device: torch.device, rounds: int, steps: int) -> str:
+def our_step(training: Training, data: StoredData, device: torch.device) -> Callable[[], Tensor]:
+    """Return a function that takes one step of all seeds and returns the generators' losses."""
+    trainer = Trainer(training, data, device)
+
+    def step() -> Tensor:
+        loss: Tensor = trainer._iterate()[1]
+        trainer.state.step += 1
+        return loss
+
+    return step
+
+
+def seconds(step: Callable[[], Tensor], steps: int, device: torch.device) -> float:
+    """Return the seconds of a step."""
+    started = now(device)
+    for _ in range(steps):
+        loss = step()
+    taken = (now(device) - started) / steps
+    if not bool(loss.isfinite().all()):
+        raise ArithmeticError(f"the loss is {loss.tolist()}")
+    return taken
+
+
+def compare(case: tuple[dict[str, Any], int, int, int], method: str, device: torch.device, options: Any) -> str:
     """Return one row of the table."""
-    ratios, times = [], {way: [] for way in WAYS}
-    for number in range(rounds):
-        order = list(WAYS) if number % 2 == 0 else list(WAYS)[::-1]
-        found = {way: seconds(training, data, device, way, steps) for way in order}
-        for way in WAYS:
-            times[way].append(found[way][0])
-        ratios.append(times["differences"][-1] / times["product"][-1])
-        if abs(found["differences"][1] - found["product"][1]) > 1e-6 * found["product"][1]:
-            raise ArithmeticError(f"the first matchings of {training.network.name} cost {found}")
-    m = training.batch_size
-    speeds = [SEEDS * m * steps / statistics.median(times[way]) for way in WAYS]
-    return f"| {training.network.name} | {m} | {speeds[0]:.0f} | {speeds[1]:.0f} | {statistics.median(ratios):.1f} |"
-
-
-def machine(device: torch.device) -> str:
-    """Name the processor or GPU, without the machine's own name."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, one thread"
+    network, size, m, seeds = case
+    with tempfile.TemporaryDirectory() as folder:
+        training = cell(network, size, m, seeds, method)
+        split = images(size)
+        write_data(Path(folder) / "images.safetensors", split, {"name": training.dataset})
+        ours = our_step(training, read_data(Path(folder) / "images.safetensors"), device)
+    plain = plain_step(network, size, m, method, torch.from_numpy(split.train).to(device))
+    for step in (ours, plain):
+        seconds(step, 2, device)
+    rounds = [
+        (seconds(ours, options.steps, device) / seeds, seconds(plain, options.steps, device))
+        for _ in range(options.rounds)
+    ]
+    ratio = statistics.median(theirs / mine for mine, theirs in rounds)
+    mine, theirs = (statistics.median(times) for times in zip(*rounds, strict=True))
+    cells = (f"{network['name']} {network['width']}", size, method, m, seeds)
+    speeds = (f"{1 / mine:.1f}", f"{m / mine:.0f}", f"{1 / theirs:.1f}", f"{ratio:.2f}")
+    return f"| {' | '.join(map(str, (*cells, *speeds)))} |"
 
 
 def main() -> None:
     """Print the table, and write it to a file on request."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--m", type=int, nargs="+", default=[64, 256, 1024])
+    parser.add_argument("--cases", type=int, nargs="+", default=list(range(len(CASES))), help="numbers of the cases")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--out", type=Path, help="a Markdown file for the table")
@@ -134,24 +209,21 @@ def main() -> None:
     device = torch.device(options.device)
     torch.set_num_threads(1)
     lines = [
-        "# Images per second of pwgan",
+        "# Training speed against a plain loop",
         "",
-        f"{datetime.date.today()}; {machine(device)}; torch {torch.__version__}. Two seeds, 28×28 pixels, "
-        f"{options.steps} steps, medians of {options.rounds} rounds: `python benchmarks/training.py`.",
+        f"{datetime.date.today()}; {machine(device)}; torch {torch.__version__}. Medians of {options.rounds} rounds of "
+        f"{options.steps} steps: `python benchmarks/training.py`. A seed-step is one step of one seed; the plain loop "
+        "trains one seed; ratio: its time over ours.",
         "",
-        "| network | m | images/s, costs from differences | images/s, costs from a product | ratio |",
-        "|---|---|---|---|---|",
+        "| network | pixels | method | m | seeds | seed-steps/s | images/s | plain: steps/s | ratio |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "images.safetensors"
-        write_data(path, images(), {"name": "mnist"})
-        data = read_data(path)
-        for network in NETWORKS:
-            for m in options.m:
-                lines.append(compare(cell(network, m), data, device, options.rounds, options.steps))
-                sys.stdout.write(lines[-1] + "\n")
-                sys.stdout.flush()
+    for case in (CASES[number] for number in options.cases):
+        for method in METHODS:
+            lines.append(compare(case, method, device, options))
+            sys.stdout.write(lines[-1] + "\n")
+            sys.stdout.flush()
     if options.out is not None:
         with atomic_write(options.out) as aside:
             Path(aside).write_text("\n".join(lines) + "\n", encoding="utf-8")
