@@ -19,8 +19,8 @@ from pwgan.networks.layers.seeds import (
     to_maps,
 )
 
-# How many channels count as few and which maps as small decides the way a convolution is computed.
-WAYS = {"matrix product": (99, 99), "grouped": (0, 0), "as chosen": (4, 8)}
+# Which channels times height count as small decides the way a convolution is computed.
+WAYS = {"matrix product": 9999, "grouped": 0, "as chosen": layers._SMALL}
 
 
 def filled(layer: nn.Module) -> nn.Module:
@@ -37,9 +37,7 @@ def noise(*shape: int, seed: int = 9) -> torch.Tensor:
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    few, small = WAYS[request.param]
-    monkeypatch.setattr(layers, "_FEW_CHANNELS", few)
-    monkeypatch.setattr(layers, "_SMALL_MAP", small)
+    monkeypatch.setattr(layers, "_SMALL", WAYS[request.param])
     return request.param
 
 

@@ -13,16 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# Fastest convolution on a CPU, by benchmarks/convolution.py: a matrix product over 4x4 windows for small maps with few
-# image-side channels, otherwise one grouped call, with channels last if 3x3 windows make few channels. A call for each
-# seed is no faster. On a GPU, one grouped call.
+# Fastest convolution on a CPU, by benchmarks/convolution.py: a matrix product over 4x4 windows where the product of
+# image-side channels and height is small, otherwise one grouped call, with channels last if 3x3 windows make few
+# channels. A call for each seed is no faster. On a GPU, one grouped call.
+_SMALL = 32
 _FEW_CHANNELS = 4
-_SMALL_MAP = 8
 _WINDOW: dict[str, int] = {"kernel_size": 4, "stride": 2, "padding": 1}
 
 
 def _as_product(x: torch.Tensor, picture_channels: int) -> bool:
-    return not x.is_cuda and picture_channels <= _FEW_CHANNELS and x.shape[-1] <= _SMALL_MAP
+    return not x.is_cuda and picture_channels * x.shape[-1] <= _SMALL
 
 
 def _grouped(
