@@ -143,7 +143,7 @@ def _half_trained() -> tuple[Any, int, np.ndarray]:
     """Train an MLP on the digits by mini-batch matching (`pwgan`, m = 64), once per process."""
     import torch
 
-    from pwgan.data.images import Digits
+    from pwgan.data.embedded import Digits
     from pwgan.data.store import read_data, write_data
     from pwgan.study import parse_study
     from pwgan.training.loop import Trainer
