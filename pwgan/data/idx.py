@@ -29,7 +29,6 @@ class Idx(TorchVision):
     """
 
     totals: ClassVar[tuple[int, int]] = (60_000, 10_000)
-    torchvision_class: ClassVar[str]
     sums: ClassVar[dict[str, tuple[int, str]]]
 
     @property

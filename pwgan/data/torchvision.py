@@ -37,6 +37,7 @@ def cache_folder() -> Path:
 class TorchVision(DataSet):
     """A benchmark read and, if allowed, downloaded by torchvision; its test set is the held-out set."""
 
+    torchvision_class: ClassVar[str]
     totals: ClassVar[tuple[int, int]]
     needed: ClassVar[tuple[str, ...]]
 
@@ -138,6 +139,7 @@ class Cifar10(TorchVision):
     """
 
     name: ClassVar[str] = "cifar10"
+    torchvision_class: ClassVar[str] = "CIFAR10"
     totals: ClassVar[tuple[int, int]] = (50_000, 10_000)
     needed: ClassVar[tuple[str, ...]] = tuple(
         f"cifar-10-batches-py/{name}"
@@ -167,6 +169,7 @@ class CelebA(TorchVision):
     """
 
     name: ClassVar[str] = "celeba"
+    torchvision_class: ClassVar[str] = "CelebA"
     totals: ClassVar[tuple[int, int]] = (162_770, 19_962)
     needed: ClassVar[tuple[str, ...]] = (
         "celeba/img_align_celeba",
