@@ -78,7 +78,7 @@ def _modes(ax: Axes, part: pd.DataFrame) -> None:
         return
     shades = part.assign(share=part["share"] * part["covered"].astype(bool))
     table = shades.pivot(index="mode", columns="step", values="share").astype(float)
-    # Half the share of a single sample separates 0, of a mode not covered, from all other shares; of a thousand modes, a
+    # Half the share of a single sample separates 0, of a mode not covered, from all other shares. Of 1000 modes a
     # single sample may be more than the shades show.
     least = 0.5 * min(len(table) / part["samples"].max(), TOP)
     sns.heatmap(table, vmin=least, vmax=TOP, cmap=SHADES, cbar=False, xticklabels=False, yticklabels=False, ax=ax)
