@@ -6,7 +6,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: study test check setup lock clean
+.PHONY: study test check images setup lock clean
 
 study: setup ## run the default study: tables and figures under results/demo
 	@echo "==> Running the study of config.yaml; it goes on where it was stopped"
@@ -21,6 +21,9 @@ check: setup
 	@echo "==> Checking style, types and workflow"
 	. $(VENV)/bin/activate && ruff check . && ruff format --check . && mypy \
 	  && snakefmt --check Snakefile workflow/rules && snakemake --lint
+
+images: setup ## verify the published image benchmarks where studies look for them, and fetch what is missing; or ROOT=folder
+	. $(VENV)/bin/activate && python -m pwgan images $(if $(ROOT),--root "$(ROOT)")
 
 setup: $(READY)
 

@@ -27,7 +27,7 @@ import torch
 import pwgan.transport.cost as costs
 from pwgan.cells import Training
 from pwgan.data.base import Split
-from pwgan.data.images import Digits
+from pwgan.data.embedded import Digits
 from pwgan.data.store import StoredData, read_data, write_data
 from pwgan.runtime import atomic_write
 from pwgan.study import parse_study

@@ -6,12 +6,12 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pwgan.data.photographs import photograph
 from pwgan.errors import Refused
 from pwgan.runtime import seed_of
 
@@ -84,19 +84,8 @@ def collapsed_grid(n: int, seed: int) -> Points:
 def patches(n: int, seed: int) -> Points:
     """Cut n patches of 8×8 pixels and three colours, at distinct places, from each of two photographs, in 0..255."""
     rng = _rng("patches", n, seed)
-    x, y = (_cut(_photograph(file), n, rng) for file in ("astronaut.png", "coffee.png"))
+    x, y = (_cut(photograph(file), n, rng) for file in ("astronaut.png", "coffee.png"))
     return x, y
-
-
-def _photograph(file: str) -> np.ndarray:
-    from PIL import Image
-
-    # Read from the package folder: the functions of skimage.data would download missing files.
-    try:
-        with (files("skimage.data") / file).open("rb") as raw, Image.open(raw) as image:
-            return np.asarray(image.convert("RGB"))
-    except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise Refused(f"the patches need {file} of scikit-image: install pwgan[bench]") from error
 
 
 def _cut(pixels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -143,7 +132,7 @@ def _half_trained() -> tuple[Any, int, np.ndarray]:
     """Train an MLP on the digits by mini-batch matching (`pwgan`, m = 64), once per process."""
     import torch
 
-    from pwgan.data.images import Digits
+    from pwgan.data.embedded import Digits
     from pwgan.data.store import read_data, write_data
     from pwgan.study import parse_study
     from pwgan.training.loop import Trainer

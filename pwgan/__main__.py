@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     data.add_argument("--output", type=Path, required=True)
 
+    images = verb("images", "Verify MNIST, Fashion-MNIST and CIFAR-10 in a folder, and fetch what is missing.")
+    images.add_argument("--root", type=Path, help="a folder, `root` of a study (default: where studies look)")
+
     classifier = verb("classifier", "Train the classifier used for mode counts and features, by a fixed rule.")
     classifier.add_argument("--data", type=Path, required=True)
     classifier.add_argument("--output", type=Path, required=True)

@@ -49,6 +49,19 @@ def data(options: Namespace) -> None:
     write_data(options.output, cell.load(), about)
 
 
+def images(options: Namespace) -> None:
+    """Verify the published files of image benchmarks in a folder, and fetch those that are missing."""
+    from pwgan.data.torchvision import cache_folder
+    from pwgan.originals import originals
+
+    missing = []
+    for name, complete, told in originals(options.root or cache_folder()):
+        _print(f"{name}: {told}\n")
+        missing += [] if complete else [name]
+    if missing:
+        raise Refused(f"{', '.join(missing)} cannot be used; see above")
+
+
 def classifier(options: Namespace) -> None:
     """Train a data set's classifier."""
     from pwgan.data.store import read_data

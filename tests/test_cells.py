@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pwgan.arguments import read_block, read_data_cell, read_reference, read_training
 from pwgan.cells import Training
-from pwgan.data.images import Digits
+from pwgan.data.embedded import Digits
 from pwgan.data.mixtures import Ring8
 from pwgan.methods import methods
 from pwgan.methods.pwgan import PWGAN

@@ -15,7 +15,7 @@ import yaml
 
 from pwgan import requirements
 from pwgan.__main__ import main
-from pwgan.data.images import Mnist
+from pwgan.data.idx import Mnist
 from pwgan.errors import Refused
 from pwgan.networks import networks
 from pwgan.requirements import STATE, require_memory, require_weights

@@ -11,7 +11,8 @@ import pytest
 
 from pwgan import sources
 from pwgan.data.files import Array, Folder
-from pwgan.data.images import CelebA, Mnist
+from pwgan.data.idx import Mnist
+from pwgan.data.torchvision import CelebA
 from pwgan.sources import version
 
 OLD = 1_700_000_000 * 10**9

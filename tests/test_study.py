@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pwgan.data.images import Mnist
+from pwgan.data.idx import Mnist
 from pwgan.data.mixtures import Ring8
 from pwgan.methods import methods
 from pwgan.networks.mlp import MLP

@@ -27,6 +27,9 @@ class Split:
     measures still use. ``density`` (g, g) is the true density averaged over each cell of a square grid
     covering ``extent`` = (left, right, bottom, top), rows from bottom to top.
 
+    With ``channel_classes`` k, each channel of an image is an image of its own, of one of k classes: the label is c_1
+    k^(channels - 1) + ... + c_channels, and every one of the k^channels labels is equally likely by the law.
+
     If float32 cannot hold the user's points, ``offset`` (d,) was subtracted from them: rows + offset are the points.
     """
 
@@ -42,6 +45,7 @@ class Split:
     offset: np.ndarray | None = None
     first_seed: int | None = None
     fresh: bool = False
+    channel_classes: int | None = None
 
     def restored(self, samples: np.ndarray) -> np.ndarray:
         """Return samples (..., *sample) in the user's coordinates: with the offset added, float64, if there is one."""

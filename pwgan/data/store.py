@@ -55,6 +55,16 @@ class StoredData(Split):
         """The number of held-out samples of a seed."""
         return self.heldout_sets.shape[1]
 
+    @property
+    def class_weights(self) -> np.ndarray | None:
+        """The true share of each class, (K,): of training labels, or 1/K of stacked channels; None without labels."""
+        if self.train_labels is None:
+            return None
+        if self.channel_classes is not None:
+            classes = self.channel_classes ** self.sample_shape[0]
+            return np.full(classes, 1 / classes)
+        return np.bincount(self.train_labels) / len(self.train_labels)
+
     def of_seeds(self, seeds: range) -> StoredData:
         """Return the data of some seeds, without a copy; raises ``Refused`` if one of their draws is not stored."""
         if self.first_seed is None:
@@ -189,7 +199,11 @@ def check_split(split: Split) -> None:
         if labels is not None and (labels.dtype != np.int64 or labels.shape != rows.shape[:1]):
             raise Refused(f"{name} must be int64 of shape {rows.shape[:1]}; got {_describe(labels)}")
     if split.train_labels is not None and split.heldout_labels is not None:
-        _check_classes(split.train_labels, split.heldout_labels)
+        if split.channel_classes is None:
+            _check_classes(split.train_labels, split.heldout_labels)
+        else:
+            for side in (split.train_labels, split.heldout_labels):
+                _check_stacks(side, split.train.shape[1], split.channel_classes)
     for name in ("modes", "weights", "density", "offset"):
         array = getattr(split, name)
         if array is not None and not (array.dtype == np.float64 and np.isfinite(array).all()):
@@ -203,6 +217,15 @@ def _check_classes(train: np.ndarray, heldout: np.ndarray) -> None:
         raise Refused(
             f"classes must be 0..k-1, each with training samples; got {classes[:20].tolist()} in training and "
             f"{np.unique(heldout)[:20].tolist()} held out"
+        )
+
+
+def _check_stacks(labels: np.ndarray, channels: int, classes: int) -> None:
+    """Raise ``Refused`` unless labels are below classes^channels; most of them may be missing from few stacks."""
+    if labels.min() < 0 or labels.max() >= classes**channels:
+        raise Refused(
+            f"labels of {channels} channels of {classes} classes each must be 0..{classes**channels - 1}; got "
+            f"{labels.min()}..{labels.max()}"
         )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from pwgan.data.store import StoredData, to_float
 from pwgan.errors import Refused
 from pwgan.networks.layers.classifier import Classifier
+from pwgan.networks.layers.stacked import StackedClassifier, distinct_channels
 from pwgan.seals import identity, read_tensors, write_tensors
 
 BATCH = 128
@@ -70,20 +71,31 @@ def train_classifier(
 
 
 def write_classifier(path: Path, data: StoredData, device: torch.device) -> None:
-    """Train the classifier of a stored data set and write it; raises ``Refused`` if it has no labels."""
+    """Train the classifier of a stored data set and write it; raises ``Refused`` if it has no labels.
+
+    That of stacked channels is trained on the distinct channels; its report is of single channels.
+    """
     if data.train_labels is None or data.heldout_labels is None:
         raise Refused(f"{data.name} has no labels to train a classifier on")
     if len(data.train) < 10:
         raise Refused(f"{data.name} has {len(data.train)} training images; a classifier needs at least 10")
-    train, labels = torch.from_numpy(data.train), torch.from_numpy(data.train_labels)
-    heldout, heldout_labels = torch.from_numpy(data.heldout), torch.from_numpy(data.heldout_labels)
+    parts = (data.train, data.train_labels), (data.heldout, data.heldout_labels)
+    if data.channel_classes is not None:
+        first, second = (distinct_channels(*part, data.channel_classes) for part in parts)
+        parts = first, second
+    train, labels, heldout, heldout_labels = (torch.from_numpy(array) for part in parts for array in part)
     model, report = train_classifier(train, labels, heldout, heldout_labels, device=device)
+    if data.channel_classes is not None:
+        single, model = model, StackedClassifier(data.sample_shape[0], data.channel_classes, model.size)
+        model.load_state_dict(single.state_dict())
     save_classifier(path, model, report, data.name)
 
 
 def save_classifier(path: Path, model: Classifier, report: dict[str, float], dataset: str) -> None:
     """Write weights, architecture and report of the classifier of a data set to one safetensors file, atomically."""
     about = {"channels": model.channels, "classes": model.classes, "size": model.size, "report": report}
+    if isinstance(model, StackedClassifier):
+        about |= {"channels": model.stack, "channel_classes": model.channel_classes}
     weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     write_tensors(path, "classifier", identity(dataset), weights, about)
 
@@ -94,7 +106,12 @@ def load_classifier(path: Path, dataset: str) -> tuple[Classifier, dict[str, flo
     Raises FileNotFoundError for a missing file and ``Refused`` for one without the classifier of this data set.
     """
     state, about = read_tensors(path, "classifier", identity(dataset))
-    model = Classifier(about["channels"], about["classes"], about["size"])
+    channels, size, channel_classes = about["channels"], about["size"], about.get("channel_classes")
+    model = (
+        StackedClassifier(channels, channel_classes, size)
+        if channel_classes
+        else Classifier(channels, about["classes"], size)
+    )
     model.load_state_dict(state)
     return model.eval(), about["report"]
 

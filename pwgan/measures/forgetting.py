@@ -11,7 +11,7 @@ import torch
 
 from pwgan.cells import Training
 from pwgan.data.store import StoredData
-from pwgan.measures.modes import class_weights, covered, mode_reach, mode_weights, nearest_mode
+from pwgan.measures.modes import covered, mode_reach, mode_weights, nearest_mode
 from pwgan.measures.names import named
 from pwgan.networks.layers.classifier import Classifier
 from pwgan.seals import read_table, read_tensors
@@ -105,12 +105,12 @@ def step_counts(samples: np.ndarray, data: StoredData, classifier: Classifier | 
     if data.modes is not None:
         counts = mode_counts(samples, data.modes)
         return Counts(counts, covered(counts, mode_weights(data.weights, len(data.modes)), samples.shape[1]), None)
-    if classifier is None or data.train_labels is None:
+    if classifier is None or data.class_weights is None:
         return None
     pictures = torch.from_numpy(samples).float().clamp(-1, 1)
     labels = classifier.predict(pictures.flatten(0, 1)).numpy().reshape(samples.shape[:2])
     counts = label_counts(labels, classifier.classes)
-    return Counts(counts, covered(counts, class_weights(data.train_labels), samples.shape[1]), "classifier")
+    return Counts(counts, covered(counts, data.class_weights, samples.shape[1]), "classifier")
 
 
 def run_measures(

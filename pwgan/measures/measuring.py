@@ -24,7 +24,7 @@ from pwgan.measures.frechet import feature_measures
 from pwgan.measures.generalisation import feature_neighbours, interpolated, neighbour_measures
 from pwgan.measures.interpolation import PATHS, PATHS_KEPT
 from pwgan.measures.lost import lost_class
-from pwgan.measures.modes import class_weights, label_coverage, mode_coverage
+from pwgan.measures.modes import label_coverage, mode_coverage
 from pwgan.measures.names import MeasureName, named
 from pwgan.measures.straightness import measure_straightness
 from pwgan.measures.subjects import Generated, Real, Subject
@@ -178,8 +178,7 @@ class Measuring:
                 self.samples(count),
                 lambda seed: named(mode_coverage(seed.numpy(), modes, sigma, data.weights), count),
             )
-        elif classifier is not None and data.train_labels is not None:
-            shares = class_weights(data.train_labels)
+        elif classifier is not None and (shares := data.class_weights) is not None:
             self.per_seed(
                 self.samples(count),
                 lambda seed: named(
@@ -284,7 +283,8 @@ def measure_reference(
     real = Real(data, reference.seed_range, device)
     measuring = Measuring(real, data, reference.measures, reference.features, classifier, device)
     measuring.run()
-    if data.train_labels is not None:
+    # Of stacked channels a class has a thousandth of the samples: its loss would be lost in the noise.
+    if data.train_labels is not None and data.channel_classes is None:
         count, costs = lost_class(data, reference.seed_range, reference.measures.ewd_points)
         measuring.add(str(MeasureName("lost-class", None, count)), costs)
     n = reference.evaluation_points

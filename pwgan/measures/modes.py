@@ -88,14 +88,16 @@ def nearest_mode(samples: np.ndarray, modes: np.ndarray) -> tuple[np.ndarray, np
 
 
 def label_coverage(labels: np.ndarray, classes: int, weights: np.ndarray | None = None) -> dict[str, float]:
-    """Measure how labels spread over the K classes: ``coverage`` and ``coverage-kl``, as ``mode_coverage``.
+    """Measure how labels spread over the K classes: ``coverage``, ``coverage-kl``, ``captured-any``.
 
     With c_k the share of class k among the labels and w its true weights, uniform by default: the number of classes
-    with c_k >= w_k / 5, and KL(c || w) in nats. For a perfect generator E[KL] is about (K - 1) / (2 n), not 0.
+    with c_k >= w_k / 5, KL(c || w) in nats, and the number of classes with c_k > 0, which published tables call modes.
+    For a perfect generator E[KL] is about (K - 1) / (2 n), not 0.
 
     ``labels`` (n,) integers in [0, K), ``weights`` (K,) positive with sum 1. Raises ValueError for anything else.
 
-    Source: Metz et al., "Unrolled generative adversarial networks", 2017, section 3.3.1 (stacked MNIST), for the KL.
+    Source: Metz et al., "Unrolled generative adversarial networks", 2017, section 3.3.1 (stacked MNIST), for the KL and
+    the number of classes with a sample.
     """
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
@@ -107,12 +109,8 @@ def label_coverage(labels: np.ndarray, classes: int, weights: np.ndarray | None 
     return {
         "coverage": float(np.count_nonzero(covered(counts, weights, len(labels)))),
         "coverage-kl": _kl(counts, weights),
+        "captured-any": float(np.count_nonzero(counts)),
     }
-
-
-def class_weights(labels: np.ndarray) -> np.ndarray:
-    """Return the share of each class 0..K-1 among training labels (n,), (K,)."""
-    return np.bincount(labels) / len(labels)
 
 
 def mode_weights(weights: np.ndarray | None, count: int) -> np.ndarray:

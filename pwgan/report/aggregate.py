@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pwgan.data.store import StoredData, read_data
@@ -129,7 +128,7 @@ def _modes(stored: StoredData) -> int | None:
     """Count the modes of a mixture, or the classes of labelled images."""
     if stored.modes is not None:
         return len(stored.modes)
-    return None if stored.train_labels is None else len(np.unique(stored.train_labels))
+    return None if stored.class_weights is None else len(stored.class_weights)
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:

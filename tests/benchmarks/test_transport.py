@@ -67,7 +67,7 @@ def test_the_collapsed_generator_keeps_five_modes_of_25() -> None:
 def test_patches_are_pieces_of_two_photographs(pictures: None) -> None:
     x, y = instances.patches(200, 0)
     for side, file in ((x, "astronaut.png"), (y, "coffee.png")):
-        photograph = instances._photograph(file)
+        photograph = instances.photograph(file)
         assert side.shape == (200, 192) and side.dtype == np.float32
         # Channels first: the first pixel of a patch is its elements 0, 64 and 128.
         patch = side[7].reshape(3, 8, 8).transpose(1, 2, 0)

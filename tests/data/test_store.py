@@ -47,6 +47,21 @@ def test_a_split_survives_the_file(tmp_path):
     assert again.kind == "images" and again.density is None and again.sigma is None
 
 
+def test_true_shares_of_classes(tmp_path):
+    split = replace(images(4), train_labels=np.array([0, 2, 1, 0]), heldout_labels=np.zeros(4, np.int64))
+    write_data(tmp_path / "images", split, {"name": "squares"})
+    assert read_data(tmp_path / "images").class_weights.tolist() == [0.5, 0.25, 0.25]
+    # Of two classes in each of three channels, whatever the labels of the stacks that were drawn.
+    write_data(tmp_path / "stacks", replace(split, channel_classes=2), {"name": "stacks"})
+    again = read_data(tmp_path / "stacks")
+    same(replace(split, channel_classes=2), again)
+    assert again.class_weights.tolist() == 8 * [1 / 8]
+    write_data(tmp_path / "plain", replace(split, train_labels=None, heldout_labels=None), {"name": "plain"})
+    assert read_data(tmp_path / "plain").class_weights is None
+    with pytest.raises(Refused, match=r"labels of 3 channels of 2 classes each must be 0..7; got 0..8"):
+        check_split(replace(split, channel_classes=2, heldout_labels=np.array([0, 1, 8, 2])))
+
+
 def test_seeds_with_draws_of_their_own_get_them_and_others_share(tmp_path):
     draws = Ring8Legacy(samples=50, heldout=20).draws(range(3, 7))
     write_data(tmp_path / "draws", draws, {"name": "ring"})

@@ -9,25 +9,27 @@ import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from scipy.special import rel_entr
 
 from pwgan.batches.base import random_order
-from pwgan.cells import Group, Measures
+from pwgan.cells import Group, Measures, Reference
 from pwgan.data import Split
 from pwgan.data.mixtures import Ring8
 from pwgan.data.store import StoredData, read_data, write_data
 from pwgan.measures.bias import MatchedGradients, pool_bias
-from pwgan.measures.classifier import save_classifier
-from pwgan.measures.measuring import COLUMNS, GROUPS, Measuring
+from pwgan.measures.classifier import save_classifier, write_classifier
+from pwgan.measures.measuring import COLUMNS, GROUPS, Measuring, measure_reference
 from pwgan.measures.subjects import Generated, Real
 from pwgan.networks.layers.classifier import Classifier
 from pwgan.networks.layers.initial import initialise
 from pwgan.networks.mlp import MLP
-from pwgan.seals import identity
+from pwgan.seals import identity, read_table
 from pwgan.training.run import generate, latent_samples
 
 MEASURES = Measures(ewd_points=32, mode_samples=50, feature_samples=40, bias_points=20, bias_partitions=1)
 COVERAGE = ["coverage", "coverage-kl", "near-modes", "high-quality", "std-ratio", "captured", "captured-kl"]
 COVERAGE += ["captured-any"]
+CLASSES = ["coverage", "coverage-kl", "captured-any"]
 SUPPORT = ["precision", "recall", "density", "nn-coverage"]
 FEATURES = ["fd", "kid", *SUPPORT]
 EWDS = ["ewd", "ewd-within", "ewd-debiased"]
@@ -207,7 +209,7 @@ def test_every_name_states_how_many_samples_it_took(points, images, classifier):
     assert set(values["measure"]) == expected
     made = generated(images, network(range(1), (1, 8, 8)), range(1), sound(True))
     values, bias, _ = measured(made, images, many, ["classifier"], classifier)
-    counted = {"coverage-classifier@80", "coverage-kl-classifier@80", *(f"{name}-classifier@40" for name in FEATURES)}
+    counted = {*(f"{name}-classifier@80" for name in CLASSES), *(f"{name}-classifier@40" for name in FEATURES)}
     near = {*(f"{name}@20" for name in PIXELS), *(f"{name}-classifier@20" for name in NEAR)}
     # Real samples need four sets of the 120 images.
     assert set(values["measure"]) == {*(f"{name}@30" for name in EWDS), *counted, *near}
@@ -227,7 +229,33 @@ def test_without_features_or_labels_there_is_less_to_say(images, classifier):
     distances = [f"{name}@30" for name in EWDS]
     assert set(only["measure"]) == {*distances, *near}
     counted, _, _ = measured(real(images, 2), images, classifier=classifier)
-    assert set(counted["measure"]) == {*distances, "coverage-classifier@50", "coverage-kl-classifier@50", *near}
+    assert set(counted["measure"]) == {*distances, *(f"{name}-classifier@50" for name in CLASSES), *near}
+
+
+def test_stacked_channels_are_counted_as_one_class_of_all(tmp_path):
+    """Two classes, dark and bright, in each of two channels; a classifier that tells them by the mean of a channel."""
+    rng = np.random.default_rng(0)
+    bright = rng.integers(0, 2, (120, 2))
+    pixels = ((bright - 0.5)[:, :, None, None] + rng.uniform(-0.3, 0.3, (120, 2, 8, 8))).astype(np.float32)
+    labels = bright @ [2, 1]
+    write_data(
+        tmp_path / "data", Split(pixels[:80], pixels[80:], labels[:80], labels[80:], channel_classes=2), {"name": "two"}
+    )
+    stored = read_data(tmp_path / "data")
+    write_classifier(tmp_path / "classifier", stored, torch.device("cpu"))
+    reference = Reference(
+        dataset="two", first_seed=0, seeds=2, evaluation_points=20, measures=MEASURES, features=["classifier"]
+    )
+    measure_reference(reference, stored, tmp_path / "out", tmp_path / "classifier", torch.device("cpu"))
+    table = read_table(tmp_path / "out/measures.parquet", "measures", reference.identity).to_pandas()
+    for seed in range(2):
+        shares = np.bincount(stored.train_labels[random_order(80, "reference", seed)[:50]], minlength=4) / 50
+        assert (
+            value_of(table, "coverage-classifier@50", seed) == value_of(table, "captured-any-classifier@50", seed) == 4
+        )
+        assert value_of(table, "coverage-kl-classifier@50", seed) == pytest.approx(float(rel_entr(shares, 0.25).sum()))
+        assert value_of(table, "fd-classifier@40", seed) > 0
+    assert not table["measure"].str.startswith("lost-class").any()
 
 
 def test_classifier_and_features_are_those_of_the_file(images, classifier):

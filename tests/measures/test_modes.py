@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pwgan.measures.modes import class_weights, label_coverage, mode_coverage
+from pwgan.measures.modes import label_coverage, mode_coverage
 
 RING = np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], axis=1)
 
@@ -142,19 +142,18 @@ def test_refuses_what_has_no_answer(change, message):
 
 
 def test_label_coverage():
-    assert label_coverage(np.arange(10), 10) == pytest.approx({"coverage": 10, "coverage-kl": 0})
-    assert label_coverage(np.array([4, 4, 4]), 10) == pytest.approx({"coverage": 1, "coverage-kl": math.log(10)})
+    even, one = {"coverage": 10, "coverage-kl": 0, "captured-any": 10}, {"coverage": 1, "captured-any": 1}
+    assert label_coverage(np.arange(10), 10) == pytest.approx(even)
+    assert label_coverage(np.array([4, 4, 4]), 10) == pytest.approx(one | {"coverage-kl": math.log(10)})
     weights = np.array([0.5, 0.25, 0.25])
-    assert label_coverage(np.array([0, 0, 1, 2]), 3, weights) == pytest.approx({"coverage": 3, "coverage-kl": 0})
+    true = {"coverage": 3, "coverage-kl": 0, "captured-any": 3}
+    assert label_coverage(np.array([0, 0, 1, 2]), 3, weights) == pytest.approx(true)
     assert label_coverage(np.array([0, 1]), 3, weights)["coverage-kl"] == pytest.approx(0.5 * math.log(2))
     # Of 40 labels, the fair share of class 1 is 10 and a fifth of it 2.
     for count, expected in ((2, 3), (1, 2)):
         labels = np.repeat([0, 1, 2], [30 - count, count, 10])
-        assert label_coverage(labels, 3, weights)["coverage"] == expected
-
-
-def test_weights_of_classes_are_their_shares_in_training():
-    assert class_weights(np.array([0, 2, 1, 0])).tolist() == [0.5, 0.25, 0.25]
+        found = label_coverage(labels, 3, weights)
+        assert (found["coverage"], found["captured-any"]) == (expected, 3)
 
 
 def test_the_floor_of_uniform_labels():

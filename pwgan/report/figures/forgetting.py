@@ -78,8 +78,9 @@ def _modes(ax: Axes, part: pd.DataFrame) -> None:
         return
     shades = part.assign(share=part["share"] * part["covered"].astype(bool))
     table = shades.pivot(index="mode", columns="step", values="share").astype(float)
-    # Half the share of a single sample separates 0, of a mode not covered, from all other shares.
-    least = 0.5 * len(table) / part["samples"].max()
+    # Half the share of a single sample separates 0, of a mode not covered, from all other shares. Of 1000 modes a
+    # single sample may be more than the shades show.
+    least = 0.5 * min(len(table) / part["samples"].max(), TOP)
     sns.heatmap(table, vmin=least, vmax=TOP, cmap=SHADES, cbar=False, xticklabels=False, yticklabels=False, ax=ax)
     places = [0, len(table.columns) - 1]
     ax.set_xticks([place + 0.5 for place in places], [f"{table.columns[place]:.0f}" for place in places])

@@ -34,7 +34,8 @@ def readable(frame: pd.DataFrame) -> Table:
         "0.989 for the true mixture; samples that are too concentrated score more. std-ratio: standard deviation of "
         "these samples around a mode, relative to the true one. captured, captured-kl: the counts of published tables, "
         "modes with a sample within 3 sigma and the KL divergence of the shares of such samples; for comparison with "
-        "papers, and left out for seeds with fewer than three such samples per mode. The row `data` is real training "
+        "papers, and left out for seeds with fewer than three such samples per mode. captured-any: captured without "
+        "this limit, or classes that the classifier predicts at least once. The row `data` is real training "
         "samples (the floor)."
     )
     return Table("Modes covered by each method", caption, by_cell(frame, NAMES))

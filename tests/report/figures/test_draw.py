@@ -212,6 +212,23 @@ def test_forgetting_draws_the_shares_of_each_mode():
     assert ax.get_title() == "ring8, m = 16\n4 seeds, 1 of 4 runs diverged\nseed 3: 2 → 1"
 
 
+def test_forgetting_of_many_more_modes_than_samples():
+    key = {"dataset": "stacks", "method": "gan", "batch_size": 16, "seed": 0, "best": 3, "last": 3}
+    key |= {"step": 5, "samples": 4, "trained": 1, "diverged": 0}
+    counts = [2, 1, 1, *([0] * 97)]  # of 4 samples in 100 modes: a single sample is 25 equal shares
+    frame = pd.DataFrame(
+        [
+            {**key, "mode": mode, "count": count, "share": 25.0 * count, "covered": count > 0}
+            for mode, count in enumerate(counts)
+        ]
+    )
+    figure = forgetting.draw(frame, [])
+    figure.draw_without_rendering()
+    (mesh,) = figure.axes[0].collections
+    assert mesh.norm.vmin < mesh.norm.vmax <= 25
+    assert mesh.cmap(mesh.norm(0.0)) != mesh.cmap(mesh.norm(25.0))
+
+
 def test_dual_is_logarithmic_unless_an_estimate_is_negative(rows, drawn):
     history = rows.typed(
         [

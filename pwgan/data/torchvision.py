@@ -1,4 +1,4 @@
-"""Image benchmarks: scikit-learn's embedded digits, and MNIST, Fashion-MNIST, CIFAR-10, CelebA through torchvision."""
+"""Image benchmarks that torchvision reads and downloads: CIFAR-10, CelebA, and the base of those in MNIST's format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -18,45 +18,6 @@ from pwgan.data.files import expanded
 from pwgan.data.imagefiles import read_images
 from pwgan.errors import Refused
 from pwgan.runtime import seed_of
-
-
-class Digits(DataSet):
-    """1797 real handwritten digits of 8x8 pixels in ten classes, float32 x / 8 - 1 for x in 0..16: no download.
-
-    997 images are for training, 400 for validation and 400 for the test, each stratified by class. ``heldout`` says
-    which of the last two are held out: options are chosen on the one, results are measured on the other.
-    Source: Alpaydin and Kaynak 1998, UCI "Optical Recognition of Handwritten Digits", as scikit-learn embeds it.
-    """
-
-    name: ClassVar[str] = "digits"
-
-    heldout: Literal["test", "validation"] = "test"
-
-    @property
-    def labelled(self) -> bool:
-        return True
-
-    def train_size(self) -> int:
-        return 997
-
-    def heldout_size(self) -> int:
-        return 400
-
-    def sample_shape(self) -> tuple[int, ...]:
-        return (1, 8, 8)
-
-    def load(self) -> Split:
-        from sklearn.datasets import load_digits
-        from sklearn.model_selection import train_test_split
-
-        digits = load_digits()
-        images = (digits.images[:, None] / 8 - 1).astype(np.float32)
-        labels = digits.target.astype(np.int64)
-        train, rest = train_test_split(np.arange(len(labels)), test_size=800, stratify=labels, random_state=0)
-        parts = train_test_split(rest, test_size=400, stratify=labels[rest], random_state=0)
-        heldout = parts[self.heldout == "test"]
-        return Split(images[train], images[heldout], labels[train], labels[heldout])
-
 
 # What torchvision raises for damaged files (its reader of idx files asserts), and what failed downloads raise besides.
 DAMAGE = (OSError, RuntimeError, ValueError, TypeError, KeyError, AssertionError)
@@ -73,9 +34,10 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or expanded(Path("~/.cache"))) / "pwgan"
 
 
-class _TorchVision(DataSet):
+class TorchVision(DataSet):
     """A benchmark read and, if allowed, downloaded by torchvision; its test set is the held-out set."""
 
+    torchvision_class: ClassVar[str]
     totals: ClassVar[tuple[int, int]]
     needed: ClassVar[tuple[str, ...]]
 
@@ -85,7 +47,7 @@ class _TorchVision(DataSet):
     heldout: int | None = Field(None, ge=1, description="number of held-out images, chosen by a fixed seed; null = all")
 
     @model_validator(mode="after")
-    def _within_totals(self) -> _TorchVision:
+    def _within_totals(self) -> TorchVision:
         for key, total in zip(("samples", "heldout"), self.totals, strict=True):
             requested = getattr(self, key)
             if requested is not None and requested > total:
@@ -170,64 +132,18 @@ class _TorchVision(DataSet):
         return np.asarray(source.targets, dtype=np.int64)[self._choice(len(source.targets), part)]
 
 
-class _Idx(_TorchVision):
-    """Grey 28x28 images in MNIST's file format."""
-
-    totals: ClassVar[tuple[int, int]] = (60_000, 10_000)
-    torchvision_class: ClassVar[str]
-
-    @property
-    def labelled(self) -> bool:
-        return True
-
-    def sample_shape(self) -> tuple[int, ...]:
-        return (1, 28, 28)
-
-    def _read(self, root: Path, train: bool, fetch: bool) -> Any:
-        from torchvision import datasets
-
-        source = getattr(datasets, self.torchvision_class)(root, train=train, download=fetch)
-        if source.data.shape != (len(source.targets), 28, 28):
-            raise Refused(f"images of shape {tuple(source.data.shape)} with {len(source.targets)} labels")
-        return source
-
-    def _pixels(self, source: Any, part: str) -> np.ndarray:
-        return source.data.numpy()[self._choice(len(source.data), part), None]
-
-
-def _inside(folder: str, *names: str) -> tuple[str, ...]:
-    return tuple(f"{folder}/{name}" for name in names)
-
-
-_IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-
-
-class Mnist(_Idx):
-    """60000 + 10000 handwritten digits, 28x28 grey, ten classes. Source: LeCun et al. 1998."""
-
-    name: ClassVar[str] = "mnist"
-    torchvision_class: ClassVar[str] = "MNIST"
-    needed: ClassVar[tuple[str, ...]] = _inside("MNIST/raw", *_IDX)
-
-
-class FashionMnist(_Idx):
-    """60000 + 10000 photographs of clothes, 28x28 grey, ten classes. Source: Xiao et al. 2017."""
-
-    name: ClassVar[str] = "fashion_mnist"
-    torchvision_class: ClassVar[str] = "FashionMNIST"
-    needed: ClassVar[tuple[str, ...]] = _inside("FashionMNIST/raw", *_IDX)
-
-
-class Cifar10(_TorchVision):
+class Cifar10(TorchVision):
     """50000 + 10000 natural images, 32x32 colour, ten classes. Source: Krizhevsky 2009.
 
     The files are pickles. torchvision checks their published MD5 sums before loading them.
     """
 
     name: ClassVar[str] = "cifar10"
+    torchvision_class: ClassVar[str] = "CIFAR10"
     totals: ClassVar[tuple[int, int]] = (50_000, 10_000)
-    needed: ClassVar[tuple[str, ...]] = _inside(
-        "cifar-10-batches-py", *(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"
+    needed: ClassVar[tuple[str, ...]] = tuple(
+        f"cifar-10-batches-py/{name}"
+        for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
     )
 
     @property
@@ -246,19 +162,22 @@ class Cifar10(_TorchVision):
         return np.ascontiguousarray(source.data[self._choice(len(source.data), part)].transpose(0, 3, 1, 2))
 
 
-class CelebA(_TorchVision):
+class CelebA(TorchVision):
     """162770 + 19962 aligned faces, the central 178x178 pixels resized to ``size``. Source: Liu et al. 2015.
 
     The training and test parts are the published ones; the validation part is not used. There are no class labels.
     """
 
     name: ClassVar[str] = "celeba"
+    torchvision_class: ClassVar[str] = "CelebA"
     totals: ClassVar[tuple[int, int]] = (162_770, 19_962)
-    needed: ClassVar[tuple[str, ...]] = _inside(
-        "celeba",
-        "img_align_celeba",
-        "identity_CelebA.txt",
-        *(f"list_{table}.txt" for table in ("attr_celeba", "bbox_celeba", "landmarks_align_celeba", "eval_partition")),
+    needed: ClassVar[tuple[str, ...]] = (
+        "celeba/img_align_celeba",
+        "celeba/identity_CelebA.txt",
+        "celeba/list_attr_celeba.txt",
+        "celeba/list_bbox_celeba.txt",
+        "celeba/list_landmarks_align_celeba.txt",
+        "celeba/list_eval_partition.txt",
     )
 
     size: int = Field(64, ge=1, description="height and width in pixels")

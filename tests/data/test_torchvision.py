@@ -1,7 +1,8 @@
-"""Image data sets: digits, and torchvision's readers on small files of the published formats."""
+"""Image data sets that torchvision reads, on small files of the published formats."""
 
 import pickle
 import struct
+from hashlib import sha256
 from pathlib import Path
 from urllib.error import URLError
 
@@ -10,8 +11,11 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from pwgan.data.images import CelebA, Cifar10, Digits, FashionMnist, Mnist, cache_folder
+from pwgan.data import idx
+from pwgan.data.idx import FashionMnist, Mnist
+from pwgan.data.torchvision import CelebA, Cifar10, cache_folder
 from pwgan.errors import Refused
+from pwgan.study import parse_study
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -29,26 +33,6 @@ def write_mnist(root: Path, folder: str, train: int = 12, test: int = 7) -> dict
         write_idx(root / folder / "raw" / f"{part}-images-idx3-ubyte", written[part])
         write_idx(root / folder / "raw" / f"{part}-labels-idx1-ubyte", (np.arange(count) % 10).astype(np.uint8))
     return written
-
-
-def test_digits_are_scikit_learns_split_once():
-    from sklearn.datasets import load_digits
-
-    data = Digits()
-    split, other = data.load(), Digits(heldout="validation").load()
-    assert split.train.shape == (data.train_size(), *data.sample_shape()) == (997, 1, 8, 8)
-    np.testing.assert_array_equal(split.train, other.train)
-    assert split.heldout.shape == (data.heldout_size(), 1, 8, 8) and split.train.dtype == np.float32
-    assert (data.kind, data.labelled) == ("images", True)
-    whole = np.concatenate([split.train, split.heldout, other.heldout])
-    labels = np.concatenate([split.train_labels, split.heldout_labels, other.heldout_labels])
-    source = load_digits()
-    restored = sorted((*((image + 1) * 8).ravel(), label) for image, label in zip(whole, labels, strict=True))
-    assert restored == sorted((*image, label) for image, label in zip(source.data, source.target, strict=True))
-    assert whole.min() == -1 and whole.max() == 1
-    for heldout in (split.heldout_labels, other.heldout_labels):
-        assert np.abs(np.bincount(heldout) - np.bincount(source.target) * 400 / 1797).max() <= 1
-    np.testing.assert_array_equal(Digits().load().heldout, split.heldout)
 
 
 @pytest.mark.parametrize(("dataset", "folder"), [(Mnist, "MNIST"), (FashionMnist, "FashionMNIST")])
@@ -74,6 +58,50 @@ def test_files_that_are_not_the_published_ones_are_refused(tmp_path):
         Mnist(root=tmp_path).load()
     with pytest.raises(ValueError, match="heldout files hold 7 images, expected 8"):
         Mnist(root=tmp_path, samples=2, heldout=8).load()
+
+
+@pytest.mark.parametrize("dataset", [Mnist, FashionMnist])
+def test_a_file_as_large_as_the_published_one_must_be_it(tiny, tmp_path, dataset):
+    write_mnist(tmp_path, Path(dataset.needed[0]).parts[0])
+    for path, size in zip(dataset.needed, idx.SIZES, strict=True):
+        file = tmp_path / path
+        small = file.read_bytes()
+        with file.open("r+b") as opened:
+            opened.truncate(size)
+        for call in (
+            dataset(root=tmp_path, samples=2, heldout=2).load,
+            dataset(root=tmp_path).sources,
+            lambda: parse_study(tiny(datasets={dataset.name: {"root": str(tmp_path)}})),
+        ):
+            with pytest.raises(
+                Refused, match=rf"{path} is as large as the published file, but .*{dataset.sums[path][1]}"
+            ):
+                call()
+        file.write_bytes(small)
+    assert dataset(root=tmp_path, samples=2, heldout=2).load().train.shape == (2, 1, 28, 28)
+
+
+def test_the_published_files_are_accepted(tmp_path, monkeypatch):
+    """Files whose sums are entered as the published ones, since the test has no network."""
+    write_mnist(tmp_path, "MNIST")
+    sums = {
+        path: ((tmp_path / path).stat().st_size, sha256((tmp_path / path).read_bytes()).hexdigest())
+        for path in Mnist.needed
+    }
+    monkeypatch.setattr(Mnist, "sums", sums)
+    assert len(Mnist(root=tmp_path, samples=12, heldout=7).load().train) == 12
+    file = tmp_path / Mnist.needed[2]
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(Refused, match=Mnist.needed[2]):
+        Mnist(root=tmp_path, samples=12, heldout=7).load()
+
+
+def test_sizes_are_those_of_the_numbers_of_images():
+    totals = {"train": 60_000, "t10k": 10_000}
+    for name, size in zip(idx.FILES, idx.SIZES, strict=True):
+        count = totals[name.partition("-")[0]]
+        assert size == (16 + 28 * 28 * count if "images" in name else 8 + count)
+    assert len({digest for data in (Mnist, FashionMnist) for _, digest in data.sums.values()}) == 8
 
 
 @pytest.mark.fault("damaged pictures")
