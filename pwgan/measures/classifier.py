@@ -80,31 +80,49 @@ def train_classifier(
     }
 
 
-def write_classifier(path: Path, data: StoredData, device: torch.device) -> None:
-    """Train the classifier of a stored data set and write it; raises ``Refused`` if it has no labels."""
+def write_classifier(path: Path, data: StoredData, device: torch.device, of_heldout: bool = False) -> None:
+    """Train the classifier of a stored data set and write it; raises ``Refused`` if it has no labels.
+
+    With ``of_heldout`` it is trained on the second half of the held-out images, and its accuracy is that on the first.
+    """
     if data.train_labels is None or data.heldout_labels is None:
         raise Refused(f"{data.name} has no labels to train a classifier on")
-    if len(data.train) < 10:
-        raise Refused(f"{data.name} has {len(data.train)} training images; a classifier needs at least 10")
-    train, labels = torch.from_numpy(data.train), torch.from_numpy(data.train_labels)
     heldout, heldout_labels = torch.from_numpy(data.heldout), torch.from_numpy(data.heldout_labels)
+    train, labels = torch.from_numpy(data.train), torch.from_numpy(data.train_labels)
+    if of_heldout:
+        half = len(heldout) // 2  # the references of the extractor classifier_heldout
+        train, labels, heldout, heldout_labels = (
+            heldout[half:],
+            heldout_labels[half:],
+            heldout[:half],
+            heldout_labels[:half],
+        )
+    if len(train) < 10:
+        raise Refused(f"{data.name} has {len(train)} images to train on; a classifier needs at least 10")
     model, report = train_classifier(train, labels, heldout, heldout_labels, device=device)
-    save_classifier(path, model, report, data.name)
+    save_classifier(path, model, report, data.name, of_heldout)
 
 
-def save_classifier(path: Path, model: Classifier, report: dict[str, float], dataset: str) -> None:
+def save_classifier(
+    path: Path, model: Classifier, report: dict[str, float], dataset: str, of_heldout: bool = False
+) -> None:
     """Write weights, architecture and report of the classifier of a data set to one safetensors file, atomically."""
     about = {"channels": model.channels, "classes": model.classes, "report": report}
     weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    write_tensors(path, "classifier", identity(dataset), weights, about)
+    write_tensors(path, "classifier", classifier_identity(dataset, of_heldout), weights, about)
 
 
-def load_classifier(path: Path, dataset: str) -> tuple[Classifier, dict[str, float]]:
+def classifier_identity(dataset: str, of_heldout: bool) -> str:
+    """Return what the seal of a classifier's file names."""
+    return identity(dataset, "heldout") if of_heldout else identity(dataset)
+
+
+def load_classifier(path: Path, dataset: str, of_heldout: bool = False) -> tuple[Classifier, dict[str, float]]:
     """Load a file of ``save_classifier``: the classifier, on the CPU in eval mode, and its report.
 
     Raises FileNotFoundError for a missing file and ``Refused`` for one without the classifier of this data set.
     """
-    state, about = read_tensors(path, "classifier", identity(dataset))
+    state, about = read_tensors(path, "classifier", classifier_identity(dataset, of_heldout))
     model = Classifier(about["channels"], about["classes"])
     model.load_state_dict(state)
     return model.eval(), about["report"]
