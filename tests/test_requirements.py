@@ -167,6 +167,29 @@ def test_weights_are_downloaded_once_and_planning_says_so(tiny, pictures, tmp_pa
         parse_study(study)
 
 
+@pytest.mark.fault("malformed studies", count=4)
+def test_extractors_that_cannot_read_the_data_are_refused_when_planned(tiny, tmp_path) -> None:
+    def study(**options):
+        return tiny(datasets={"mine": {"dataset": "array", "path": str(tmp_path / "x.npy"), **options}})
+
+    def told(features: str) -> str:
+        with pytest.raises(Refused) as caught:
+            parse_study(study(features=features))
+        return str(caught.value)
+
+    np.save(tmp_path / "x.npy", np.zeros((300, 3, 8, 8), np.uint8))
+    for name in ("classifier", "classifier_heldout"):
+        assert f"datasets.mine: features: {name} needs labels" in told(name)
+    assert "measures.weights.dinov2" in told("dinov2")
+    assert "allowed: dinov2, effnet, inception, random, none" in told("classifier")
+    parse_study(study(features="random"))
+    few = {"mnist": {"heldout": 199, "features": "classifier_heldout", "network": {"name": "mlp"}}}
+    with pytest.raises(Refused, match="at least 100; 199 are held out"):
+        parse_study(tiny(datasets=few))
+    few["mnist"]["heldout"] = 200
+    parse_study(tiny(datasets=few))
+
+
 def test_missing_packages_are_refused_when_planned_but_not_by_training(tiny, pictures, tmp_path, monkeypatch) -> None:
     torch.save({}, tmp_path / "weights.pth")
     study = parse_study(inception(tiny, pictures, tmp_path / "weights.pth"))

@@ -31,6 +31,16 @@ def test_every_extractor_says_what_it_is(name):
     cls.check(Digits())
 
 
+@pytest.mark.parametrize("name", ["effnet", "inception", "dinov2"])
+def test_networks_of_photographs_read_one_or_three_channels(name):
+    class Two(Digits):
+        def sample_shape(self):
+            return (2, 8, 8)
+
+    with pytest.raises(ValueError, match=f"{name} reads images of 1 or 3 channels, and these have 2"):
+        extractors()[name].check(Two())
+
+
 def test_the_schema_lists_them():
     text = json.loads(schema())
     one, many, _ = text["$defs"]["DataSetEntry"]["properties"]["features"]["anyOf"]
