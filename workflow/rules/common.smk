@@ -197,6 +197,10 @@ CLASSIFIERS = [
     f"{RESULTS}/data/{dataset}-classifier.safetensors"
     for dataset in STUDY.datasets
     if STUDY.data_set(dataset).labelled
+] + [
+    f"{RESULTS}/data/{dataset}-classifier-heldout.safetensors"
+    for dataset in STUDY.datasets
+    if "classifier_heldout" in STUDY.extractors(dataset)
 ]
 FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.blocks]
 REFERENCES = [f"{RESULTS}/{path}" for path in STUDY.references]
