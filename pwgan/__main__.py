@@ -60,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
         return command
 
+    def measured_with(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--classifier", type=Path, help="the data set's classifier, if its images are labelled")
+        command.add_argument("--classifier-heldout", type=Path, help="the one for features: classifier_heldout")
+        kept = "folder that keeps features of real images for other jobs (default: none are kept)"
+        command.add_argument("--features", type=Path, metavar="FOLDER", help=kept)
+
     blocks = verb("blocks", "List the blocks of seeds of a study, one for each training job.")
     blocks.add_argument("study", type=Path)
     verb("schema", "Print the JSON schema of a study.")
@@ -75,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
     classifier = verb("classifier", "Train the classifier used for mode counts and features, by a fixed rule.")
     classifier.add_argument("--data", type=Path, required=True)
+    classifier.add_argument("--heldout", action="store_true", help="train on the second half of the held-out images")
     classifier.add_argument("--output", type=Path, required=True)
     classifier.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
@@ -84,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
     measure = block("measure", "Measure the trained generators of one block.")
     measure.add_argument("--output", type=Path, required=True, help="the folder of the trained block")
-    measure.add_argument("--classifier", type=Path)
+    measured_with(measure)
 
     signal = block("signal", "Train critics against one block's fixed generators and measure their gradients.")
     signal.add_argument("--output", type=Path, required=True, help="the folder of the trained block")
@@ -96,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("--data", type=Path, required=True)
     reference.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     reference.add_argument("--output", type=Path, required=True)
-    reference.add_argument("--classifier", type=Path)
+    measured_with(reference)
 
     aggregate = verb("aggregate", "Join the results of all cells into tidy tables.")
     aggregate.add_argument("--output", type=Path, required=True, help="results/{study}")

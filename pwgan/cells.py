@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, NonNegativeInt
+from pydantic_core import CoreSchema
 
 from pwgan.batches import SamplerName, samplers
 from pwgan.data import DataSet, Split, Synthetic, datasets
+from pwgan.extractors import extractors, with_files
 from pwgan.limits import FEWEST
 from pwgan.methods import Method, methods
 from pwgan.networks import AnyNetwork
-from pwgan.options import REFERENCE, Count, Options, one_of, validated
+from pwgan.options import REFERENCE, Choice, Count, Options, one_of, validated
 from pwgan.seals import identity
 
 # Words that YAML, or programs that read the tables as CSV, take for a missing value, a truth value or a number.
@@ -37,30 +39,27 @@ Name = Annotated[
     Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$", description="letters, digits and underscores"),
     BeforeValidator(_name),
 ]
-Extractor = Literal["random", "classifier", "inception"]
-EXTRACTORS: tuple[str, ...] = get_args(Extractor)
 
 
 def _extractors(value: object) -> object:
     """Read one extractor as a list of one, and none as an empty list; raise ``Refused`` for unknown or equal names."""
     names = value if isinstance(value, list) else [] if value == "none" else [value]
     for name in names:
-        one_of(name, [*EXTRACTORS, *([] if isinstance(value, list) else ["none"])], "feature extractor")
+        one_of(name, [*extractors(), *([] if isinstance(value, list) else ["none"])], "feature extractor")
     return _once(names)
 
 
-Features = Annotated[
-    list[Extractor],
-    BeforeValidator(_extractors),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"enum": [*EXTRACTORS, "none"]},
-                {"type": "array", "items": {"enum": [*EXTRACTORS]}, "uniqueItems": True},
-            ]
-        }
-    ),
-]
+class _ListsExtractors:
+    """Annotation of a list of extractors; the JSON schema lists their names."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        several = {"type": "array", "items": {"enum": [*extractors()]}, "uniqueItems": True}
+        return {"anyOf": [{"enum": [*extractors(), "none"]}, several]}
+
+
+Features = Annotated[list[str], BeforeValidator(_extractors), _ListsExtractors()]
+FeatureReference = Literal["heldout", "train"]
+WithFile = Annotated[str, Choice("feature extractor whose weights are a file", with_files)]
 Group = Literal["ewd", "coverage", "features", "neighbours", "straightness", "interpolation", "bias"]
 
 
@@ -79,12 +78,18 @@ class Measures(Options):
     )
     ewd_points: Count = 2500
     mode_samples: Count = 2500
-    feature_samples: Annotated[Count, Field(ge=FEWEST)] = 10000
+    feature_samples: Annotated[Count, Field(ge=FEWEST)] = 50000
     bias_points: Annotated[Count, Field(ge=FEWEST)] = 1024
     bias_partitions: Count = 2
     bias_samplers: Annotated[list[SamplerName], AfterValidator(_once)] = Field(default=["random"], min_length=1)
     neighbour_samples: Annotated[Count, Field(ge=FEWEST)] = 1000
-    inception_weights: Path | None = None
+    feature_reference: FeatureReference = Field(
+        default="heldout", description="the real images that features are compared with; names state train"
+    )
+    fd_infinity: bool = Field(default=False, description="extrapolate Fréchet distances to infinitely many samples")
+    weights: dict[WithFile, Path] = Field(
+        default={}, description="files of weights of feature extractors; one that can be downloaded needs none"
+    )
 
     def modules(self) -> list[str]:
         """Return the modules of the samplers, which are looked up by name and not imported directly."""
@@ -145,8 +150,9 @@ class Block(Options):
         return f"{t.dataset}/{t.method}/m{t.batch_size}/{seeds_name(t.seed_range)}"
 
     def modules(self) -> list[str]:
-        """Return the modules of the network and the samplers, which are looked up by name."""
-        return sorted({*_modules(type(self.training.network)), *self.measures.modules()})
+        """Return the modules of the network, the samplers and the extractors, which are looked up by name."""
+        network = _modules(type(self.training.network))
+        return sorted({*network, *self.measures.modules(), *_of_extractors(self.features)})
 
 
 class Reference(Options):
@@ -173,6 +179,10 @@ class Reference(Options):
     def identity(self) -> str:
         """Hash of the data set and the seeds, which the seals of the block's files hold."""
         return identity(self.dataset, self.first_seed, self.seeds)
+
+    def modules(self) -> list[str]:
+        """Return the modules of the samplers and the extractors, which are looked up by name."""
+        return sorted({*self.measures.modules(), *_of_extractors(self.features)})
 
 
 class DataCell(Options):
@@ -217,6 +227,10 @@ class DataCell(Options):
 def seeds_name(seeds: range) -> str:
     """Return the name of a block of seeds, as in the paths of results: seedsFIRST-LAST."""
     return f"seeds{seeds.start}-{seeds.stop - 1}"
+
+
+def _of_extractors(names: list[str]) -> list[str]:
+    return _modules(*(extractors()[name] for name in names))
 
 
 def _modules(*classes: type) -> list[str]:

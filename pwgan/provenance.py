@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 """The folder that holds the package."""
-REGISTRIES = ("pwgan.batches", "pwgan.data", "pwgan.methods", "pwgan.networks")
+REGISTRIES = ("pwgan.batches", "pwgan.data", "pwgan.extractors", "pwgan.methods", "pwgan.networks")
 """Packages that look up members by name; the member a job uses is one of its parameters and is added separately."""
 EXEMPT = {
     "pwgan": "the version and the public names",

@@ -68,7 +68,7 @@ def classifier(options: Namespace) -> None:
     from pwgan.measures.classifier import write_classifier
 
     with claimed_device(options.device) as device, _timed("classifier"):
-        write_classifier(options.output, read_data(options.data), device)
+        write_classifier(options.output, read_data(options.data), device, options.heldout)
 
 
 def train(options: Namespace) -> None:
@@ -91,7 +91,8 @@ def measure(options: Namespace) -> None:
     block = read_block(options.block)
     stored = _stored(options.data, block.training.dataset)
     with claimed_device(options.device) as device:
-        measure_block(block, stored, options.output, options.classifier, device)
+        files = options.classifier, device, options.classifier_heldout, options.features
+        measure_block(block, stored, options.output, *files)
 
 
 def signal(options: Namespace) -> None:
@@ -113,7 +114,8 @@ def reference(options: Namespace) -> None:
     job = read_reference(options.reference)
     stored = _stored(options.data, job.dataset)
     with claimed_device(options.device) as device:
-        measure_reference(job, stored, options.output, options.classifier, device)
+        files = options.classifier, device, options.classifier_heldout, options.features
+        measure_reference(job, stored, options.output, *files)
 
 
 def _stored(path: Path, dataset: str) -> StoredData:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,15 +15,17 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PrivateAttr, ValidationError, model_validator
 
 from pwgan import config_file
-from pwgan.cells import Block, DataCell, Extractor, Features, Measures, Name, Reference, Training
+from pwgan.cells import Block, DataCell, Features, Measures, Name, Reference, Training
 from pwgan.data import DataSet, Synthetic, datasets
 from pwgan.data.mixtures import Mixture
 from pwgan.errors import Refused
+from pwgan.extractors import extractors
 from pwgan.limits import FEWEST
 from pwgan.methods import AdversarialMethod, FlowMethod, Method, TiedMethod, methods
 from pwgan.networks import AnyNetwork, Network, networks
+from pwgan.optional import require_installed
 from pwgan.options import REFERENCE, Count, Options, explain, one_of, validated
-from pwgan.requirements import require_memory, require_memory_to_train, require_weights
+from pwgan.requirements import require_memory, require_memory_to_train, require_weights_of, to_download
 from pwgan.search import searched
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -201,17 +204,41 @@ class Study(Options):
         if jobs > MOST_JOBS:
             raise ValueError(f"{seeds} seeds of {name} in blocks of {block} make {jobs} jobs; allowed: {MOST_JOBS}")
         features = self.extractors(name)
-        if "classifier" in features and not spec.labelled:
-            raise ValueError(
-                f"features: classifier needs labels, and {name} has none; allowed: random, inception, none"
-            )
         if n < FEWEST:
             raise ValueError(f"{name} has {n} training samples; at least {FEWEST} are needed to measure")
         if features and spec.kind != "images":
             raise ValueError(f"features: {features[0]} needs images, and {name} holds points; allowed: none")
-        if "inception" in features and self.measures.inception_weights is not None:
-            require_weights(self.measures.inception_weights, "measures.inception_weights")
+        for extractor in features:
+            try:
+                extractors()[extractor].check(spec)
+            except ValueError as error:
+                allowed = ", ".join([*self._possible(spec), "none"])
+                raise ValueError(f"datasets.{name}: {error}; allowed: {allowed}") from error
+            require_weights_of(extractors()[extractor], self.measures.weights.get(extractor))
         spec.sources()
+
+    @staticmethod
+    def _possible(data: DataSet) -> list[str]:
+        """Return the feature extractors that can read a data set."""
+        possible = []
+        for name, cls in extractors().items():
+            with suppress(ValueError):
+                cls.check(data)
+                possible.append(name)
+        return possible
+
+    def require_packages(self) -> None:
+        """Raise ``Refused`` if an optional package is missing that the measures of this study need.
+
+        Not part of reading a study: a machine that only trains needs none of them.
+        """
+        for name in self.datasets:
+            used = self.extractors(name)
+            for extractor in used:
+                cls = extractors()[extractor]
+                require_installed(cls.packages, cls.extra, f"datasets.{name}.features: {extractor}")
+            if used and "features" in self.measures.groups:
+                require_installed(["torch_fidelity"], "fidelity", f"datasets.{name}.features: {used[0]}")
 
     def _entry(self, name: str) -> DataSetEntry:
         settings = {key: value for key, value in self.datasets[name].items() if key in DataSetEntry.model_fields}
@@ -263,7 +290,7 @@ class Study(Options):
         network = network or networks()[spec.natural_network()].model_validate({})
         return network.for_flow(spec.sample_shape()) if isinstance(method, FlowMethod) else network
 
-    def extractors(self, name: str) -> list[Extractor]:
+    def extractors(self, name: str) -> list[str]:
         """Return the feature extractors of a data set: by default a classifier if there are labels, else none."""
         features = self._entry(name).features
         if features is not None:
@@ -319,7 +346,7 @@ class Study(Options):
 
     @cached_property
     def notes(self) -> list[str]:
-        """What the study says without effect, one line each; it is harmless."""
+        """What the study says without effect, and what will be downloaded to measure it, one line each."""
         notes = [
             f"datasets.{name}.methods.{method}: {method} is not trained on {name}, so its options there have no effect"
             for name in self.datasets
@@ -334,8 +361,18 @@ class Study(Options):
                     f"datasets.{name}.network.latent_dim: every method there has a flow, so latents have the dimension "
                     "of a sample"
                 )
-        if self.measures.inception_weights and not any("inception" in self.extractors(name) for name in self.datasets):
-            notes.append("measures.inception_weights: no data set has features: inception, so the file is not read")
+        used = {extractor: None for name in self.datasets for extractor in self.extractors(name)}
+        for extractor in self.measures.weights:
+            if extractor not in used:
+                key = f"measures.weights.{extractor}"
+                notes.append(f"{key}: no data set has features: {extractor}, so the file is not read")
+        for extractor in used:
+            url = to_download(extractors()[extractor], self.measures.weights.get(extractor))
+            if url:
+                notes.append(
+                    f"features: {extractor}: its weights will be downloaded from {url}; without a network, set "
+                    f"measures.weights.{extractor} to a copy of that file"
+                )
         return notes
 
     @cached_property

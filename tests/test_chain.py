@@ -71,6 +71,8 @@ def chain(tmp_path_factory):
         run("data", f"{path}:{place}", "--output", results / f"data/{place}.safetensors")
     classifier = results / "data/shades-classifier.safetensors"
     run("classifier", "--data", results / "data/shades.safetensors", "--output", classifier, "--device", "cpu")
+    other = results / "data/shades-classifier-heldout.safetensors"
+    run("classifier", "--heldout", "--data", results / "data/shades.safetensors", "--output", other, "--device", "cpu")
     options = {"ring8": [], "shades": ["--classifier", classifier]}
     for place, cell in study.blocks.items():
         t, folder = cell.training, results / place
@@ -210,7 +212,8 @@ def test_data_sets_are_described(frames):
     assert (ring["training"], ring["heldout"], ring["modes"], shades["modes"]) == (256, 64, 8, 2)
     assert shades["training"] == len(read_data(results / "data/shades.safetensors").train) == 112
     assert (ring["file"], shades["file"]) == ("data/ring8/seeds0-1.safetensors", "data/shades.safetensors")
-    assert pd.isna(ring["classifier_accuracy"]) and shades["classifier_accuracy"] > 0.9
+    for name in ("classifier_accuracy", "classifier_heldout_accuracy"):
+        assert pd.isna(ring[name]) and shades[name] > 0.9
 
 
 def test_aggregates_of_the_same_files_have_the_same_bytes(chain):

@@ -48,7 +48,7 @@ BASE: dict[str, Any] = {
         "wgan_gp": {"penalty": 1.0},
         "pwgan": {"cost": "euclidean", "datasets": ["ring8"], "batch_sizes": [8], "generator_steps": 1},
     },
-    "measures": {"bias_samplers": ["random"], "inception_weights": None},
+    "measures": {"bias_samplers": ["random"], "weights": {}},
 }
 COUNTS = [
     *[(key,) for key in ("threads", "seeds", "seed_block", "steps", "evaluate_every", "evaluation_points")],

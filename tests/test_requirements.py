@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import save_file
 
-from pwgan import requirements
+from pwgan import optional, requirements
 from pwgan.__main__ import main
 from pwgan.data.idx import Mnist
 from pwgan.errors import Refused
+from pwgan.extractors.inception import Inception
+from pwgan.extractors.weights import cached
 from pwgan.networks import networks
 from pwgan.requirements import STATE, require_memory, require_weights
 from pwgan.study import parse_study, read_study
@@ -103,7 +106,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def inception(tiny, pictures: Path, weights: Path):
     study = tiny(datasets={"mine": {"dataset": "array", "path": str(pictures), "features": "inception"}})
-    study["measures"]["inception_weights"] = str(weights)
+    study["measures"]["weights"] = {"inception": str(weights)}
     return study
 
 
@@ -120,7 +123,7 @@ def archive_without_weights(path: Path) -> None:
 @pytest.mark.parametrize("make", [truncated, archive_without_weights, Path.touch, Path.mkdir, lambda path: None])
 def test_what_is_no_file_of_weights_is_refused_when_planned(tiny, pictures, tmp_path, make) -> None:
     make(tmp_path / "weights.pth")
-    with pytest.raises(Refused, match=r"measures\.inception_weights: .*weights\.pth"):
+    with pytest.raises(Refused, match=r"measures\.weights\.inception: .*weights\.pth"):
         parse_study(inception(tiny, pictures, tmp_path / "weights.pth"))
 
 
@@ -135,6 +138,69 @@ def test_weights_saved_by_torch_are_accepted_and_not_unpickled(tiny, pictures, t
     require_weights(tmp_path / "weights.pth", "key")
     parse_study(inception(tiny, pictures, tmp_path / "weights.pth"))
     assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.fault("malformed studies", count=3)
+def test_a_part_of_a_safetensors_file_is_refused_when_planned(tiny, pictures, tmp_path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file({"weight": torch.zeros(1000)}, path)
+    parse_study(inception(tiny, pictures, path))
+    whole = path.read_bytes()
+    for damaged in (whole[:-4], b"\xff" * 100, whole[:8] + b"[]"):
+        path.write_bytes(damaged)
+        with pytest.raises(Refused, match=r"measures\.weights\.inception: .*weights\.safetensors"):
+            parse_study(inception(tiny, pictures, path))
+
+
+def test_weights_are_downloaded_once_and_planning_says_so(tiny, pictures, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    study = inception(tiny, pictures, tmp_path)
+    study["measures"]["weights"] = {}
+    (note,) = parse_study(study).notes
+    assert "features: inception" in note and str(Inception.url) in note and "measures.weights.inception" in note
+    file = cached(str(Inception.url))
+    file.parent.mkdir(parents=True)
+    torch.save({}, file)
+    assert parse_study(study).notes == []
+    file.write_bytes(file.read_bytes()[:-50])
+    with pytest.raises(Refused, match=rf"features: inception: {file}"):
+        parse_study(study)
+
+
+@pytest.mark.fault("malformed studies", count=4)
+def test_extractors_that_cannot_read_the_data_are_refused_when_planned(tiny, tmp_path) -> None:
+    def study(**options):
+        return tiny(datasets={"mine": {"dataset": "array", "path": str(tmp_path / "x.npy"), **options}})
+
+    def told(features: str) -> str:
+        with pytest.raises(Refused) as caught:
+            parse_study(study(features=features))
+        return str(caught.value)
+
+    np.save(tmp_path / "x.npy", np.zeros((300, 3, 8, 8), np.uint8))
+    for name in ("classifier", "classifier_heldout"):
+        assert f"datasets.mine: features: {name} needs labels" in told(name)
+    assert "measures.weights.dinov2" in told("dinov2")
+    assert "allowed: dinov2, effnet, inception, random, none" in told("classifier")
+    parse_study(study(features="random"))
+    few = {"mnist": {"heldout": 199, "features": "classifier_heldout", "network": {"name": "mlp"}}}
+    with pytest.raises(Refused, match="at least 100; 199 are held out"):
+        parse_study(tiny(datasets=few))
+    few["mnist"]["heldout"] = 200
+    parse_study(tiny(datasets=few))
+
+
+def test_missing_packages_are_refused_when_planned_but_not_by_training(tiny, pictures, tmp_path, monkeypatch) -> None:
+    torch.save({}, tmp_path / "weights.pth")
+    study = parse_study(inception(tiny, pictures, tmp_path / "weights.pth"))
+    random = parse_study(tiny(datasets={"digits": {"features": "random"}}))
+    parse_study(tiny()).require_packages()
+    monkeypatch.setattr(optional, "find_spec", lambda name: None)
+    with pytest.raises(Refused, match=r"datasets\.mine\.features: inception needs torch_fidelity.*pwgan\[fidelity\]"):
+        study.require_packages()
+    with pytest.raises(Refused, match=r"datasets\.digits\.features: random needs torch_fidelity"):
+        random.require_packages()
+    parse_study(tiny()).require_packages()
 
 
 @pytest.mark.fault("unusual names and paths", count=2)
@@ -167,9 +233,9 @@ def test_options_without_effect_are_told(tiny) -> None:
     (note,) = parse_study(study).notes
     assert "datasets.digits.methods.nsgan" in note and "not trained on digits" in note
     study = tiny()
-    study["measures"]["inception_weights"] = "weights.pth"
+    study["measures"]["weights"] = {"inception": "weights.pth"}
     (note,) = parse_study(study).notes
-    assert note.startswith("measures.inception_weights: ")
+    assert note.startswith("measures.weights.inception: ")
     assert parse_study(tiny()).notes == []
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from pwgan.data.idx import Mnist
 from pwgan.data.mixtures import Ring8
+from pwgan.extractors import extractors
 from pwgan.methods import methods
 from pwgan.networks.mlp import MLP
 from pwgan.study import (
@@ -120,14 +121,14 @@ def test_an_unknown_name_is_refused_with_its_place_and_the_valid_ones(tiny, plac
         ("datasets.ring8.steps", -1, ["datasets.ring8", "steps", "got -1"]),
         ("datasets.ring8.network", {"name": "mlp", "width": 0}, ["datasets.ring8", "network", "width", "got 0"]),
         ("datasets.ring8.network", {"name": "dcgan"}, ["datasets.ring8", "network", "dcgan", "(2,)", "mlp"]),
-        ("datasets.ring8.features", "classifier", ["ring8", "labels"]),
+        ("datasets.ring8.features", "classifier", ["ring8", "needs images"]),
         ("datasets.ring8.features", "inception", ["ring8", "points", "none"]),
         ("datasets.ring8.features", ["random"], ["random needs images", "ring8", "none"]),
         ("datasets.ring8.features", ["random", "random"], ["datasets.ring8", "features", "once", "['random']"]),
         (
             "datasets.ring8.features",
             ["none"],
-            ["datasets.ring8", "features", "'none'", "classifier, inception, random"],
+            ["datasets.ring8", "features", "'none'", *extractors()],
         ),
         ("measures.groups", ["bias", "bias"], ["measures.groups", "once", "['bias']"]),
         ("measures.groups", [], ["measures.groups", "[]"]),

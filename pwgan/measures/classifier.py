@@ -70,42 +70,52 @@ def train_classifier(
     return model.eval(), {"accuracy": _accuracy(model, heldout, heldout_labels), "epochs": epochs}
 
 
-def write_classifier(path: Path, data: StoredData, device: torch.device) -> None:
+def write_classifier(path: Path, data: StoredData, device: torch.device, of_heldout: bool = False) -> None:
     """Train the classifier of a stored data set and write it; raises ``Refused`` if it has no labels.
 
+    With ``of_heldout`` it is trained on the second half of the held-out images, and its accuracy is that on the first.
     That of stacked channels is trained on the distinct channels; its report is of single channels.
     """
     if data.train_labels is None or data.heldout_labels is None:
         raise Refused(f"{data.name} has no labels to train a classifier on")
-    if len(data.train) < 10:
-        raise Refused(f"{data.name} has {len(data.train)} training images; a classifier needs at least 10")
-    parts = (data.train, data.train_labels), (data.heldout, data.heldout_labels)
+    first, second = (data.train, data.train_labels), (data.heldout, data.heldout_labels)
+    if of_heldout:
+        half = data.heldout_size // 2  # the references of the extractor classifier_heldout
+        first, second = ((second[0][part], second[1][part]) for part in (slice(half, None), slice(half)))
+    if len(first[0]) < 10:
+        raise Refused(f"{data.name} has {len(first[0])} images to train on; a classifier needs at least 10")
     if data.channel_classes is not None:
-        first, second = (distinct_channels(*part, data.channel_classes) for part in parts)
-        parts = first, second
-    train, labels, heldout, heldout_labels = (torch.from_numpy(array) for part in parts for array in part)
+        first, second = (distinct_channels(*part, data.channel_classes) for part in (first, second))
+    train, labels, heldout, heldout_labels = (torch.from_numpy(array) for part in (first, second) for array in part)
     model, report = train_classifier(train, labels, heldout, heldout_labels, device=device)
     if data.channel_classes is not None:
         single, model = model, StackedClassifier(data.sample_shape[0], data.channel_classes, model.size)
         model.load_state_dict(single.state_dict())
-    save_classifier(path, model, report, data.name)
+    save_classifier(path, model, report, data.name, of_heldout)
 
 
-def save_classifier(path: Path, model: Classifier, report: dict[str, float], dataset: str) -> None:
+def save_classifier(
+    path: Path, model: Classifier, report: dict[str, float], dataset: str, of_heldout: bool = False
+) -> None:
     """Write weights, architecture and report of the classifier of a data set to one safetensors file, atomically."""
     about = {"channels": model.channels, "classes": model.classes, "size": model.size, "report": report}
     if isinstance(model, StackedClassifier):
         about |= {"channels": model.stack, "channel_classes": model.channel_classes}
     weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    write_tensors(path, "classifier", identity(dataset), weights, about)
+    write_tensors(path, "classifier", classifier_identity(dataset, of_heldout), weights, about)
 
 
-def load_classifier(path: Path, dataset: str) -> tuple[Classifier, dict[str, float]]:
+def classifier_identity(dataset: str, of_heldout: bool) -> str:
+    """Return what the seal of a classifier's file names."""
+    return identity(dataset, "heldout") if of_heldout else identity(dataset)
+
+
+def load_classifier(path: Path, dataset: str, of_heldout: bool = False) -> tuple[Classifier, dict[str, float]]:
     """Load a file of ``save_classifier``: the classifier, on the CPU in eval mode, and its report.
 
     Raises FileNotFoundError for a missing file and ``Refused`` for one without the classifier of this data set.
     """
-    state, about = read_tensors(path, "classifier", identity(dataset))
+    state, about = read_tensors(path, "classifier", classifier_identity(dataset, of_heldout))
     channels, size, channel_classes = about["channels"], about["size"], about.get("channel_classes")
     model = (
         StackedClassifier(channels, channel_classes, size)

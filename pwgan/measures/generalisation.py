@@ -13,6 +13,7 @@ from pwgan.measures.interpolation import path_distances, path_measures, places
 from pwgan.measures.memorization import density_coverage, in_support, memorization_measures, precision_recall
 from pwgan.measures.modes import mode_coverage
 from pwgan.measures.names import named
+from pwgan.measures.spaces import Space
 from pwgan.transport.cost import points
 
 Found = list[dict[str, float]]
@@ -20,9 +21,14 @@ Find = Callable[[Tensor], Tensor]
 """Features of samples: (n, *sample) -> (n, d)."""
 
 
-def heldout_halves(data: StoredData, seeds: range, count: int, stream: str) -> tuple[Tensor, ...]:
-    """Draw 2 ``count`` held-out samples for each seed, without replacement: two tensors (S, count, *sample)."""
-    orders = [random_order(data.heldout_size, stream, seed)[: 2 * count] for seed in seeds]
+def heldout_halves(
+    data: StoredData, seeds: range, count: int, stream: str, first: int | None = None
+) -> tuple[Tensor, ...]:
+    """Draw 2 ``count`` held-out samples for each seed, without replacement: two tensors (S, count, *sample).
+
+    With ``first``, of the first so many held-out samples only.
+    """
+    orders = [random_order(first or data.heldout_size, stream, seed)[: 2 * count] for seed in seeds]
     return data.heldout_tensor(torch.stack(orders)).split(count, 1)
 
 
@@ -47,21 +53,22 @@ def feature_neighbours(
     samples: Tensor,
     heldout: Tensor,
     device: torch.device,
-    find: Find,
-    extractor: str,
+    space: Space,
     limit: int,
 ) -> Found:
-    """Memorisation measures in the space of the features ``find``, named ``extractor``.
+    """Memorisation measures in a feature space.
 
     samples (S, n, *sample), heldout (S or 1, n, *sample); compared with the first max(limit, n) training images.
     """
-    # A subset: Inception takes half an hour for 50,000 images on a CPU, in every cell.
+    # A subset: Inception takes half an hour for 50,000 images on a CPU.
     subset = torch.arange(min(max(limit, samples.shape[1]), data.train_size))
+    shared = space.real if len(heldout) == 1 else space
     generated, reference, train = (
-        torch.stack([find(images) for images in side]) for side in (samples, heldout, data.train_tensor(subset))
+        torch.stack([find(images) for images in side])
+        for find, side in ((space, samples), (shared, heldout), (space.real, data.train_tensor(subset)))
     )
     measured = memorization_measures(generated.to(device), reference.to(device), train)
-    return [named(values, samples.shape[1], extractor) for values in measured]
+    return [named(values, samples.shape[1], space.extractor.name) for values in measured]
 
 
 def interpolated(

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from pwgan.batches import samplers
-from pwgan.cells import Block, Extractor, Group, Measures, Reference, Training
+from pwgan.cells import Block, Group, Measures, Reference, Training
 from pwgan.data.store import StoredData
+from pwgan.extractors import extractors
 from pwgan.limits import FEWEST
 from pwgan.measures.bias import pool_bias
 from pwgan.measures.classifier import load_classifier
-from pwgan.measures.features import extractor
 from pwgan.measures.forgetting import MODE_STEPS, Rows, run_measures
 from pwgan.measures.frechet import feature_measures
 from pwgan.measures.generalisation import feature_neighbours, interpolated, neighbour_measures
@@ -26,6 +26,7 @@ from pwgan.measures.interpolation import PATHS, PATHS_KEPT
 from pwgan.measures.lost import lost_class
 from pwgan.measures.modes import label_coverage, mode_coverage
 from pwgan.measures.names import MeasureName, named
+from pwgan.measures.spaces import Space
 from pwgan.measures.straightness import measure_straightness
 from pwgan.measures.subjects import Generated, Real, Subject
 from pwgan.networks.layers.classifier import Classifier
@@ -55,7 +56,8 @@ COLUMNS = {
 class Measuring:
     """Measures one subject against one data set's held-out samples, and records the cost of each group of measures.
 
-    ``features`` names the feature extractors, ``classifier`` is the file of the trained one.
+    ``features`` names the feature extractors, ``classifier`` and ``classifier_heldout`` are the files of the trained
+    ones, and ``kept`` is the folder for features of real images, None to keep none.
     """
 
     def __init__(
@@ -63,15 +65,18 @@ class Measuring:
         subject: Subject,
         data: StoredData,
         measures: Measures,
-        features: Sequence[Extractor],
+        features: Sequence[str],
         classifier: Path | None,
         device: torch.device,
+        classifier_heldout: Path | None = None,
+        kept: Path | None = None,
     ) -> None:
         self.subject, self.data = subject, data.of_seeds(subject.seeds)
         self.measures, self.features = measures, features
         self.classifier: Classifier | None = (
             load_classifier(classifier, data.name)[0].to(device) if classifier else None
         )
+        self._heldout_classifier, self._kept = classifier_heldout, kept
         self.device = device
         self.sound = subject.sound.clone()
         self.values: Rows = []
@@ -187,19 +192,51 @@ class Measuring:
             )
 
     @cached_property
-    def _extractors(self) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
-        weights = self.measures.inception_weights
-        return {name: extractor(name, self.classifier, weights, self.device) for name in self.features}
+    def _spaces(self) -> dict[str, Space]:
+        models = {"classifier": self.classifier}
+        if self._heldout_classifier:
+            models["classifier_heldout"] = load_classifier(self._heldout_classifier, self.data.name, of_heldout=True)[0]
+        given = self.measures.weights
+        return {
+            name: Space(extractors()[name](given.get(name), models.get(name), self.device), self._kept)
+            for name in self.features
+        }
 
     def _features(self) -> None:
-        for name, extract in self._extractors.items():
-            self._compared(name, extract)
+        for space in self._spaces.values():
+            if self.measures.feature_reference == "train":
+                self._compared_with_training(space)
+            else:
+                self._compared(space)
 
-    def _compared(self, name: str, extract: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        """Add the measures in the space of one feature extractor."""
-        count = min(self.measures.feature_samples, self.data.heldout_size, self.data.train_size)
-        heldout = extract(self.data.heldout_tensor(torch.arange(count))[0])  # all seeds share the images
-        self.per_seed(self.samples(count), lambda seed: feature_measures(extract(seed), heldout, name))
+    def _compared(self, space: Space) -> None:
+        """Add the measures in one feature space, against held-out images."""
+        unseen = space.extractor.references(self.data.heldout_size)
+        count = min(self.measures.feature_samples, unseen, self.data.train_size)
+        heldout = space.real(self.data.heldout_tensor(torch.arange(count))[0])  # all seeds share the images
+        name, infinity = space.extractor.name, self.measures.fd_infinity
+        self.per_seed(self.samples(count), lambda seed: feature_measures(space(seed), heldout, name, infinity=infinity))
+
+    def _compared_with_training(self, space: Space) -> None:
+        """Add the measures in one feature space, of N samples against N training images.
+
+        If fewer images are held out, the floor is that of fewer, and generated samples are measured at both counts.
+        """
+        unseen = space.extractor.references(self.data.heldout_size)
+        most = min(self.measures.feature_samples, self.data.train_size)
+        train = space.real(self.data.train_tensor(torch.arange(most))[0])
+        samples = self.cleaned(self.subject.against_training(most, unseen))
+        counts = sorted({samples.shape[1], min(most, unseen)}, reverse=True)
+        name, infinity = space.extractor.name, self.measures.fd_infinity
+
+        def measure(seed: torch.Tensor) -> dict[str, float]:
+            features = space(seed)
+            values: dict[str, float] = {}
+            for n in counts:
+                values |= feature_measures(features[:n], train[:n], name, reference="train", infinity=infinity)
+            return values
+
+        self.per_seed(samples, measure)
 
     def _neighbours(self) -> None:
         data = self.data
@@ -209,15 +246,21 @@ class Measuring:
         samples, heldout = self.subject.neighbours(count)
         samples = self.cleaned(samples)
         self.add_each(neighbour_measures(data, samples, heldout, self.device))
-        for name, extract in self._extractors.items():
-            space = extract, name, self.measures.feature_samples
-            self.add_each(feature_neighbours(data, samples, heldout, self.device, *space))
+        for space in self._spaces.values():
+            unseen = space.extractor.references(data.heldout_size)
+            if unseen < data.heldout_size:
+                count = min(self.measures.neighbour_samples, unseen // 2, data.train_size)
+                own, heldout_of_space = self.subject.neighbours(count, unseen)
+                pair = self.cleaned(own), heldout_of_space
+            else:
+                pair = samples, heldout
+            self.add_each(feature_neighbours(data, *pair, self.device, space, self.measures.feature_samples))
 
     def _interpolation(self) -> None:
         data, subject = self.data, self.subject
         samples = self.cleaned(subject.paths(min(PATHS, data.heldout_size // 2)))
         limit = min(self.measures.neighbour_samples, data.heldout_size)
-        find = self._extractors.get("classifier")
+        find = self._spaces.get("classifier")
         measured, rows = interpolated(data, samples, subject.seeds, limit, self.device, find)
         self.add_each(measured)
         sound = dict(zip(subject.seeds, self.sound.tolist(), strict=True))
@@ -259,7 +302,15 @@ GROUPS: dict[Group, Callable[[Measuring], None]] = {
 """Every group of measures, in the order of computation; the cost of each is recorded under its name."""
 
 
-def measure_block(block: Block, data: StoredData, folder: Path, classifier: Path | None, device: torch.device) -> None:
+def measure_block(
+    block: Block,
+    data: StoredData,
+    folder: Path,
+    classifier: Path | None,
+    device: torch.device,
+    classifier_heldout: Path | None = None,
+    kept: Path | None = None,
+) -> None:
     """Measure the trained generators of a block and write the results into its folder."""
     training = block.training
     run = read_run(folder, training)
@@ -267,7 +318,8 @@ def measure_block(block: Block, data: StoredData, folder: Path, classifier: Path
     with exclusive(folder / ".lock"):
         generator = load_generator(folder / "generator.safetensors", training, device)
         subject = Generated(data, generator, training.seed_range, training.network.latent_dim, sound)
-        measuring = Measuring(subject, data, block.measures, block.features, classifier, device)
+        given = block.measures, block.features, classifier, device, classifier_heldout, kept
+        measuring = Measuring(subject, data, *given)
         measuring.run()
         counts = measuring.along_training(folder, training)
         labels = training.labels()
@@ -277,11 +329,18 @@ def measure_block(block: Block, data: StoredData, folder: Path, classifier: Path
 
 
 def measure_reference(
-    reference: Reference, data: StoredData, folder: Path, classifier: Path | None, device: torch.device
+    reference: Reference,
+    data: StoredData,
+    folder: Path,
+    classifier: Path | None,
+    device: torch.device,
+    classifier_heldout: Path | None = None,
+    kept: Path | None = None,
 ) -> None:
     """Measure real training samples as if they were generated, and write the results into ``folder``."""
     real = Real(data, reference.seed_range, device)
-    measuring = Measuring(real, data, reference.measures, reference.features, classifier, device)
+    given = reference.measures, reference.features, classifier, device, classifier_heldout, kept
+    measuring = Measuring(real, data, *given)
     measuring.run()
     # Of stacked channels a class has a thousandth of the samples: its loss would be lost in the noise.
     if data.train_labels is not None and data.channel_classes is None:

@@ -32,8 +32,18 @@ class Subject:
         """
         raise NotImplementedError
 
-    def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the samples to test for copies, (S, count, *sample), and held-out ones, (S or 1, count, *sample)."""
+    def against_training(self, count: int, first: int) -> torch.Tensor:
+        """Return ``count`` samples to compare with the training set, (S, count, *sample), on the CPU.
+
+        Real ones are held-out samples, of the first ``first`` only; there may be fewer than ``count``.
+        """
+        raise NotImplementedError
+
+    def neighbours(self, count: int, first: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the samples to test for copies, (S, count, *sample), and held-out ones, (S or 1, count, *sample).
+
+        With ``first``, held-out samples are of the first so many only.
+        """
         raise NotImplementedError
 
     def paths(self, count: int) -> torch.Tensor:
@@ -69,7 +79,10 @@ class Generated(Subject):
     def pair(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         return self.samples(count), generate(self.generator, self._latent("measured again", count)).cpu()
 
-    def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def against_training(self, count: int, first: int) -> torch.Tensor:
+        return self.samples(count)
+
+    def neighbours(self, count: int, first: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         return self.samples(count), self.data.heldout_tensor(torch.arange(count))
 
     def paths(self, count: int) -> torch.Tensor:
@@ -104,9 +117,13 @@ class Real(Subject):
         first, second = torch.cat(sets, 1).split(count, 1)
         return first, second
 
-    def neighbours(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def against_training(self, count: int, first: int) -> torch.Tensor:
+        orders = [random_order(first, "against training", seed)[:count] for seed in self.seeds]
+        return self.data.heldout_tensor(torch.stack(orders)).expand(len(self.seeds), -1, -1, -1, -1)
+
+    def neighbours(self, count: int, first: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Held-out samples in place of generated ones: training samples would be copies of themselves."""
-        samples, heldout = heldout_halves(self.data, self.seeds, count, "neighbours")
+        samples, heldout = heldout_halves(self.data, self.seeds, count, "neighbours", first)
         return samples, heldout
 
     def paths(self, count: int) -> torch.Tensor:

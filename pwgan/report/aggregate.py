@@ -14,7 +14,8 @@ from pwgan.errors import Refused
 from pwgan.report.frames import COLUMNS, KIND
 from pwgan.seals import AGAIN, about_tensors, check, identity, read_json, read_table, write_frame
 
-CLASSIFIER = "-classifier"  # suffix of a classifier's file, after the name of its data set
+CLASSIFIER, OF_HELDOUT = "-classifier", "-classifier-heldout"
+"""Suffixes of classifiers' files, after the name of their data set."""
 Rows = list[dict[str, Any]]
 
 
@@ -94,13 +95,17 @@ def _datasets(files: list[Path], out: Path) -> pd.DataFrame:
     """Describe each data set, with the held-out accuracy of its classifier."""
     rows: Rows = []
     for path in files:
-        if path.stem.endswith(CLASSIFIER):
+        if path.stem.endswith((CLASSIFIER, OF_HELDOUT)):
             continue
         stored = read_data(path)
         if stored.name in (row["dataset"] for row in rows):
             continue  # further draws of a law
         classifier = path.with_stem(path.stem + CLASSIFIER)
-        report = _report(classifier, stored.name) if classifier in files else {}
+        report = _report(classifier, identity(stored.name)) if classifier in files else {}
+        other = path.with_stem(path.stem + OF_HELDOUT)
+        measured = {}
+        if other in files:  # only studies that ask for it have the column
+            measured["classifier_heldout_accuracy"] = _report(other, identity(stored.name, "heldout"))["accuracy"]
         rows.append(
             {
                 "dataset": stored.name,
@@ -112,14 +117,15 @@ def _datasets(files: list[Path], out: Path) -> pd.DataFrame:
                 "file": _relative(path, out),
                 "classifier_accuracy": report.get("accuracy"),
                 "classifier_epochs": report.get("epochs"),
+                **measured,
             }
         )
     return pd.DataFrame(rows).astype({"modes": "Int64", "classifier_accuracy": float, "classifier_epochs": "Int64"})
 
 
-def _report(classifier: Path, dataset: str) -> dict[str, float]:
+def _report(classifier: Path, of: str) -> dict[str, float]:
     """Read the training report of a classifier, without torch, which its weights would need."""
-    check(classifier, "classifier", identity(dataset))
+    check(classifier, "classifier", of)
     with classifier.open("rb") as file:
         return about_tensors(file)["report"]
 

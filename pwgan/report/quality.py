@@ -9,8 +9,8 @@ import pandas as pd
 from pwgan.measures.names import MeasureName
 from pwgan.report.frames import CELL, REFERENCE
 
-SPACES = ("inception", "classifier", "random")
-"""Feature extractors in order of preference where only one is shown."""
+SPACES = ("inception", "dinov2", "effnet", "classifier", "classifier_heldout", "random")
+"""Feature extractors in order of preference where only one is shown; others come last."""
 
 FINAL = {"quality": ("fid", "fd", "ewd-debiased")}
 """What cells are ranked by: images by the Fréchet distance, points, which have none, by the debiased EWD."""
@@ -30,12 +30,18 @@ def chosen(measures: pd.DataFrame, quantities: Mapping[str, tuple[str, ...]]) ->
             if len(rows):
                 ranks = rows.assign(
                     order=rows["name"].map(names.index),
-                    space=rows["extractor"].map({name: rank for rank, name in enumerate(SPACES)}).fillna(-1),
+                    space=space_ranks(rows["extractor"]).fillna(-1),
                     fewer=-rows["count"],
                 )
                 best = ranks.sort_values(["order", "space", "fewer"])["measure"].iloc[0]
                 parts.append(part[part["measure"] == best].assign(quantity=quantity))
     return pd.concat(parts, ignore_index=True) if parts else measures.head(0).assign(quantity="")
+
+
+def space_ranks(extractor: pd.Series) -> pd.Series:
+    """Rank feature extractors by ``SPACES``: the lowest is preferred; NaN for measures of no extractor."""
+    ranks = {name: rank for rank, name in enumerate(SPACES)}
+    return extractor.map(ranks).fillna(len(SPACES)).where(extractor.notna())
 
 
 def training_seconds(costs: pd.DataFrame) -> pd.DataFrame:
@@ -65,4 +71,5 @@ def falls(measure: str) -> bool:
 def axis_label(measure: str) -> str:
     """Return the name of a measure on two lines, the second with its feature extractor and sample count."""
     name = MeasureName.parse(measure)
-    return f"{name.measure}\n{f'{name.extractor}, ' if name.extractor else ''}n = {name.count}"
+    against = "against training images, " if name.reference == "train" else ""
+    return f"{name.measure}\n{against}{f'{name.extractor}, ' if name.extractor else ''}n = {name.count}"

@@ -8,10 +8,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
-from pwgan.data.store import to_float
+from pwgan.data.embedded import Digits
+from pwgan.data.store import StoredData, to_float
 from pwgan.errors import Refused
+from pwgan.extractors import extractors
 from pwgan.measures import classifier
-from pwgan.measures.classifier import load_classifier, save_classifier, train_classifier
+from pwgan.measures.classifier import load_classifier, save_classifier, train_classifier, write_classifier
 from pwgan.networks.layers.classifier import FEATURES, Classifier
 
 
@@ -136,6 +138,24 @@ def test_bad_files_are_told(tmp_path):
     for name, told in (("text", "no digest"), ("other", "no digest"), ("weights", "another cell or data set")):
         with pytest.raises(Refused, match=rf"{name} .*{told}.*; delete it"):
             load_classifier(tmp_path / name, "digits")
+
+
+def test_the_classifier_of_held_out_images_sees_their_second_half_only(tmp_path, monkeypatch):
+    data = StoredData(**vars(Digits().load()), name="digits", about={})
+    given = []
+
+    def train(*sides, device):
+        given.append(sides)
+        return Classifier(1, 10, 8), {"accuracy": 0.5}
+
+    monkeypatch.setattr(classifier, "train_classifier", train)
+    write_classifier(tmp_path / "heldout.safetensors", data, torch.device("cpu"), of_heldout=True)
+    images, labels, others, other_labels = given[0]
+    first = extractors()["classifier_heldout"].references(400)
+    assert torch.equal(others, torch.from_numpy(data.heldout[:first]))
+    assert torch.equal(images, torch.from_numpy(data.heldout[first:]))
+    assert torch.cat([other_labels, labels]).tolist() == data.heldout_labels.tolist()
+    load_classifier(tmp_path / "heldout.safetensors", "digits", of_heldout=True)
 
 
 @pytest.mark.parametrize(

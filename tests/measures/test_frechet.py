@@ -7,6 +7,7 @@ from scipy.linalg import sqrtm
 
 from pwgan.measures import frechet
 from pwgan.measures.frechet import feature_measures
+from pwgan.measures.names import MeasureName
 
 
 def draw(seed, n, d, shift=0.0, scale=1.0):
@@ -53,6 +54,51 @@ def test_names_state_extractor_and_number_of_generated_samples():
         "nn-coverage-classifier@30",
     ]
     assert list(feature_measures(y, x, "inception"))[:2] == ["fid-inception@50", "kid-inception@50"]
+
+
+def test_names_state_training_images():
+    x, y = torch.tensor(draw(0, 30, 4)), torch.tensor(draw(1, 50, 4))
+    found = feature_measures(x, y, "inception", reference="train", infinity=True)
+    assert next(iter(found)) == "fid-train-inception@30" and list(found)[-1] == "fid-infinity-train-inception@30"
+    for name in found:
+        parsed = MeasureName.parse(name)
+        assert str(parsed) == name and parsed.reference == "train" and parsed.extractor == "inception"
+        assert "train" not in parsed.measure
+    held = MeasureName.parse("fd-classifier_heldout@7")
+    assert (held.measure, held.extractor, held.reference) == ("fd", "classifier_heldout", "heldout")
+    assert values(draw(0, 15, 4), draw(1, 50, 4), infinity=True).keys() == values(draw(0, 15, 4), draw(1, 50, 4)).keys()
+
+
+def gaussians(seed, n):
+    """Two sets of n samples of Gaussians in 16 dimensions whose Fréchet distance is known."""
+    spread = np.linspace(0.5, 2, 16)
+    known = 16 * 0.2**2 + np.sum((1.1 * spread - spread) ** 2)
+    return draw(2 * seed, n, 16) * 1.1 * spread + 0.2, draw(2 * seed + 1, n, 16) * spread, known
+
+
+def test_the_extrapolated_distance_has_less_bias():
+    plain, extrapolated = [], []
+    for seed in range(12):
+        x, y, known = gaussians(seed, 200)
+        found = values(x, y, infinity=True)
+        plain.append(found["fd"] - known)
+        extrapolated.append(found["fd-infinity"] - known)
+    error = np.std(extrapolated) / np.sqrt(len(extrapolated))
+    assert np.mean(plain) > 1 and abs(np.mean(extrapolated)) < 3 * error < np.mean(plain) / 2
+
+
+def test_extrapolation_is_a_line_in_the_inverse_of_the_count(monkeypatch):
+    seen = []
+
+    def distance(x, y):
+        assert len(x) == len(y) and len(x.unique(dim=0)) == len(x)
+        seen.append(len(x))
+        return 3.0 + 70 / len(x)
+
+    monkeypatch.setattr(frechet, "frechet_distance", distance)
+    x, y = torch.tensor(draw(0, 400, 2)), torch.tensor(draw(1, 300, 2))
+    assert frechet.frechet_infinity(x, y) == pytest.approx(3.0)
+    assert (min(seen), max(seen), len(seen)) == (75, 300, frechet.POINTS)
 
 
 @pytest.mark.parametrize(("n", "m", "d"), [(200, 300, 2), (400, 150, 12)])

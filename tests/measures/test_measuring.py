@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.linalg import eigvals
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.special import rel_entr
@@ -16,8 +17,9 @@ from pwgan.cells import Group, Measures, Reference
 from pwgan.data import Split
 from pwgan.data.mixtures import Ring8
 from pwgan.data.store import StoredData, read_data, write_data
+from pwgan.errors import Refused
 from pwgan.measures.bias import MatchedGradients, pool_bias
-from pwgan.measures.classifier import save_classifier, write_classifier
+from pwgan.measures.classifier import load_classifier, save_classifier, write_classifier
 from pwgan.measures.measuring import COLUMNS, GROUPS, Measuring, measure_reference
 from pwgan.measures.subjects import Generated, Real
 from pwgan.networks.layers.classifier import Classifier
@@ -65,14 +67,25 @@ def classifier(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def heldout_classifier(tmp_path_factory):
+    """Store another classifier of random weights as the one trained on held-out images."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        model = Classifier(1, 3, 8)
+    path = tmp_path_factory.mktemp("classifier") / "images-classifier-heldout.safetensors"
+    save_classifier(path, model, {"accuracy": 0.3}, "images", of_heldout=True)
+    return path
+
+
 def network(seeds, shape=(2,)):
     made, _ = MLP(width=8, depth=2, latent_dim=3).build(seeds, shape, "none")
     initialise(made, seeds, "generator")
     return made.eval()
 
 
-def measured(subject, data, measures=MEASURES, features=(), classifier=None):
-    block = Measuring(subject, data, measures, features, classifier, torch.device("cpu"))
+def measured(subject, data, measures=MEASURES, features=(), classifier=None, heldout=None, kept=None):
+    block = Measuring(subject, data, measures, features, classifier, torch.device("cpu"), heldout, kept)
     block.run()
     return pd.DataFrame(block.values), pd.DataFrame(block.bias_rows), block
 
@@ -278,6 +291,68 @@ def test_every_extractor_gives_every_measure_of_its_space(images, classifier):
         assert own <= set(alone["measure"])
         for measure in own:
             assert of(values, measure).tolist() == of(alone, measure).tolist()
+
+
+def frechet(x, y):
+    """The Fréchet distance of two sets of features by scipy."""
+    x, y = (side.double().numpy() for side in (x, y))
+    a, b = np.cov(x.T), np.cov(y.T)
+    return (
+        np.sum((x.mean(0) - y.mean(0)) ** 2) + np.trace(a) + np.trace(b) - 2 * np.sqrt(eigvals(a @ b) + 0j).real.sum()
+    )
+
+
+def test_a_classifier_of_held_out_images_is_compared_with_the_others(images, heldout_classifier):
+    only = MEASURES.model_copy(update={"groups": ["features", "neighbours"]})
+    subject = real(images, 2)
+    values, _, _ = measured(subject, images, only, ["classifier_heldout"], heldout=heldout_classifier)
+    space = [
+        *(f"{name}-classifier_heldout@20" for name in FEATURES),
+        *(f"{name}-classifier_heldout@10" for name in NEAR),
+    ]
+    assert set(values["measure"]) == {*(f"{name}@20" for name in NEAR), *space}
+    model, _ = load_classifier(heldout_classifier, "images", of_heldout=True)
+    reference = model.features(images.heldout_tensor(torch.arange(20))[0])
+    for seed, own in enumerate(subject.samples(20)):
+        expected = frechet(model.features(own), reference)
+        assert value_of(values, "fd-classifier_heldout@20", seed) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    # Both sides of the floor of copies are of the first half, too.
+    for side in subject.neighbours(10, 20):
+        rows = side.flatten(2).flatten(0, 1)
+        first = images.heldout_tensor(torch.arange(20)).flatten(2)[0]
+        assert (torch.cdist(rows, first).min(1).values == 0).all()
+    with pytest.raises(Refused, match="another cell or data set"):
+        load_classifier(heldout_classifier, "images")
+
+
+def test_against_training_images_the_floor_is_held_out_ones(images, classifier):
+    only = MEASURES.model_copy(update={"groups": ["features"], "feature_reference": "train", "feature_samples": 60})
+    model, _ = load_classifier(classifier, "images")
+    (train,) = images.train_tensor(torch.arange(60))
+    names = {f"{name}-train-classifier@{n}" for name in FEATURES for n in (60, 40)}
+    made = generated(images, network(range(2), (1, 8, 8)), range(2), sound(True, True))
+    values, _, _ = measured(made, images, only, ["classifier"], classifier)
+    assert set(values["measure"]) == names
+    floor, _, _ = measured(real(images, 2), images, only, ["classifier"], classifier)
+    assert set(floor["measure"]) == {name for name in names if name.endswith("@40")}
+    features, reference = model.features(made.samples(60)[1].clamp(-1, 1)), model.features(train)
+    for n in (60, 40):
+        expected = frechet(features[:n], reference[:n])
+        assert value_of(values, f"fd-train-classifier@{n}", 1) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    heldout = model.features(images.heldout_tensor()[0])
+    assert value_of(floor, "fd-train-classifier@40", 0) == pytest.approx(
+        frechet(heldout, reference[:40]), rel=1e-4, abs=1e-6
+    )
+
+
+def test_kept_features_change_no_value(images, classifier, tmp_path):
+    options = {"features": ["classifier", "random"], "classifier": classifier}
+    alone, _, _ = measured(real(images, 2), images, **options)
+    for _ in range(2):
+        values, _, _ = measured(real(images, 2), images, **options, kept=tmp_path)
+        pd.testing.assert_frame_equal(values, alone)
+    names = sorted(path.name.partition("-")[0] for path in tmp_path.iterdir())
+    assert names == ["classifier", "classifier", "random", "random"]  # references, and training images near copies
 
 
 def test_only_the_groups_of_the_study_are_measured(points, tmp_path):

@@ -48,7 +48,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / "docs" / example, folder / place)
     measuring = folder / "pwgan/measures/measuring.py"
     text = measuring.read_text().replace(
-        "from pwgan.measures.features import", f"{IMPORT}from pwgan.measures.features import", 1
+        "from pwgan.measures.forgetting import", f"{IMPORT}from pwgan.measures.forgetting import", 1
     )
     measuring.write_text(text.replace('    "bias": Measuring._bias,\n', f'    "bias": Measuring._bias,\n{LINE}', 1))
     cells = folder / "pwgan/cells.py"

@@ -155,6 +155,11 @@ def test_measure_option_retrains_nothing(folder: Path, changed: Callable[..., tu
     assert planned(folder, *arguments) == MEASURED | LAST
 
 
+def test_a_feature_extractor_measures_its_data_set_again(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
+    several = changed(lambda study: study["datasets"]["digits"].update(features=["classifier", "classifier_heldout"]))
+    assert planned(folder, *several) == {"classifier_heldout digits"} | OF_DIGITS
+
+
 def test_more_seeds_add_blocks(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
     new = planned(folder, *changed(lambda study: study.update(seeds=4)))
     blocks_added = jobs("train", *METHODS, seeds="2-3") | jobs("measure", *METHODS, seeds="2-3")
@@ -164,6 +169,7 @@ def test_more_seeds_add_blocks(folder: Path, changed: Callable[..., tuple[str, s
 
 TRAINED = jobs("train", *METHODS) | jobs("measure", *METHODS)
 MEASURED = jobs("measure", *METHODS) | {f"reference {data} 0-1" for data in DATA}
+OF_DIGITS = {job for job in MEASURED if "digits" in job} | LAST
 PREPARED = {"data ring8/seeds0-1", "data digits", "classifier digits"}
 
 
@@ -175,6 +181,8 @@ PREPARED = {"data ring8/seeds0-1", "data digits", "classifier digits"}
         ("methods/nsgan.py", jobs("train", "nsgan") | jobs("measure", "nsgan") | LAST),
         ("training/draws.py", TRAINED | MEASURED | LAST),
         ("measures/modes.py", MEASURED | LAST),
+        ("extractors/classifier.py", OF_DIGITS),
+        ("extractors/base.py", OF_DIGITS),
         ("data/store.py", PREPARED | TRAINED | MEASURED | LAST),
     ],
 )
@@ -185,7 +193,15 @@ def test_code_reruns_what_depends_on_it_and_no_more(folder: Path, module: str, e
 
 
 def test_code_that_changes_no_result_of_a_study_reruns_nothing(folder: Path) -> None:
-    for module in ("measures/signal.py", "cells.py", "stages.py", "options.py", "report/claims/rules.py"):
+    for module in (
+        "measures/signal.py",
+        "extractors/effnet.py",
+        "extractors/__init__.py",
+        "cells.py",
+        "stages.py",
+        "options.py",
+        "report/claims/rules.py",
+    ):
         with open(folder / "pwgan" / module, "a") as file:
             file.write("# A change.\n")
     examples = {"method": "methods/lsgan.py", "dataset": "data/two_moons.py", "measure": "measures/energy.py"}

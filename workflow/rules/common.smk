@@ -22,6 +22,9 @@ from pwgan.theory import TABLES as THEORY
 
 try:
     STUDY = parse_study(config)
+    # Jobs that are deployed in environments of their own do not use the packages of this one.
+    if not workflow.deployment_settings.deployment_method:
+        STUDY.require_packages()
 except (Refused, OSError) as error:
     raise WorkflowError(f"The study is refused: {STUDY_FILES[-1]}: {error}")
 
@@ -75,10 +78,7 @@ def measuring_code(wildcards):
 
 
 def reference_code(wildcards):
-    return code(
-        "pwgan.measures.measuring",
-        *STUDY.measures.modules(),
-    )
+    return code("pwgan.measures.measuring", *reference_of(wildcards).modules())
 
 
 def signal_code(wildcards):
@@ -89,15 +89,20 @@ def signal_code(wildcards):
 
 
 @cache
-def weights_version():
-    weights = STUDY.measures.inception_weights
-    return version([weights], RECORDS / "weights.json") if weights else ""
+def weights_version(extractor):
+    return version(
+        [STUDY.measures.weights[extractor]], RECORDS / f"weights-{extractor}.json"
+    )
 
 
-def inception_weights(wildcards):
-    """The version of the user's Inception weights, for data sets measured with Inception features."""
-    uses_it = "inception" in STUDY.extractors(wildcards.dataset)
-    return weights_version() if uses_it else ""
+def extractor_weights(wildcards):
+    """The versions of the user's files of weights, of the feature extractors of a data set."""
+    used = [
+        name
+        for name in STUDY.extractors(wildcards.dataset)
+        if name in STUDY.measures.weights
+    ]
+    return " ".join(weights_version(name) for name in used)
 
 
 def data_code(wildcards):
@@ -141,9 +146,12 @@ def critics(wildcards):
     return [critic.model_dump_json() for critic in critics_of(wildcards)]
 
 
+def reference_of(wildcards):
+    return STUDY.references["{w.dataset}/data/seeds{w.seeds}".format(w=wildcards)]
+
+
 def reference(wildcards):
-    path = "{w.dataset}/data/seeds{w.seeds}".format(w=wildcards)
-    return STUDY.references[path].model_dump_json()
+    return reference_of(wildcards).model_dump_json()
 
 
 def classifier(wildcards):
@@ -153,8 +161,19 @@ def classifier(wildcards):
     return f"{RESULTS}/data/{wildcards.dataset}-classifier.safetensors"
 
 
+def classifier_heldout(wildcards):
+    """The classifier trained on held-out images, of data sets that ask for its features; else an empty list."""
+    if "classifier_heldout" not in STUDY.extractors(wildcards.dataset):
+        return []
+    return f"{RESULTS}/data/{wildcards.dataset}-classifier-heldout.safetensors"
+
+
 def classifier_option(wildcards):
-    return f"--classifier {classifier(wildcards)}" if classifier(wildcards) else ""
+    files = {
+        "--classifier": classifier(wildcards),
+        "--classifier-heldout": classifier_heldout(wildcards),
+    }
+    return " ".join(f"{option} {file}" for option, file in files.items() if file)
 
 
 def reported(kind, stem, caption, **labels):
@@ -178,6 +197,10 @@ CLASSIFIERS = [
     f"{RESULTS}/data/{dataset}-classifier.safetensors"
     for dataset in STUDY.datasets
     if STUDY.data_set(dataset).labelled
+] + [
+    f"{RESULTS}/data/{dataset}-classifier-heldout.safetensors"
+    for dataset in STUDY.datasets
+    if "classifier_heldout" in STUDY.extractors(dataset)
 ]
 FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.blocks]
 REFERENCES = [f"{RESULTS}/{path}" for path in STUDY.references]

@@ -4,6 +4,7 @@
 # output: results/{study}/data/{dataset}.safetensors             training and held-out samples
 #         results/{study}/data/{dataset}/seeds{a}-{b}.safetensors  of a law: those of each seed, modes, true density
 #         results/{study}/data/{dataset}-classifier.safetensors  for labelled images, with its accuracy
+#         results/{study}/data/{dataset}-classifier-heldout.safetensors  for features: classifier_heldout
 # steps:  load or draw, split, store; train the classifier with fixed settings
 
 
@@ -45,4 +46,26 @@ rule classifier:
         device=JOB_DEVICE,
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan classifier --data {input.data:q} --device {resources.device}"
+        " --output {output:q} 2> {log:q}"
+
+
+rule classifier_heldout:
+    """Train a classifier on half of the held-out images, for features that no training image has shaped."""
+    input:
+        data="<results>/data/{dataset}.safetensors",
+        code=code("pwgan.measures.classifier"),
+    output:
+        "<results>/data/{dataset}-classifier-heldout.safetensors",
+    log:
+        "<logs>/classifier_heldout/{dataset}.log",
+    benchmark:
+        "<benchmarks>/classifier_heldout/{dataset}.tsv"
+    conda:
+        "../../envs/pwgan.yaml"
+    threads: STUDY.threads
+    resources:
+        gpu=int(DEVICE == "cuda"),
+        device=JOB_DEVICE,
+    shell:
+        "OMP_NUM_THREADS={threads} python -m pwgan classifier --heldout --data {input.data:q} --device {resources.device}"
         " --output {output:q} 2> {log:q}"

@@ -7,6 +7,7 @@
 #         interpolation.parquet, interpolation.npy
 #                           distance to the training set along paths between latents, and the samples of a few paths
 #         measures.json     seconds and memory of each group of measures
+#         results/{study}/data/features/  features of real images, which the jobs share: kept by content, not declared
 #         signal.parquet    the generator's gradient while critics are trained to a standstill (if in the study)
 
 
@@ -22,6 +23,7 @@ rule measure:
         generator="<block>/generator.safetensors",
         data=data_file,
         classifier=classifier,
+        classifier_heldout=classifier_heldout,
         code=measuring_code,
     output:
         "<block>/measures.parquet",
@@ -44,10 +46,11 @@ rule measure:
         block=measuring,
         folder=subpath(input.run, parent=True),
         classifier=classifier_option,
-        weights=inception_weights,
+        weights=extractor_weights,
+        features=f"{RESULTS}/data/features",
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan measure {params.block:q} --data {input.data:q} {params.classifier}"
-        " --device {resources.device} --output {params.folder:q} 2> {log:q}"
+        " --features {params.features:q} --device {resources.device} --output {params.folder:q} 2> {log:q}"
 
 
 rule reference:
@@ -55,6 +58,7 @@ rule reference:
     input:
         data=data_file,
         classifier=classifier,
+        classifier_heldout=classifier_heldout,
         code=reference_code,
     output:
         "<reference>/measures.parquet",
@@ -76,10 +80,11 @@ rule reference:
         reference=reference,
         folder=subpath(output[0], parent=True),
         classifier=classifier_option,
-        weights=inception_weights,
+        weights=extractor_weights,
+        features=f"{RESULTS}/data/features",
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan reference {params.reference:q} --data {input.data:q} {params.classifier}"
-        " --device {resources.device} --output {params.folder:q} 2> {log:q}"
+        " --features {params.features:q} --device {resources.device} --output {params.folder:q} 2> {log:q}"
 
 
 rule signal:

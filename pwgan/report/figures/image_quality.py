@@ -24,7 +24,7 @@ RIVALS = ("nsgan", "wgan_gp")
 SUBJECT = "pwgan_debiased"
 CONTROLS = ("_short", "_constant")
 """Ends of the names of methods that were trained for less, or at a constant rate."""
-MARKERS = ("o", "s", "^")
+MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 def data(measures: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

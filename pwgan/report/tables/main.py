@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pwgan.cells import EXTRACTORS
 from pwgan.measures.names import MeasureName
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_names
+from pwgan.report.quality import space_ranks
 from pwgan.report.statistics import PAIRED_SEEDS, best, summary, with_diverged
 from pwgan.report.tables._cells import ABSENT, INTERVALS, entry, headed, span, with_parts
 from pwgan.report.tables._pages import Table
@@ -67,7 +67,7 @@ def with_excess(measures: pd.DataFrame) -> pd.DataFrame:
 def shown(part: pd.DataFrame) -> dict[Column, str]:
     """Choose the measure of each column from the long frame of a data set; columns without a measure are omitted.
 
-    With several feature extractors the last in ``EXTRACTORS`` is used, with several counts the largest.
+    With several feature extractors the first in ``SPACES`` is used, with several counts the largest.
     """
     trained = part[part["method"] != REFERENCE]
     names = (part if trained.empty else trained).drop_duplicates("measure")
@@ -77,7 +77,7 @@ def shown(part: pd.DataFrame) -> dict[Column, str]:
         if len(rows):
             ranks = {
                 "order": rows["name"].map(column.names.index),
-                "features": -rows["extractor"].map({name: rank for rank, name in enumerate(EXTRACTORS)}).fillna(-1),
+                "features": space_ranks(rows["extractor"]).fillna(np.inf),
                 "samples": -rows["count"],
             }
             chosen[column] = rows.assign(**ranks).sort_values(list(ranks))["measure"].iloc[0]

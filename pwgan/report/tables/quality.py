@@ -15,6 +15,8 @@ NAMES = (
     "tied-ewd",
     "fid",
     "fd",
+    "fid-infinity",
+    "fd-infinity",
     "kid",
     "precision",
     "recall",
@@ -32,7 +34,8 @@ def readable(frame: pd.DataFrame) -> Table:
     """Lay out one row per method and mini-batch size."""
     caption = (
         f"{INTERVALS} The row `data` is real training samples measured against the held-out set: the floor, the value "
-        "that a perfect generator would reach (the classifier used for features was trained on these samples). The "
+        "that a perfect generator would reach (the classifier used for features was trained on these samples, "
+        "classifier_heldout was not); with -train in a name, held-out samples measured against training ones. The "
         "number after @ is the sample count. EWDs are comparable only within a data set. ewd-within: EWD between two "
         "sets of generated samples, lower than that of real ones for a generator of too little spread. ewd-debiased: "
         "twice the EWD minus this one and that between two sets of real samples, which a lack of spread does not "
