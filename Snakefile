@@ -46,6 +46,7 @@ include: "workflow/rules/literature.smk"
 # On a cluster these run where snakemake runs: data may need a network, the others take seconds.
 localrules:
     all,
+    status,
     data,
     aggregate,
     figures,
@@ -53,6 +54,18 @@ localrules:
     theory_figures,
     claims,
     literature,
+
+
+rule status:
+    """Which blocks are done, running or failed (beside a running study, with --nolock)."""
+    log:
+        "<logs>/status.log",
+    conda:
+        "envs/pwgan.yaml"
+    params:
+        study=STUDY_FILES[-1],
+    shell:
+        "python -m pwgan status {params.study:q} 2> {log:q}"
 
 
 rule all:

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("block", help="a block of seeds as JSON, or STUDY.yaml:DATASET/METHOD/mN/seedsA-B")
         command.add_argument("--data", type=Path, required=True, help="the stored data set (.safetensors)")
         command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+        command.add_argument("--place", metavar="N/ALL", help="number of the block in its study, for the log")
         return command
 
     def measured_with(command: argparse.ArgumentParser) -> None:
@@ -69,6 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     blocks = verb("blocks", "List the blocks of seeds of a study, one for each training job.")
     blocks.add_argument("study", type=Path)
     verb("schema", "Print the JSON schema of a study.")
+
+    status = verb("status", "Say which blocks of a study are done, running or failed, and how long the rest will take.")
+    status.add_argument("study", type=Path)
+    status.add_argument("--results", type=Path, metavar="FOLDER", help="default: results/{study}, here")
+    status.add_argument("--json", action="store_true", help="print every block, as JSON")
 
     data = verb("data", "Generate or read a data set, split it, and store it as one file.")
     data.add_argument(

@@ -33,6 +33,15 @@ def blocks(options: Namespace) -> None:
     _print("\n".join(study.blocks) + "\n")
 
 
+def status(options: Namespace) -> None:
+    """Print where a study stands."""
+    from pwgan.status import status as study_status
+
+    study = read_study(options.study)
+    found = study_status(study, options.results or Path("results") / study.study)
+    _print(json.dumps(found.plain(), indent=1) + "\n" if options.json else found.text())
+
+
 def schema(options: Namespace) -> None:
     """Print the JSON schema of a study."""
     from pwgan.schema import schema as study_schema
@@ -76,6 +85,7 @@ def train(options: Namespace) -> None:
     from pwgan.training.run import train as train_block
 
     training = read_training(options.block)
+    _announce(options.place)
     stored = _stored(options.data, training.dataset)
     with claimed_device(options.device) as device:
         if device.type == "cpu":
@@ -89,6 +99,7 @@ def measure(options: Namespace) -> None:
     from pwgan.measures.measuring import measure_block
 
     block = read_block(options.block)
+    _announce(options.place)
     stored = _stored(options.data, block.training.dataset)
     with claimed_device(options.device) as device:
         files = options.classifier, device, options.classifier_heldout, options.features
@@ -100,6 +111,7 @@ def signal(options: Namespace) -> None:
     from pwgan.measures.signal import measure_signal
 
     block, critics = read_training(options.block), [read_training(text) for text in options.critics]
+    _announce(options.place)
     if options.steps < 1:
         raise Refused(f"--steps: a critic is trained for at least one step, got {options.steps}")
     stored = _stored(options.data, block.dataset)
@@ -116,6 +128,12 @@ def reference(options: Namespace) -> None:
     with claimed_device(options.device) as device:
         files = options.classifier, device, options.classifier_heldout, options.features
         measure_reference(job, stored, options.output, *files)
+
+
+def _announce(place: str | None) -> None:
+    """Log which block of how many a job is."""
+    if place:
+        logging.getLogger("pwgan").info("block %s", place.replace("/", " of "))
 
 
 def _stored(path: Path, dataset: str) -> StoredData:

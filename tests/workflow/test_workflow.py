@@ -141,6 +141,14 @@ def test_second_run_does_nothing(folder: Path) -> None:
     assert "profile profiles/default" in said
 
 
+def test_status_is_told_beside_a_running_study(folder: Path) -> None:
+    said = snakemake(folder, "status", "--nolock", "--cores", "1", *SMOKE)
+    count = len(DATA) * len(METHODS)
+    assert f"smoke: {count} blocks: {count} done" in said
+    log = next((folder / "results/smoke/logs/train").rglob("*.log")).read_text()
+    assert f"of {count}" in log.splitlines()[0]
+
+
 def test_device_retrains_nothing(folder: Path) -> None:
     assert planned(folder, *SMOKE, "--config", "device=cuda") == set()
 

@@ -69,6 +69,14 @@ def block(wildcards):
     ]
 
 
+PLACES = {path: number for number, path in enumerate(STUDY.blocks, 1)}
+
+
+def place(wildcards):
+    """Number of the block among all, for the log: a resource, since a parameter that changes runs a job again."""
+    return f"{PLACES[block(wildcards).path]}/{len(PLACES)}"
+
+
 def training_code(wildcards):
     return code("pwgan.training.run", *block(wildcards).training.modules())
 

@@ -42,6 +42,7 @@ rule measure:
     resources:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
+        place=place,
     params:
         block=measuring,
         folder=subpath(input.run, parent=True),
@@ -50,7 +51,8 @@ rule measure:
         features=f"{RESULTS}/data/features",
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan measure {params.block:q} --data {input.data:q} {params.classifier}"
-        " --features {params.features:q} --device {resources.device} --output {params.folder:q} 2> {log:q}"
+        " --features {params.features:q} --device {resources.device} --place {resources.place}"
+        " --output {params.folder:q} 2> {log:q}"
 
 
 rule reference:
@@ -106,6 +108,7 @@ rule signal:
     resources:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
+        place=place,
     params:
         block=training,
         critics=critics,
@@ -113,4 +116,5 @@ rule signal:
         folder=subpath(input.run, parent=True),
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan signal {params.block:q} --data {input.data:q}"
-        " --device {resources.device} --output {params.folder:q} --steps {params.steps} --critics {params.critics:q} 2> {log:q}"
+        " --device {resources.device} --place {resources.place} --output {params.folder:q} --steps {params.steps}"
+        " --critics {params.critics:q} 2> {log:q}"

@@ -32,9 +32,10 @@ rule train:
     resources:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
+        place=place,
     params:
         block=training,
         folder=subpath(output[0], parent=True),
     shell:
         "OMP_NUM_THREADS={threads} python -m pwgan train {params.block:q} --data {input.data:q}"
-        " --device {resources.device} --output {params.folder:q} 2> {log:q}"
+        " --device {resources.device} --place {resources.place} --output {params.folder:q} 2> {log:q}"
