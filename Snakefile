@@ -36,7 +36,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
-include: "workflow/rules/train.smk"
+include: "workflow/rules/block.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/report.smk"

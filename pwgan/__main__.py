@@ -95,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--output", type=Path, required=True, help="the folder of the block")
     train.add_argument("--force", action="store_true", help="train a finished block again")
 
+    both = block("block", "Train and measure one block of seeds; what is trained already is only measured.")
+    both.add_argument("--output", type=Path, required=True, help="the folder of the block")
+    measured_with(both)
+
     measure = block("measure", "Measure the trained generators of one block.")
     measure.add_argument("--output", type=Path, required=True, help="the folder of the trained block")
     measured_with(measure)
@@ -112,10 +116,15 @@ def _parser() -> argparse.ArgumentParser:
     measured_with(reference)
 
     aggregate = verb("aggregate", "Join the results of all cells into tidy tables.")
+    aggregate.fromfile_prefix_chars = "@"
     aggregate.add_argument("--output", type=Path, required=True, help="results/{study}")
     aggregate.add_argument("--data", nargs="+", type=Path, required=True, help="stored data sets and classifiers")
     aggregate.add_argument(
-        "--cells", required=True, nargs="+", type=Path, help="folders of measured blocks and references"
+        "--cells",
+        required=True,
+        nargs="+",
+        type=Path,
+        help="folders of blocks and references; @FILE: one on each line",
     )
 
     aggregate.add_argument("--signals", nargs="*", type=Path, default=[], help="signal.parquet of blocks that have one")

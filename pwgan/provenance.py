@@ -7,6 +7,7 @@ level or inside a function.
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,21 @@ def closure(*modules: str) -> list[str]:
             visited.add(module)
             queue += _imports(module)
     return sorted(_file(module).relative_to(ROOT).as_posix() for module in visited - EXEMPT.keys())
+
+
+@cache
+def code_version(*modules: str) -> str:
+    """Return a hash of the names and contents of ``closure(*modules)``."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in closure(*modules):
+        digest.update(f"{file}\0".encode())
+        digest.update(_content_hash(file))
+    return digest.hexdigest()
+
+
+@cache
+def _content_hash(file: str) -> bytes:
+    return hashlib.blake2b((ROOT / file).read_bytes(), digest_size=16).digest()
 
 
 @cache

@@ -94,6 +94,24 @@ def train(options: Namespace) -> None:
         train_block(training, stored, options.output, device, options.force)
 
 
+def block(options: Namespace) -> None:
+    """Train and measure one block of seeds."""
+    from pwgan.measures.measuring import measure_block
+    from pwgan.training.run import train as train_block
+
+    parameters = read_block(options.block)
+    training = parameters.training
+    _announce(options.place)
+    stored = _stored(options.data, training.dataset)
+    with claimed_device(options.device) as device:
+        if device.type == "cpu":
+            shape = stored.sample_shape
+            require_memory_to_train(training.network, training.seeds, shape, training.dataset, elsewhere=False)
+        train_block(training, stored, options.output, device)
+        files = options.classifier, device, options.classifier_heldout, options.features
+        measure_block(parameters, stored, options.output, *files)
+
+
 def measure(options: Namespace) -> None:
     """Measure one trained block."""
     from pwgan.measures.measuring import measure_block

@@ -83,7 +83,7 @@ def status(study: Study, results: Path) -> StudyStatus:
 
     A block is done once both stages have written their files with its present options of training; whether code, data
     or options of measures have changed since is Snakemake's to say. It is running while a process holds its lock, which
-    a network file system may not show; failed if the log of its stage ends in an error; interrupted if it has a
+    a network file system may not show; failed if its log ends in an error; interrupted if it has a
     checkpoint or a log, but neither an error nor a process.
     """
     records = _Records()
@@ -93,7 +93,7 @@ def status(study: Study, results: Path) -> StudyStatus:
         runs = {stage: _read(folder / name, block.training.identity) for stage, name in STAGES.items()}
         records.add(block, runs)
         found.append((block, folder, runs))
-    blocks = [_block(block, folder, runs, results / "logs", records) for block, folder, runs in found]
+    blocks = [_block(block, folder, runs, results / "logs/block", records) for block, folder, runs in found]
     jobs = max(1, sum(block.state == "running" for block in blocks))
     left = [block.seconds for block in blocks if block.state != "done"]
     known = [seconds for seconds in left if seconds is not None]
@@ -116,7 +116,7 @@ def _block(block: Block, folder: Path, runs: dict[str, dict | None], logs: Path,
     stage = next((name for name, record in runs.items() if record is None), None)
     if stage is None:
         return BlockStatus(block.path, "done", None, 1.0, 0.0, diverged)
-    lines = _last_lines(logs / stage / f"{block.path}.log")
+    lines = _last_lines(logs / f"{block.path}.log")
     share = _share(lines) if stage == "train" else 0.0
     seconds = records.left(block, stage, share)
     reason = None

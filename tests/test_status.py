@@ -32,7 +32,7 @@ def study():
 
 @pytest.fixture
 def at(tmp_path, study):
-    """Write the files of stages: at(path, train=seconds, measure=seconds, log=(stage, text))."""
+    """Write the files of stages: at(path, train=seconds, measure=seconds, log=text)."""
 
     def write(path, train=None, measure=None, diverged=0, log=None, of=None):
         seal = f"pwgan-seal:kind:{of or study.blocks[path].training.identity}:{'0' * 32}"
@@ -45,10 +45,9 @@ def at(tmp_path, study):
             costs = {"ewd": {"seconds": measure - 1}, "coverage": {"seconds": 1}}
             (folder / "measures.json").write_text(json.dumps({"seal": seal, "costs": costs}))
         if log is not None:
-            stage, text = log
-            file = tmp_path / "logs" / stage / f"{path}.log"
+            file = tmp_path / "logs/block" / f"{path}.log"
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
+            file.write_text(log)
         return folder
 
     return write
@@ -72,12 +71,12 @@ def test_states_of_blocks(study, tmp_path, at):
     first, second = "ring8/gan/m16/seeds0-1", "ring8/gan/m16/seeds2-3"
     at(first, train=10, measure=3, diverged=1)
     at(second, train=14, diverged=2)
-    at("ring8/pwgan/m16/seeds0-1", log=("train", "pwgan train: Refused: the disk is full\n"))
-    at("ring8/pwgan/m16/seeds2-3", log=("train", "10:00:00 step 50 of 400\npwgan train: stopped by SIGTERM\n"))
+    at("ring8/pwgan/m16/seeds0-1", log="pwgan block: Refused: the disk is full\n")
+    at("ring8/pwgan/m16/seeds2-3", log="10:00:00 step 50 of 400\npwgan block: stopped by SIGTERM\n")
     bug = "Traceback (most recent call last):\n  File x\nZeroDivisionError: division by zero\n"
-    at("grid25/gan/m16/seeds0-1", log=("train", bug))
+    at("grid25/gan/m16/seeds0-1", log=bug)
     (at("grid25/gan/m16/seeds2-3") / "checkpoint.pt").write_bytes(b"")
-    at("grid25/pwgan/m16/seeds0-1", log=("train", "10:00:00 step 50 of 400, EWD 1\n10:00:09 step 100 of 400, EWD 1\n"))
+    at("grid25/pwgan/m16/seeds0-1", log="10:00:00 step 50 of 400, EWD 1\n10:00:09 step 100 of 400, EWD 1\n")
     running = tmp_path / "grid25/pwgan/m16/seeds0-1/.lock"
     with running.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -96,7 +95,7 @@ def test_states_of_blocks(study, tmp_path, at):
     lines = found.text().splitlines()
     assert lines[0] == "small: 8 blocks: 1 done, 1 running, 2 failed, 2 interrupted, 2 waiting"
     assert "running: grid25/pwgan/m16/seeds0-1: train, 25%" in lines
-    assert "failed: ring8/pwgan/m16/seeds0-1: train: pwgan train: Refused: the disk is full" in lines
+    assert "failed: ring8/pwgan/m16/seeds0-1: train: pwgan block: Refused: the disk is full" in lines
     assert "failed: grid25/gan/m16/seeds0-1: train: ZeroDivisionError: division by zero" in lines
     assert "interrupted: ring8/pwgan/m16/seeds2-3: train" in lines
     # Afterwards no process holds the lock.
@@ -123,7 +122,7 @@ def test_the_rest_takes_as_long_as_the_same_cell_or_by_iterations(study, tmp_pat
 
 def test_what_is_done_of_a_block_takes_no_more_time(study, tmp_path, at):
     at("ring8/gan/m16/seeds0-1", train=10, measure=3)
-    at("ring8/gan/m16/seeds2-3", log=("train", "10:00:00 step 60 of 100, EWD 1\n"))
+    at("ring8/gan/m16/seeds2-3", log="10:00:00 step 60 of 100, EWD 1\n")
     at("ring8/pwgan/m16/seeds0-1", train=35)
     found = {block.path: block.seconds for block in status(study, tmp_path).blocks}
     assert found["ring8/gan/m16/seeds2-3"] == pytest.approx(0.4 * 10 + 3)

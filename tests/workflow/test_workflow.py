@@ -31,6 +31,7 @@ SMOKE = ("--configfile", "workflow/studies/smoke.yaml")
 SLURM = ("--workflow-profile", "profiles/slurm")
 DATA, METHODS = ("ring8", "digits"), ("nsgan", "pwgan", "pwgan_full")
 LAST = {"aggregate", "figures", "tables", "all"}
+LOGS, BENCHMARKS = ("logs/block", "log"), ("benchmarks/block", "tsv")
 # Says at its end which packages a process has imported.
 WITNESS = """
 import atexit, os, sys
@@ -127,8 +128,7 @@ def test_run_makes_everything(finished: Path) -> None:
     along = ("ranking.parquet", "snapshots.safetensors", "mode_steps.parquet")
     expected += [f"{cell}/{name}" for cell in study.blocks for name in (*measured, *trained, *along)]
     expected += [f"{place}/{name}" for place in study.references for name in measured]
-    expected += [f"logs/{rule}/{cell}.log" for cell in study.blocks for rule in ("train", "measure")]
-    expected += [f"benchmarks/{rule}/{cell}.tsv" for cell in study.blocks for rule in ("train", "measure")]
+    expected += [f"{kind}/{cell}.{end}" for cell in study.blocks for kind, end in (LOGS, BENCHMARKS)]
     assert [name for name in expected if not (results / name).exists()] == []
     assert [name for name in expected if "logs" not in name and not (results / name).stat().st_size] == []
     assert list(results.rglob("checkpoint.pt")) == []
@@ -145,7 +145,7 @@ def test_status_is_told_beside_a_running_study(folder: Path) -> None:
     said = snakemake(folder, "status", "--nolock", "--cores", "1", *SMOKE)
     count = len(DATA) * len(METHODS)
     assert f"smoke: {count} blocks: {count} done" in said
-    log = next((folder / "results/smoke/logs/train").rglob("*.log")).read_text()
+    log = next((folder / "results/smoke/logs/block").rglob("*.log")).read_text()
     assert f"of {count}" in log.splitlines()[0]
 
 
@@ -155,12 +155,34 @@ def test_device_retrains_nothing(folder: Path) -> None:
 
 def test_learning_rate_reruns_its_cells(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
     arguments = changed(lambda study: study["methods"].update(nsgan={"generator_lr": 0.005}))
-    assert planned(folder, *arguments) == jobs("train", "nsgan") | jobs("measure", "nsgan") | LAST
+    assert planned(folder, *arguments) == jobs("block", "nsgan") | LAST
 
 
 def test_measure_option_retrains_nothing(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
     arguments = changed(lambda study: study["measures"].update(ewd_points=90))
     assert planned(folder, *arguments) == MEASURED | LAST
+    assert not retrained(folder, *arguments)
+
+
+def retrained(folder: Path, *arguments: str) -> bool:
+    """Run one block again, and return whether it was trained; it must have been measured."""
+    block = folder / "results/smoke/ring8/nsgan/m16/seeds0-1"
+    before = {name: (block / name).stat().st_mtime_ns for name in ("run.json", "generator.safetensors")}
+    measured = (block / "measures.parquet").stat().st_mtime_ns
+    snakemake(folder, str((block / "measures.json").relative_to(folder)), "--cores", "1", *arguments)
+    assert (block / "measures.parquet").stat().st_mtime_ns > measured
+    changed = {(block / name).stat().st_mtime_ns > time for name, time in before.items()}
+    assert len(changed) == 1
+    said = (folder / "results/smoke/logs/block/ring8/nsgan/m16/seeds0-1.log").read_text()
+    assert ("finished, and nothing to do" in said) is not changed.copy().pop()
+    return changed.pop()
+
+
+@pytest.mark.parametrize(("module", "trained"), [("measures/modes.py", False), ("training/draws.py", True)])
+def test_code_of_training_retrains_and_code_of_measures_does_not(folder: Path, module: str, trained: bool) -> None:
+    with open(folder / "pwgan" / module, "a") as file:
+        file.write("# A change.\n")
+    assert retrained(folder, *SMOKE) is trained
 
 
 def test_a_feature_extractor_measures_its_data_set_again(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
@@ -170,13 +192,13 @@ def test_a_feature_extractor_measures_its_data_set_again(folder: Path, changed: 
 
 def test_more_seeds_add_blocks(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
     new = planned(folder, *changed(lambda study: study.update(seeds=4)))
-    blocks_added = jobs("train", *METHODS, seeds="2-3") | jobs("measure", *METHODS, seeds="2-3")
+    blocks_added = jobs("block", *METHODS, seeds="2-3")
     references = {f"reference {data} 2-3" for data in DATA}
     assert new == {"data ring8/seeds2-3"} | blocks_added | references | LAST
 
 
-TRAINED = jobs("train", *METHODS) | jobs("measure", *METHODS)
-MEASURED = jobs("measure", *METHODS) | {f"reference {data} 0-1" for data in DATA}
+TRAINED = jobs("block", *METHODS)
+MEASURED = TRAINED | {f"reference {data} 0-1" for data in DATA}
 OF_DIGITS = {job for job in MEASURED if "digits" in job} | LAST
 PREPARED = {"data ring8/seeds0-1", "data digits", "classifier digits"}
 
@@ -186,12 +208,12 @@ PREPARED = {"data ring8/seeds0-1", "data digits", "classifier digits"}
     [
         ("report/figures/coverage.py", {"figures", "all"}),
         ("report/tables/main.py", {"tables", "all"}),
-        ("methods/nsgan.py", jobs("train", "nsgan") | jobs("measure", "nsgan") | LAST),
-        ("training/draws.py", TRAINED | MEASURED | LAST),
+        ("methods/nsgan.py", jobs("block", "nsgan") | LAST),
+        ("training/draws.py", MEASURED | LAST),
         ("measures/modes.py", MEASURED | LAST),
         ("extractors/classifier.py", OF_DIGITS),
         ("extractors/base.py", OF_DIGITS),
-        ("data/store.py", PREPARED | TRAINED | MEASURED | LAST),
+        ("data/store.py", PREPARED | MEASURED | LAST),
     ],
 )
 def test_code_reruns_what_depends_on_it_and_no_more(folder: Path, module: str, expected: set[str]) -> None:
@@ -230,7 +252,7 @@ def test_planning_imports_nothing_heavy(folder: Path, study: str) -> None:
     (folder / "witness/sitecustomize.py").write_text(WITNESS)
     witnessed = {"PYTHONPATH": str(folder / "witness"), "IMPORTED": str(folder / "imported.txt")}
     said = snakemake(folder, "--dry-run", "--forceall", "--configfile", study, **witnessed)
-    trained = [job for job, _ in blocks(said) if job.startswith("train ")]
+    trained = [job for job, _ in blocks(said) if job.startswith("block ")]
     assert len(trained) == len(read_study(folder / study).blocks)
     imported = set((folder / "imported.txt").read_text().split())
     assert "pwgan" in imported
@@ -258,13 +280,14 @@ def test_slurm_profile_plans(folder: Path, config: tuple[str, ...], gpu: int) ->
     pytest.importorskip("snakemake_executor_plugin_slurm")
     said = snakemake(folder, "--dry-run", "--forceall", *SLURM, *SMOKE, *config)
     announced = blocks(said)
-    computing = [text for job, text in announced if job.split()[0] in ("train", "measure", "reference")]
-    assert len(computing) == 2 * len(jobs("train", *METHODS)) + len(DATA)
+    computing = [text for job, text in announced if job.split()[0] in ("block", "reference")]
+    assert len(computing) == len(jobs("block", *METHODS)) + len(DATA)
     for text in computing:
         assert f"gpu={gpu}, device={'cuda' if gpu else 'cpu'}" in text
         assert re.search(r"mem_mb=16000,.*runtime=\d+,", text)
     profile = yaml.safe_load((folder / SLURM[1] / "config.yaml").read_text())
-    assert set(profile["set-resources"]) | set(profile["set-threads"]) <= {job.split()[0] for job, _ in announced}
+    assert set(profile["set-resources"]) <= {job.split()[0] for job, _ in announced}
+    assert "set-threads" not in profile  # results depend on the number of threads: it is the study's
 
 
 @pytest.mark.parametrize(
@@ -277,8 +300,8 @@ def test_slurm_profile_plans(folder: Path, config: tuple[str, ...], gpu: int) ->
 def test_ended_training_goes_on(folder: Path, changed: Callable[..., tuple[str, str]], ending: signal.Signals) -> None:
     arguments = changed(lambda study: study.update(steps=1000, evaluate_every=100))
     block = "results/smoke/ring8/nsgan/m16/seeds0-1"
-    arguments = (f"{block}/run.json", "--cores", "1", *arguments)
-    log = folder / "results/smoke/logs/train/ring8/nsgan/m16/seeds0-1.log"
+    arguments = (f"{block}/measures.json", "--cores", "1", *arguments)
+    log = folder / "results/smoke/logs/block/ring8/nsgan/m16/seeds0-1.log"
     log.unlink()
     unheard = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command(*arguments), cwd=folder, env=environment(), **unheard) as running:
@@ -286,10 +309,10 @@ def test_ended_training_goes_on(folder: Path, changed: Callable[..., tuple[str, 
             time.sleep(0.05)
         assert running.poll() is None
         children = psutil.Process(running.pid).children(recursive=True)
-        (training,) = [child for child in children if child.cmdline()[1:4] == ["-m", "pwgan", "train"]]
+        (training,) = [child for child in children if child.cmdline()[1:4] == ["-m", "pwgan", "block"]]
         training.send_signal(ending)
     assert running.returncode == 1
-    assert not (folder / block / "run.json").exists()
+    assert not (folder / block / "measures.json").exists()
     assert (folder / block / "checkpoint.pt").exists()
     stopped = re.search(r"stopped by SIGTERM at step (\d+) of 1000", log.read_text())
     snakemake(folder, *arguments)

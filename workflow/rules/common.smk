@@ -10,11 +10,12 @@ from snakemake.logging import logger
 from pwgan.batches import samplers
 from pwgan.environment import prepare
 from pwgan.errors import Refused
-from pwgan.provenance import closure
+from pwgan.provenance import closure, code_version
 from pwgan.literature import FILES as LITERATURE_FILES, TABLES as LITERATURE_TABLES
 from pwgan.report import FRAMES, plugins
 from pwgan.report.captions import question
 from pwgan.report.claims import FILES as CLAIM_FILES
+from pwgan.runtime import atomic_write
 from pwgan.devices import resolve_device
 from pwgan.sources import version
 from pwgan.study import parse_study
@@ -38,7 +39,7 @@ JOB_DEVICE = "auto" if (STUDY.device, DEVICE) == ("auto", "cuda") else DEVICE
 # Paths are relative, so that a study stays up to date when its folder is moved or renamed.
 BASE = Path(os.path.relpath(workflow.basedir))
 prepare()
-# What is remembered of the user's files between two plans.
+# What is remembered of the user's files between two plans, and the lists that jobs read.
 RECORDS = Path(".snakemake/pwgan-sources")
 
 
@@ -63,6 +64,13 @@ def code(*modules):
     return [str(BASE / file) for file in closure(*modules)]
 
 
+def keep(path, text):
+    """Write a file that jobs read, unless it says the same already."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        with atomic_write(path) as aside:
+            aside.write_text(text, encoding="utf-8")
+
+
 def block(wildcards):
     return STUDY.blocks[
         "{w.dataset}/{w.method}/m{w.batch_size}/seeds{w.seeds}".format(w=wildcards)
@@ -77,23 +85,22 @@ def place(wildcards):
     return f"{PLACES[block(wildcards).path]}/{len(PLACES)}"
 
 
-def training_code(wildcards):
-    return code("pwgan.training.run", *block(wildcards).training.modules())
-
-
-def measuring_code(wildcards):
-    return code("pwgan.measures.measuring", *block(wildcards).modules())
+# Jobs of which there may be thousands have the code that they depend on as a parameter, a hash: lists of files would
+# make up most of a plan.
+def block_code(wildcards):
+    found = block(wildcards)
+    stages = "pwgan.training.run", "pwgan.measures.measuring"
+    return code_version(*stages, *found.training.modules(), *found.modules())
 
 
 def reference_code(wildcards):
-    return code("pwgan.measures.measuring", *reference_of(wildcards).modules())
+    return code_version("pwgan.measures.measuring", *reference_of(wildcards).modules())
 
 
 def signal_code(wildcards):
-    modules = [name for critic in critics_of(wildcards) for name in critic.modules()]
-    return code(
-        "pwgan.measures.signal", *sorted({*modules, *block(wildcards).modules()})
-    )
+    trained = [block(wildcards).training, *critics_of(wildcards)]
+    modules = sorted({name for training in trained for name in training.modules()})
+    return code_version("pwgan.measures.signal", "pwgan.training.run", *modules)
 
 
 @cache
@@ -142,7 +149,7 @@ def training(wildcards):
     return block(wildcards).training.model_dump_json()
 
 
-def measuring(wildcards):
+def parameters(wildcards):
     return block(wildcards).model_dump_json()
 
 
@@ -210,8 +217,10 @@ CLASSIFIERS = [
     for dataset in STUDY.datasets
     if "classifier_heldout" in STUDY.extractors(dataset)
 ]
-FOLDERS = [f"{RESULTS}/{path}" for path in STUDY.blocks]
-REFERENCES = [f"{RESULTS}/{path}" for path in STUDY.references]
+FOLDERS = [f"{RESULTS}/{path}" for path in (*STUDY.blocks, *STUDY.references)]
+# A command line has no room for the names of thousands of folders.
+MANIFEST = RECORDS / f"{STUDY.study}-folders.txt"
+keep(MANIFEST, "\n".join(FOLDERS))
 AGGREGATES = [f"{RESULTS}/{name}.parquet" for name in FRAMES]
 SIGNALS = [
     f"{RESULTS}/{path}/signal.parquet"

@@ -45,7 +45,7 @@ rule classifier:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
     shell:
-        "OMP_NUM_THREADS={threads} python -m pwgan classifier --data {input.data:q} --device {resources.device}"
+        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan classifier --data {input.data:q} --device {resources.device}"
         " --output {output:q} 2> {log:q}"
 
 
@@ -67,5 +67,5 @@ rule classifier_heldout:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
     shell:
-        "OMP_NUM_THREADS={threads} python -m pwgan classifier --heldout --data {input.data:q} --device {resources.device}"
+        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan classifier --heldout --data {input.data:q} --device {resources.device}"
         " --output {output:q} 2> {log:q}"

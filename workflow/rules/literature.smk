@@ -25,7 +25,7 @@ rule literature_tables:
     params:
         folder=subpath(output[0], parent=True),
     shell:
-        "OMP_NUM_THREADS={threads} python -m pwgan literature_tables --device {resources.device}"
+        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan literature_tables --device {resources.device}"
         " --output {params.folder:q} 2> {log:q}"
 
 

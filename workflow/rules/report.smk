@@ -1,6 +1,6 @@
 # Tables, figures and verdicts from the results of all cells.
 #
-# input:  the files of every trained and measured block, and of the references
+# input:  every trained and measured block, and the references
 # output: results/{study}/*.parquet             tidy frames of the whole study
 #         results/{study}/tables/*.{csv,md,html}
 #         results/{study}/figures/*.{csv,png}   each figure and the values that it shows
@@ -11,30 +11,7 @@ rule aggregate:
     """Join the results of all cells into tidy frames."""
     input:
         SIGNALS,
-        expand(
-            "{folder}/{file}",
-            folder=FOLDERS,
-            file=[
-                "run.json",
-                "history.parquet",
-                "ranking.parquet",
-                "mode_steps.parquet",
-                "measures.parquet",
-                "bias.parquet",
-                "interpolation.parquet",
-                "measures.json",
-            ],
-        ),
-        expand(
-            "{folder}/{file}",
-            folder=REFERENCES,
-            file=[
-                "measures.parquet",
-                "bias.parquet",
-                "interpolation.parquet",
-                "measures.json",
-            ],
-        ),
+        expand("{folder}/measures.json", folder=FOLDERS),
         data=DATA_FILES + CLASSIFIERS,
         code=code("pwgan.report.aggregate"),
     output:
@@ -46,11 +23,11 @@ rule aggregate:
     conda:
         "../../envs/pwgan.yaml"
     params:
-        folders=FOLDERS + REFERENCES,
+        manifest=str(MANIFEST),
         signals=SIGNALS,
         results=subpath(output[0], parent=True),
     shell:
-        "python -m pwgan aggregate --output {params.results:q} --data {input.data:q} --cells {params.folders:q}"
+        "python -m pwgan aggregate --output {params.results:q} --data {input.data:q} --cells @{params.manifest:q}"
         " --signals {params.signals:q} 2> {log:q}"
 
 
@@ -58,8 +35,6 @@ rule figures:
     """Draw every figure of the study and write the CSV that it is drawn from."""
     input:
         AGGREGATES,
-        samples=expand("{folder}/samples.npy", folder=FOLDERS),
-        strips=expand("{folder}/interpolation.npy", folder=FOLDERS + REFERENCES),
         data=DATA_FILES,
         code=code("pwgan.report.figures", *plugins.modules("figures", "figures/each")),
     output:

@@ -45,7 +45,7 @@ rule critics:
     params:
         folder=subpath(output[0], parent=True),
     shell:
-        "OMP_NUM_THREADS={threads} python -m pwgan critics --device {resources.device} --output {params.folder:q}"
+        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan critics --device {resources.device} --output {params.folder:q}"
         " 2> {log:q}"
 
 
