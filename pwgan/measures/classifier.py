@@ -17,7 +17,7 @@ from pwgan.seals import identity, read_tensors, write_tensors
 
 BATCH = 128
 LEARNING_RATE = 1e-2
-IMAGES = 324_000
+IMAGES = 270_000
 MAX_EPOCHS = 40
 
 
@@ -32,7 +32,7 @@ def train_classifier(
     """Train a classifier by a rule that is the same for all data sets, and report its held-out accuracy.
 
     The rule: Adam with batches of 128 minimises the cross entropy for 40 epochs, or fewer if there are so many images
-    that 324,000 are seen in fewer; the learning rate rises to 1e-2 and falls to 0 in one cycle. The held-out set is not
+    that 270,000 are seen in fewer; the learning rate rises to 1e-2 and falls to 0 in one cycle. The held-out set is not
     used for training.
 
     ``train`` (n, c, h, w) and ``heldout`` (n', c, h, w) are uint8 or float in [-1, 1]; labels (n,), (n',) are integers

@@ -32,10 +32,18 @@ def _grouped(
     flat = None if bias is None else bias.flatten()
     outputs, window = weight.shape[1], weight.shape[-1]
     stride, padding = 2 if window == 4 else 1, (window - 1) // 2
-    kernel = weight.flatten(0, 1)
-    if window == 3 and outputs <= _FEW_CHANNELS and not x.is_cuda:
-        x, kernel = (side.contiguous(memory_format=torch.channels_last) for side in (x, kernel))
-    return convolve(x, kernel, flat, stride=stride, padding=padding, groups=len(weight))
+    groups, kernel, inputs = len(weight), weight.flatten(0, 1), x.shape[1] // len(weight)
+    if window == 3 and not x.is_cuda and inputs > _FEW_CHANNELS:
+        if outputs > _FEW_CHANNELS:
+            parts = zip(x.chunk(groups, 1), weight, [None] * groups if bias is None else bias, strict=True)
+            return torch.cat([convolve(_last(one), _last(own), b, padding=padding) for one, own, b in parts], 1)
+        x, kernel = _last(x), _last(kernel)
+    return convolve(x, kernel, flat, stride=stride, padding=padding, groups=groups)
+
+
+def _last(x: torch.Tensor) -> torch.Tensor:
+    """Return a tensor with the layout channels last."""
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 class Linear(nn.Module):

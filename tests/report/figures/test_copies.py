@@ -24,7 +24,8 @@ def frame(monkeypatch, rows, tmp_path):
     monkeypatch.setattr(copies, "stored", lambda folder, kind: made[folder.name])
     law = SimpleNamespace(kind="images", train=TRAIN, heldout=HELDOUT)
     places = {("data", None): Path("data"), ("gan", 16): Path("gan"), ("wgan", 16): Path("wgan")}
-    runs = pd.DataFrame([*rows.runs("gan"), *rows.runs("wgan")])
+    lost = rows.runs("wgan", ("diverged", "ok"), dataset="pictures")
+    runs = pd.DataFrame([*rows.runs("gan", dataset="pictures"), *lost])
     copies.data("pictures", law, places, runs).to_csv(tmp_path / "copies.csv", index=False)
     return load(tmp_path / "copies.csv"), made
 
@@ -50,7 +51,8 @@ def test_a_copy_is_at_distance_zero_and_real_images_are_held_out_ones(frame):
 
 
 def test_panels_have_two_rows_of_images_and_a_diverged_seed_none(frame):
-    figure = copies.draw(frame[0], [])
+    figure = copies.draw(frame[0], [], SimpleNamespace(kind="images"))
+    assert "2 seeds, 1 of 4 runs diverged" in figure.get_suptitle().replace("\n", " ")
     titles = {ax.get_title(): ax for ax in figure.axes}
     assert list(titles) == ["held-out images", "gan, m = 16", "wgan, m = 16", ""]
     assert [len(ax.images) for ax in figure.axes] == [1, 1, 0, 0]
@@ -61,5 +63,6 @@ def test_panels_have_two_rows_of_images_and_a_diverged_seed_none(frame):
 
 
 def test_points_have_no_images():
-    none = copies.data("ring8", SimpleNamespace(kind="points"), {}, pd.DataFrame())
-    assert none.empty and "figure neighbours" in copies.draw(none, []).texts[0].get_text()
+    law = SimpleNamespace(kind="points")
+    none = copies.data("ring8", law, {}, pd.DataFrame())
+    assert none.empty and "figure neighbours" in copies.draw(none, [], law).texts[0].get_text()

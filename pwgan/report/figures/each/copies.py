@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pwgan.data.store import StoredData
 from pwgan.report.frames import CELL, REFERENCE
-from pwgan.report.panels import sizes_of, spread
+from pwgan.report.panels import sizes_of, spread, told
 from pwgan.report.pictures import missing, sample_rows, show_images, stored
 from pwgan.report.style import WIDTH, empty, head, shown, themed
 
@@ -24,14 +24,18 @@ def data(
     """Return the first images of each cell's first seed, and of each the training image nearest to it.
 
     ``kind``: generated, or nearest in Euclidean distance; ``distance`` between both, pixels in [-1, 1]. Of method
-    ``data`` they are held-out images. A diverged seed has no images. There are no rows for points.
+    ``data`` they are held-out images. A diverged seed has no images. ``trained``, ``diverged``: number of the cell's
+    seeds. There are no rows for points.
     """
+    columns = [*CELL, "seed", "kind", "index", "distance", "channels", "size", "pixels", "trained", "diverged"]
     if law.kind == "points":
-        return pd.DataFrame(columns=[*CELL, "kind", "index", "distance"])
+        return pd.DataFrame(columns=columns)
     train = _floats(law.train)
-    first = int(runs["seed"].min())
+    here = runs[runs["dataset"] == dataset]
+    first = int(here["seed"].min())
     parts = []
     for (method, size), folder in folders.items():
+        status = here.loc[(here["method"] == method) & (here["batch_size"] == size), "status"]
         made = law.heldout[:TILES] if method == REFERENCE else stored(folder, "samples")[:TILES]
         made = _floats(made)
         if np.isfinite(made).all():
@@ -40,12 +44,20 @@ def data(
         else:
             distance, pairs = np.full(1, np.nan), {"generated": sample_rows(made).head(1)[["index"]]}
         parts += [
-            rows.assign(kind=kind, distance=distance, dataset=dataset, method=method, batch_size=size, seed=first)
+            rows.assign(
+                kind=kind,
+                distance=distance,
+                dataset=dataset,
+                method=method,
+                batch_size=size,
+                seed=first,
+                trained=len(status),
+                diverged=int((status == "diverged").sum()),
+            )
             for kind, rows in pairs.items()
         ]
     frame = pd.concat([part.astype({"batch_size": "Int64"}) for part in parts], ignore_index=True)
-    sample = ["channels", "size", "pixels"]
-    return frame.reindex(columns=[*CELL, "seed", "kind", "index", "distance", *sample])
+    return frame.reindex(columns=columns)
 
 
 def nearest_images(made: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -65,17 +77,17 @@ def _floats(images: np.ndarray) -> np.ndarray:
 
 
 @themed
-def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
+def draw(frame: pd.DataFrame, highlight: list[str], law: StoredData) -> Figure:
     """Draw two rows of images for each cell, real ones first: generated, and the nearest training images."""
-    if frame.empty:
-        return empty("Points are compared with their nearest training points in the figure neighbours.")
+    if law.kind == "points":
+        return empty("These data are points: their nearest neighbours in this study are in the figure neighbours.")
     names, sizes = shown(frame, highlight), sizes_of(spread(frame))
     wanted: list[tuple[str, int]] = [(REFERENCE, 0), *((name, size) for name in names for size in sizes)]
     cells = [(cell, _of(frame, *cell)) for cell in wanted]
     cells = [(cell, part) for cell, part in cells if not part.empty]
     columns = 2
     rows = -(-len(cells) // columns)
-    figure = Figure(figsize=(WIDTH, 0.95 * rows + 0.8), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.9 * rows + 0.8), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
@@ -85,11 +97,13 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
             ax.text(0.5, 0.5, "diverged", transform=ax.transAxes, ha="center", va="center")
         else:
             show_images(ax, part.sort_values("kind", kind="stable"), TILES)
+    trained = frame[frame["method"] != REFERENCE].drop_duplicates(CELL)
+    counts = told(trained["trained"].astype(int), int(trained["diverged"].sum()))
     head(
         figure,
         f"{frame['dataset'].iloc[0]}: are generated images copies of training images?",
-        f"Upper rows: the first images of seed {int(frame['seed'].iloc[0])}; lower rows: the training image nearest to "
-        "each in pixels. Held-out images show how near a new image is.",
+        f"Upper rows: the first images of seed {int(frame['seed'].iloc[0])} ({counts}); lower rows: the training image "
+        "nearest to each in pixels. Held-out images show how near a new image is.",
     )
     return figure
 
