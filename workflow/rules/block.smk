@@ -37,6 +37,7 @@ rule block:
         device=JOB_DEVICE,
         place=place,
     params:
+        threads=STUDY.threads,
         block=parameters,
         code=block_code,
         folder=subpath(output[0], parent=True),
@@ -44,6 +45,6 @@ rule block:
         weights=extractor_weights,
         features=f"{RESULTS}/data/features",
     shell:
-        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan block {params.block:q} --data {input.data:q} {params.classifier}"
+        "OMP_NUM_THREADS={params.threads} python -m pwgan block {params.block:q} --data {input.data:q} {params.classifier}"
         " --features {params.features:q} --device {resources.device} --place {resources.place}"
         " --output {params.folder:q} 2> {log:q}"

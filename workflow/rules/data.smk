@@ -44,8 +44,10 @@ rule classifier:
     resources:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
+    params:
+        threads=STUDY.threads,
     shell:
-        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan classifier --data {input.data:q} --device {resources.device}"
+        "OMP_NUM_THREADS={params.threads} python -m pwgan classifier --data {input.data:q} --device {resources.device}"
         " --output {output:q} 2> {log:q}"
 
 
@@ -66,6 +68,8 @@ rule classifier_heldout:
     resources:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
+    params:
+        threads=STUDY.threads,
     shell:
-        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan classifier --heldout --data {input.data:q} --device {resources.device}"
+        "OMP_NUM_THREADS={params.threads} python -m pwgan classifier --heldout --data {input.data:q} --device {resources.device}"
         " --output {output:q} 2> {log:q}"

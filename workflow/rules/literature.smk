@@ -23,9 +23,10 @@ rule literature_tables:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
     params:
+        threads=STUDY.threads,
         folder=subpath(output[0], parent=True),
     shell:
-        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan literature_tables --device {resources.device}"
+        "OMP_NUM_THREADS={params.threads} python -m pwgan literature_tables --device {resources.device}"
         " --output {params.folder:q} 2> {log:q}"
 
 

@@ -25,6 +25,7 @@ rule reference:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
     params:
+        threads=STUDY.threads,
         reference=reference,
         code=reference_code,
         folder=subpath(output[0], parent=True),
@@ -32,7 +33,7 @@ rule reference:
         weights=extractor_weights,
         features=f"{RESULTS}/data/features",
     shell:
-        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan reference {params.reference:q} --data {input.data:q} {params.classifier}"
+        "OMP_NUM_THREADS={params.threads} python -m pwgan reference {params.reference:q} --data {input.data:q} {params.classifier}"
         " --features {params.features:q} --device {resources.device} --output {params.folder:q} 2> {log:q}"
 
 
@@ -56,12 +57,13 @@ rule signal:
         device=JOB_DEVICE,
         place=place,
     params:
+        threads=STUDY.threads,
         block=training,
         critics=critics,
         code=signal_code,
         steps=STUDY.signal_steps,
         folder=subpath(output[0], parent=True),
     shell:
-        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan signal {params.block:q} --data {input.data:q}"
+        "OMP_NUM_THREADS={params.threads} python -m pwgan signal {params.block:q} --data {input.data:q}"
         " --device {resources.device} --place {resources.place} --output {params.folder:q} --steps {params.steps}"
         " --critics {params.critics:q} 2> {log:q}"

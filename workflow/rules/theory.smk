@@ -43,9 +43,10 @@ rule critics:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
     params:
+        threads=STUDY.threads,
         folder=subpath(output[0], parent=True),
     shell:
-        "OMP_NUM_THREADS={STUDY.threads} python -m pwgan critics --device {resources.device} --output {params.folder:q}"
+        "OMP_NUM_THREADS={params.threads} python -m pwgan critics --device {resources.device} --output {params.folder:q}"
         " 2> {log:q}"
 
 
