@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pwgan.errors import Refused
-from pwgan.provenance import ROOT, closure
+from pwgan.provenance import code_version
 from pwgan.seals import identity, read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -56,15 +56,12 @@ class Space:
     def _made_from(self, images: Tensor) -> str:
         pixels = images.cpu().contiguous()
         content = hashlib.blake2b(pixels.flatten().view(torch.uint8).numpy().data, digest_size=16).hexdigest()
-        code = hashlib.blake2b(digest_size=16)
-        for file in closure(type(self.extractor).__module__):
-            code.update((ROOT / file).read_bytes())
         packages = [str(getattr(sys.modules.get(name), "__version__", "")) for name in self.extractor.packages]
         return identity(
             self.extractor.name,
             [*images.shape, str(images.dtype), content],
             self.extractor.weights_digest(),
-            code.hexdigest(),
+            code_version(type(self.extractor).__module__),
             [str(torch.__version__), *packages],
             self.extractor.device.type,
         )

@@ -60,7 +60,7 @@ def test_whatever_changes_the_features_is_part_of_the_key(tmp_path, model, image
     if changed == "weights":
         model = Classifier(1, 3, 8)
     if changed == "code":
-        monkeypatch.setattr(spaces, "closure", lambda module: ["pwgan/errors.py"])
+        monkeypatch.setattr(spaces, "code_version", lambda module: "another")
     if changed == "torch":
         monkeypatch.setattr(torch, "__version__", "0.0")
     again = Space(Counting(model=model), tmp_path)
