@@ -22,6 +22,9 @@ from pwgan.runtime import atomic_write
 from pwgan.study import read_study
 
 if TYPE_CHECKING:
+    import torch
+
+    from pwgan.cells import Training
     from pwgan.data.store import StoredData
 
 
@@ -82,32 +85,22 @@ def classifier(options: Namespace) -> None:
 
 def train(options: Namespace) -> None:
     """Train one block of seeds."""
-    from pwgan.training.run import train as train_block
-
     training = read_training(options.block)
     _announce(options.place)
     stored = _stored(options.data, training.dataset)
     with claimed_device(options.device) as device:
-        if device.type == "cpu":
-            shape = stored.sample_shape
-            require_memory_to_train(training.network, training.seeds, shape, training.dataset, elsewhere=False)
-        train_block(training, stored, options.output, device, options.force)
+        _train(training, stored, options.output, device, options.force)
 
 
 def block(options: Namespace) -> None:
     """Train and measure one block of seeds."""
     from pwgan.measures.measuring import measure_block
-    from pwgan.training.run import train as train_block
 
     parameters = read_block(options.block)
-    training = parameters.training
     _announce(options.place)
-    stored = _stored(options.data, training.dataset)
+    stored = _stored(options.data, parameters.training.dataset)
     with claimed_device(options.device) as device:
-        if device.type == "cpu":
-            shape = stored.sample_shape
-            require_memory_to_train(training.network, training.seeds, shape, training.dataset, elsewhere=False)
-        train_block(training, stored, options.output, device)
+        _train(parameters.training, stored, options.output, device)
         files = options.classifier, device, options.classifier_heldout, options.features
         measure_block(parameters, stored, options.output, *files)
 
@@ -146,6 +139,16 @@ def reference(options: Namespace) -> None:
     with claimed_device(options.device) as device:
         files = options.classifier, device, options.classifier_heldout, options.features
         measure_reference(job, stored, options.output, *files)
+
+
+def _train(training: Training, stored: StoredData, output: Path, device: torch.device, force: bool = False) -> None:
+    """Train a block, if there is memory for it."""
+    from pwgan.training.run import train as train_block
+
+    if device.type == "cpu":
+        shape = stored.sample_shape
+        require_memory_to_train(training.network, training.seeds, shape, training.dataset, elsewhere=False)
+    train_block(training, stored, output, device, force)
 
 
 def _announce(place: str | None) -> None:
