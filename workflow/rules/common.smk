@@ -85,12 +85,20 @@ def place(wildcards):
     return f"{PLACES[block(wildcards).path]}/{len(PLACES)}"
 
 
+VERSIONS = {}
+
+
 # Jobs of which there may be thousands have the code that they depend on as a parameter, a hash: lists of files would
 # make up most of a plan.
 def block_code(wildcards):
     found = block(wildcards)
-    stages = "pwgan.training.run", "pwgan.measures.measuring"
-    return code_version(*stages, *found.training.modules(), *found.modules())
+    t = found.training
+    # What decides the modules: looking them up for each block would take a quarter of the time of a plan.
+    key = t.algorithm, t.options["sampler"], t.network.name, t.dataset
+    if key not in VERSIONS:
+        stages = "pwgan.training.run", "pwgan.measures.measuring"
+        VERSIONS[key] = code_version(*stages, *t.modules(), *found.modules())
+    return VERSIONS[key]
 
 
 def reference_code(wildcards):
