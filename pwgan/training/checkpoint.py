@@ -80,11 +80,12 @@ class State:
 
 
 def stamp(cell: Training, made_from: str = "", device: str = "cpu") -> str:
-    """Hash the configuration of a run and its type of device, which determines the random numbers.
+    """Hash the configuration of a run, its type of device, which decides the random numbers, and on a CPU its threads.
 
     A checkpoint of another configuration is never resumed.
     """
-    return hashlib.sha256(f"{__version__} {device} {made_from} {cell.model_dump_json()}".encode()).hexdigest()
+    threads = torch.get_num_threads() if device == "cpu" else ""
+    return hashlib.sha256(f"{__version__} {device} {threads} {made_from} {cell.model_dump_json()}".encode()).hexdigest()
 
 
 def origin(cell: Training, data: StoredData) -> str:

@@ -42,13 +42,13 @@ FILES = {
 def train(cell: Training, data: StoredData, folder: Path, device: torch.device, force: bool = False) -> None:
     """Train a block and write its files to ``folder``, run.json last; then remove the checkpoint.
 
-    Does nothing if that is done, with these parameters, data and code, unless ``force``. Raises ``Refused`` if another
+    Does nothing if that is done, with these parameters, data, code and threads, unless ``force``. Raises ``Refused`` if another
     process is training the block.
     """
     with exclusive(folder / ".lock"):
         place = f"{cell.dataset}, {cell.method}, m = {cell.batch_size}, seeds {list(cell.seed_range)}"
         checkpoint = folder / "checkpoint.pt"
-        if not force and finished(folder, cell, data):
+        if not force and finished(folder, cell, data, device):
             checkpoint.unlink(missing_ok=True)  # of a run that was killed after its last file
             log.info("%s: finished, and nothing to do in %s (--force trains it again)", place, folder)
             return
@@ -74,8 +74,11 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device, 
         checkpoint.unlink()
 
 
-def finished(folder: Path, cell: Training, data: StoredData) -> bool:
-    """Return whether all files of a trained block are in ``folder``, undamaged, of these data and the present code."""
+def finished(folder: Path, cell: Training, data: StoredData, device: torch.device) -> bool:
+    """Return whether all files of a trained block are in ``folder``, undamaged, of these data and the present code.
+
+    On a CPU also of as many threads, on which the order of sums depends.
+    """
     if not all((folder / name).exists() for name in FILES.values()):
         return False
     try:
@@ -85,7 +88,8 @@ def finished(folder: Path, cell: Training, data: StoredData) -> bool:
     except Refused as error:
         log.warning("training again: %s", str(error).partition("; ")[0])
         return False
-    return run["origin"] == origin(cell, data)
+    as_many = device.type != "cpu" or run["device"] != "cpu" or run["threads"] == torch.get_num_threads()
+    return as_many and run["origin"] == origin(cell, data)
 
 
 def read_run(folder: Path, cell: Training) -> dict[str, Any]:

@@ -198,9 +198,12 @@ def test_a_damaged_checkpoint_is_reported_and_training_starts_from_scratch(train
     assert "starting from scratch" in caught.text and str(checkpoint) in caught.text
 
 
-def test_other_data_code_or_device_begin_anew(block, data):
+def test_other_data_code_threads_or_device_begin_anew(block, data, monkeypatch):
     grown = replace(data, train=data.train[:-1])
     cell, other = block().training, block("gan").training
     made = [origin(cell, data), origin(cell, grown), origin(other, data)]
     assert len(set(made)) == 3 and origin(cell, data) == made[0]
-    assert stamp(cell, made[0]) == stamp(cell, made[0], "cpu") != stamp(cell, made[0], "cuda")
+    here, gpu = stamp(cell, made[0]), stamp(cell, made[0], "cuda")
+    assert here == stamp(cell, made[0], "cpu") != gpu
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    assert stamp(cell, made[0]) != here and stamp(cell, made[0], "cuda") == gpu

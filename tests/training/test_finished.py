@@ -1,4 +1,4 @@
-"""A finished block is trained again only if its data, options or code changed, a file is damaged, or on request."""
+"""A finished block is trained again only if its data, options, code or threads changed, a file is damaged, or on request."""
 
 import logging
 from dataclasses import replace
@@ -42,6 +42,11 @@ def test_other_options_data_or_code_train_again(done, data, monkeypatch):
     assert done()
     assert done(other=replace(data, train=data.train[:-1]))
     monkeypatch.setattr("pwgan.training.checkpoint.closure", lambda *modules: ["pwgan/__init__.py"])
+    assert done() and not done()
+
+
+def test_another_number_of_threads_trains_again(done, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     assert done() and not done()
 
 
