@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from pwgan.environment import JOBS_PER_GPU
 from pwgan.errors import Refused
 from pwgan.lazy import torch
 from pwgan.runtime import private_folder
@@ -52,7 +53,7 @@ def claimed_device(device: str) -> Iterator[torch.device]:
     """Yield the torch device to run on; of several GPUs, hold a lock on one while the context is active.
 
     Snakemake counts GPUs but assigns no device number: if several are visible, the first with a free lock file is
-    used. If torch cannot use the GPU, ``auto`` means the CPU, with a warning, and ``cuda`` raises ``Refused``.
+    used. A GPU has as many lock files as jobs may share it, and those of all GPUs are taken in turn. If torch cannot use the GPU, ``auto`` means the CPU, with a warning, and ``cuda`` raises ``Refused``.
     """
     if resolve_device(device) == "cpu":
         yield torch.device("cpu")
@@ -87,11 +88,12 @@ def _unusable() -> str:
 
 
 def _lock_one(gpus: list[str], held: contextlib.ExitStack) -> str:
-    """Lock the first free GPU of this machine, or wait for the first one."""
+    """Lock the first free place of the GPUs of this machine, a second one on a GPU after the first of all; or wait."""
     folder = private_folder("gpus")
+    places = itertools.product(range(int(os.environ.get(JOBS_PER_GPU, "1"))), gpus)
     files: list[IO[str]] = []
-    for gpu in gpus:
-        files.append(held.enter_context((folder / gpu.replace("/", "-")).open("w")))
+    for number, gpu in places:
+        files.append(held.enter_context((folder / f"{gpu.replace('/', '-')}.{number}").open("w")))
         try:
             fcntl.flock(files[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
             return gpu

@@ -8,8 +8,15 @@ import os
 from pwgan.provenance import ROOT
 
 
-def prepare() -> None:
-    """Let jobs import this package from any folder, and let programs ask for the name of a user who has none."""
+JOBS_PER_GPU = "PWGAN_JOBS_PER_GPU"
+
+
+def prepare(jobs_per_gpu: int = 1) -> None:
+    """Let jobs import this package from any folder, and let programs ask for the name of a user who has none.
+
+    ``jobs_per_gpu``: how many jobs on this machine may share a GPU.
+    """
+    os.environ[JOBS_PER_GPU] = str(jobs_per_gpu)
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{inherited}" if inherited else str(ROOT)
     try:

@@ -1,5 +1,6 @@
 """Which GPUs a process may use, which one it takes, and what is left where there is none."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -134,6 +135,18 @@ def test_two_jobs_hold_two_gpus_and_a_freed_one_is_taken_again(machine):
     del os.environ["CUDA_VISIBLE_DEVICES"]
     with claimed_device("cuda"):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+def test_jobs_share_a_gpu_after_every_gpu_has_one(machine, monkeypatch):
+    machine(2)
+    monkeypatch.setenv("PWGAN_JOBS_PER_GPU", "2")
+    with contextlib.ExitStack() as held:
+        taken = []
+        for _ in range(4):
+            os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+            held.enter_context(claimed_device("cuda"))
+            taken.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert taken == ["0", "1", "0", "1"]
 
 
 @pytest.mark.parametrize(("gpus", "visible"), [(2, "1"), (1, None)])

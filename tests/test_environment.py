@@ -16,8 +16,10 @@ def test_jobs_import_this_package_first(monkeypatch, before, after):
     monkeypatch.setenv("PYTHONPATH", before or "")
     if before is None:
         monkeypatch.delenv("PYTHONPATH")
-    prepare()
+    monkeypatch.setenv("PWGAN_JOBS_PER_GPU", "")
+    prepare(3)
     assert os.environ["PYTHONPATH"] == after
+    assert os.environ["PWGAN_JOBS_PER_GPU"] == "3"
 
 
 @pytest.mark.fault("unusual environments")

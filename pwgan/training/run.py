@@ -42,8 +42,8 @@ FILES = {
 def train(cell: Training, data: StoredData, folder: Path, device: torch.device, force: bool = False) -> None:
     """Train a block and write its files to ``folder``, run.json last; then remove the checkpoint.
 
-    Does nothing if that is done, with these parameters, data, code and threads, unless ``force``. Raises ``Refused`` if another
-    process is training the block.
+    Does nothing if that is done, with these parameters, data, code and threads, unless ``force``. Raises ``Refused`` if
+    another process is training the block.
     """
     with exclusive(folder / ".lock"):
         place = f"{cell.dataset}, {cell.method}, m = {cell.batch_size}, seeds {list(cell.seed_range)}"

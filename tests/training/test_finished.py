@@ -1,4 +1,4 @@
-"""A finished block is trained again only if its data, options, code or threads changed, a file is damaged, or on request."""
+"""A finished block is trained again only if data, options, code or threads changed, a file is damaged, or if asked."""
 
 import logging
 from dataclasses import replace

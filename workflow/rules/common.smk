@@ -38,7 +38,7 @@ DEVICE = resolve_device(STUDY.device)
 JOB_DEVICE = "auto" if (STUDY.device, DEVICE) == ("auto", "cuda") else DEVICE
 # Paths are relative, so that a study stays up to date when its folder is moved or renamed.
 BASE = Path(os.path.relpath(workflow.basedir))
-prepare()
+prepare(STUDY.jobs_per_gpu)
 # What is remembered of the user's files between two plans, and the lists that jobs read.
 RECORDS = Path(".snakemake/pwgan-sources")
 
