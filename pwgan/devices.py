@@ -53,7 +53,8 @@ def claimed_device(device: str) -> Iterator[torch.device]:
     """Yield the torch device to run on; of several GPUs, hold a lock on one while the context is active.
 
     Snakemake counts GPUs but assigns no device number: if several are visible, the first with a free lock file is
-    used. A GPU has as many lock files as jobs may share it, and those of all GPUs are taken in turn. If torch cannot use the GPU, ``auto`` means the CPU, with a warning, and ``cuda`` raises ``Refused``.
+    used. A GPU has as many lock files as jobs may share it, and those of all GPUs are taken in turn. If torch cannot
+    use the GPU, ``auto`` means the CPU, with a warning, and ``cuda`` raises ``Refused``.
     """
     if resolve_device(device) == "cpu":
         yield torch.device("cpu")

@@ -7,7 +7,6 @@ import os
 
 from pwgan.provenance import ROOT
 
-
 JOBS_PER_GPU = "PWGAN_JOBS_PER_GPU"
 
 

@@ -68,7 +68,9 @@ class Study(Options):
     study: Name
     device: Device = "auto"
     threads: Count = 1
-    jobs_per_gpu: Count = Field(1, description="jobs of this machine that may share a GPU; --resources gpu= counts jobs")
+    jobs_per_gpu: Count = Field(
+        1, description="jobs of this machine that may share a GPU; --resources gpu= counts jobs"
+    )
     first_seed: NonNegativeInt = Field(0, description="the seeds are first_seed, first_seed + 1, ...")
     seeds: Count
     seed_block: Count

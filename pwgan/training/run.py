@@ -16,9 +16,9 @@ from pwgan.methods import AdversarialMethod
 from pwgan.runtime import Cost, environment, exclusive, measured_cost
 from pwgan.seals import check, read_json, read_tensors, write_array, write_json, write_rows, write_tensors
 from pwgan.training.checkpoint import REASONS, State, origin
-from pwgan.training.loop import Trainer
 from pwgan.training.networks import build_networks
 from pwgan.training.samples import generate, latent_samples
+from pwgan.training.split import trained
 
 log = logging.getLogger("pwgan")
 HISTORY = (
@@ -47,14 +47,13 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device, 
     """
     with exclusive(folder / ".lock"):
         place = f"{cell.dataset}, {cell.method}, m = {cell.batch_size}, seeds {list(cell.seed_range)}"
-        checkpoint = folder / "checkpoint.pt"
         if not force and finished(folder, cell, data, device):
-            checkpoint.unlink(missing_ok=True)  # of a run that was killed after its last file
+            _remove_checkpoints(folder)  # of a run that was killed after its last file
             log.info("%s: finished, and nothing to do in %s (--force trains it again)", place, folder)
             return
         log.info("%s, on %s", place, device)
         with measured_cost(device) as cost:
-            state = Trainer(cell, data, device).run(checkpoint)
+            state = trained(cell, data, folder / "checkpoint.pt", device)
         # Includes the time before an interruption.
         cost.seconds = round(state.seconds, 3)
         of, paths = cell.identity, {kind: folder / name for kind, name in FILES.items()}
@@ -71,7 +70,13 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device, 
         samples = data.restored(generate(state.generator, latents.to(device)).cpu().numpy())
         write_array(paths["samples"], "samples", of, samples)
         write_json(paths["run"], "run", of, _summary(cell, state, cost, device))
-        checkpoint.unlink()
+        _remove_checkpoints(folder)
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoint of a block, and those of its parts if its seeds were split."""
+    for path in folder.glob("checkpoint*.pt"):
+        path.unlink()
 
 
 def finished(folder: Path, cell: Training, data: StoredData, device: torch.device) -> bool:
