@@ -24,6 +24,7 @@ EXEMPT = {
     "pwgan.lazy": "imports torch on first use",
     "pwgan.options": "checks parameters",
     "pwgan.provenance": "lists files",
+    "pwgan.versions": "records what a result was made with",
     **dict.fromkeys(REGISTRIES, "finds members by name"),
 }
 """Modules whose own code changes no result, with the reason. Their imports are still followed."""

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import platform
 import resource
 import stat
 import sys
@@ -14,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -179,20 +177,3 @@ def _peak_memory(device: torch.device) -> int:
         status = Path("/proc/self/status").read_text()
         return 1024 * int(status.partition("VmHWM:")[2].split()[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def environment(device: torch.device) -> dict[str, Any]:
-    """Return the environment of a result: package versions, machine, device, threads."""
-    packages: dict[str, str | None] = {}
-    for name in ("pwgan", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "numba"):
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            packages[name] = None
-    return {
-        "packages": packages,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-    }

@@ -38,6 +38,7 @@ from pwgan.training.samples import training_samples
 from pwgan.transport.bias import pool_size
 from pwgan.transport.cost import points
 from pwgan.transport.empirical import debiased, ewd
+from pwgan.versions import made_with
 
 log = logging.getLogger("pwgan")
 
@@ -121,7 +122,7 @@ class Measuring:
         write_array(folder / "interpolation.npy", "strips", of, self.data.restored(self.strips.numpy()))
         costs = {name: asdict(cost) for name, cost in self.costs.items()}
         block = {"first_seed": self.subject.seeds.start, "seeds": len(self.subject.seeds)}
-        content = {**labels, **block, "device": str(self.device), "costs": costs}
+        content = {**labels, **block, "costs": costs, **made_with(self.device)}
         write_json(folder / "measures.json", "costs", of, content)
 
     def add(self, measure: str, values: torch.Tensor | list[float]) -> None:

@@ -9,6 +9,7 @@ FRAMES = (
     "mode_steps",
     "runs",
     "costs",
+    "provenance",
     "signal",
     "datasets",
 )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pwgan.data.store import StoredData, read_data
 from pwgan.errors import Refused
-from pwgan.report.frames import COLUMNS, KIND
+from pwgan.report.frames import CELL, COLUMNS, KIND, MADE_WITH
 from pwgan.seals import AGAIN, about_tensors, check, identity, read_json, read_table, write_frame
 
 CLASSIFIER, OF_HELDOUT = "-classifier", "-classifier-heldout"
@@ -47,7 +47,7 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
     frames["mode_steps"] = [part(folder, "mode_steps") for folder in blocks]
     frames["signal"] = [read_table(file, "signal", _made_from(file.parent)).to_pandas() for file in signals]
     frames["signal"] = frames["signal"] or [pd.DataFrame(columns=COLUMNS["signal"])]
-    rows: dict[str, Rows] = {"runs": [], "costs": []}
+    rows: dict[str, Rows] = {"runs": [], "costs": [], "provenance": []}
     for folder, run in runs.items():
         cell, training = _cell(run), run["training"]
         measured = read_json(folder / "measures.json", "costs", made_from[folder])
@@ -78,6 +78,14 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
         ]
         rows["costs"] += [
             {**block, "stage": f"measure: {name}", **cost, "device": measured["device"]} for name, cost in costs.items()
+        ]
+    for folder in folders:
+        measured = read_json(folder / "measures.json", "costs", made_from[folder])
+        block = {key: measured[key] for key in (*CELL, "first_seed", "seeds")}
+        stages = {"train": runs[folder]} if folder in runs else {}
+        rows["provenance"] += [
+            {**block, "stage": stage, **_made_with(record)}
+            for stage, record in (stages | {"measure": measured}).items()
         ]
     study = identity(*made_from.values())
     joined = {name: _joined(parts) for name, parts in frames.items()}
@@ -155,6 +163,10 @@ def _made_from(folder: Path) -> str:
 def _named(frame: pd.DataFrame, run: dict[str, Any]) -> pd.DataFrame:
     """Add the columns that identify the cell to a table written by training."""
     return frame.assign(**_cell(run))[[*_cell(run), *frame.columns]]
+
+
+def _made_with(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: record[key] for key in MADE_WITH} | {"packages": json.dumps(record["packages"], sort_keys=True)}
 
 
 def _cell(run: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,9 @@ SIGNAL = ["parameter_gradient", "sample_gradient", "cosine"]
 PROBE = ["probe_before", "probe_1", "probe_128"]
 """How the last critic ranks a probe against unseen samples: before one step on it, and 1 and 128 steps after."""
 
+MADE_WITH = ["commit", "lock", "packages", "python", "machine", "device", "threads"]
+"""What a stage of a block was made with (``versions.made_with``); ``packages`` is JSON."""
+
 COLUMNS = {
     "measures": [*CELL, "seed", "measure", "value"],
     "bias": [*CELL, "seed", "sampler", "partition", "eval_batch", "n", *BIAS],
@@ -43,6 +46,7 @@ COLUMNS = {
     "mode_steps": [*CELL, "seed", "step", "mode", "count", "samples", "covered"],
     "runs": [*CELL, "seed", "status", "history_points", "algorithm", "options", "dual", "folder"],
     "costs": [*CELL, "seeds", "stage", "seconds", "peak_memory_mb", "device"],
+    "provenance": [*CELL, "first_seed", "seeds", "stage", *MADE_WITH],
     "signal": [
         *CELL,
         "generator",

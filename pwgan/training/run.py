@@ -13,12 +13,13 @@ from pwgan.cells import Training
 from pwgan.data.store import StoredData
 from pwgan.errors import Refused
 from pwgan.methods import AdversarialMethod
-from pwgan.runtime import Cost, environment, exclusive, measured_cost
+from pwgan.runtime import Cost, exclusive, measured_cost
 from pwgan.seals import check, read_json, read_tensors, write_array, write_json, write_rows, write_tensors
 from pwgan.training.checkpoint import REASONS, State, origin
 from pwgan.training.networks import build_networks
 from pwgan.training.samples import generate, latent_samples
 from pwgan.training.split import trained
+from pwgan.versions import made_with
 
 log = logging.getLogger("pwgan")
 HISTORY = (
@@ -120,7 +121,7 @@ def _summary(cell: Training, state: State, cost: Cost, device: torch.device) -> 
         "origin": state.origin,
         **asdict(cost),
         "evaluation_seconds": round(state.evaluation_seconds, 3),
-        **environment(device),
+        **made_with(device),
     }
 
 

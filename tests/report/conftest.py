@@ -21,10 +21,23 @@ Study = tuple[Path, list[tuple[str, str, int, Path]]]
 Tables = dict[str, list[dict[str, Any]]]
 POINTS = ("ring8", "grid25")
 NEAR = {"nn_ratio": (1.0, 3.0), "copies": (0.01, 0.2), "data_copying": (-0.3, -20.0)}
-FRAMES = ("measures", "bias", "interpolation", "history", "ranking", "mode_steps", "runs", "costs", "signal")
+FRAMES = (
+    "measures",
+    "bias",
+    "interpolation",
+    "history",
+    "ranking",
+    "mode_steps",
+    "runs",
+    "costs",
+    "provenance",
+    "signal",
+)
 STEPS = range(0, 2001, 200)
 STUDY = identity("study")  # what all its files were made from, as their seals say
 ALGORITHM = re.compile("wgan_gp|wgan|nsgan|pwgan|gan")
+MADE_WITH = {"commit": "0123456789ab", "lock": None, "packages": '{"pwgan": "0.1.0", "torch": "2.11.0"}'}
+MADE_WITH |= {"python": "3.11.7", "machine": "Linux x86_64", "device": "cpu", "threads": 1}
 METHODS = ("gan", "nsgan", "pwgan", "wgan", "wgan_gp")
 Scales = tuple[float, ...]
 
@@ -230,6 +243,8 @@ def _cell(
         for stage, seconds in (("train", 30.0 + 8 * rank), ("measure", 6.0)):
             block = {"first_seed": first, "seeds": min(4, seeds - first), "stage": stage, "seconds": seconds}
             tables["costs"].append({**key, **block, "peak_memory_mb": 500.0 + 20 * rank, "device": "cpu"})
+            del block["seconds"]
+            tables["provenance"].append({**key, **block, **MADE_WITH})
 
 
 def _along(tables: Tables, key: dict[str, Any], seed: int, gone: bool, modes: int, rng: np.random.Generator) -> None:

@@ -11,6 +11,7 @@ from pwgan.report import plugins
 from pwgan.report.frames import read, with_names
 from pwgan.report.statistics import PAIRED_SEEDS, holm
 from pwgan.report.tables import bias_table, markdown, page, write_tables
+from pwgan.report.tables.provenance import sentence
 
 pytestmark = pytest.mark.filterwarnings("error")
 SHIFTS = [0.3, -0.2, 0.1, 0.0, 0.5, -0.4, 0.2, -0.5]
@@ -347,3 +348,61 @@ def test_images_are_ranked_by_the_frechet_distance_and_few_seeds_leave_groups_of
     assert long["method"].tolist() == ["pwgan", "gan"] and long["group"].tolist() == [1, 2]
     long, table = made("ranks", measures=measured([1.0, 2.0]), runs=runs, costs=cost(1.0, 2))
     assert long.empty and not table.blocks
+
+
+MADE = {"commit": "0123456789ab", "lock": "ba9876543210", "packages": '{"pwgan": "0.1.0", "torch": "2.11.0"}'}
+MADE |= {"python": "3.11.7", "machine": "Linux x86_64", "device": "cpu", "threads": 1}
+
+
+def provenance(stage, seeds=2, **other):
+    key = {"dataset": "ring8", "method": "gan", "batch_size": 16, "first_seed": 0, "seeds": seeds, "stage": stage}
+    return [{**key, **MADE, **other}]
+
+
+def test_provenance_counts_what_was_made_alike():
+    rows = provenance("train") + provenance("train", 3) + provenance("measure", device="H100")
+    long, table = made("provenance", provenance=rows)
+    assert long[["stage", "device", "blocks", "seeds"]].to_numpy().tolist() == [
+        ["train", "cpu", 2, 5],
+        ["measure", "H100", 1, 2],
+    ]
+    assert rows_of(markdown(table), "training")[2][:3] == ["0.1.0", "2.11.0", "0123456789ab"]
+
+
+def test_a_sentence_says_what_results_were_made_with():
+    alike = provenance("train") + provenance("train", 3) + provenance("measure")
+    assert sentence(typed(alike)) == (
+        "Behind it: 5 runs in 2 blocks; pwgan 0.1.0, torch 2.11.0, commit 0123456789ab, lock ba9876543210, "
+        "python 3.11.7, machine Linux x86_64, device cpu, threads 1."
+    )
+    unknown = typed([{**row, "commit": None, "lock": None} for row in alike])
+    assert "commit" not in sentence(unknown) and "Attention" not in sentence(unknown)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"commit": "ffff+"}, "commit: 0123456789ab (2), ffff+ (1)"),
+        ({"commit": None}, "commit: 0123456789ab (2), unknown (1)"),
+        ({"device": "H100"}, "device: cpu (2), H100 (1)"),
+        ({"packages": json.dumps({"pwgan": "0.1.0", "torch": "2.12.0"})}, "torch: 2.11.0 (2), 2.12.0 (1)"),
+        ({"threads": 2}, "threads: 1 (2), 2 (1)"),
+    ],
+)
+def test_what_differs_between_results_is_flagged(other, said):
+    rows = typed(provenance("train") * 2 + provenance("train", **other))
+    assert sentence(rows).endswith(f"Attention: not all of its 3 results were made alike; {said}.")
+
+
+def test_a_package_that_only_the_csv_names_is_flagged_too():
+    other = json.dumps({"pwgan": "0.1.0", "torch": "2.11.0", "numpy": "1.0"})
+    said = sentence(typed(provenance("train") + provenance("train", packages=other)))
+    assert "Attention" in said and "packages: " in said and other in said
+
+
+def test_every_table_says_what_it_was_made_with(study, tmp_path):
+    root, _ = study(datasets=("ring8",), methods=("gan", "pwgan"))
+    write_tables(root, tmp_path / "tables")
+    for name in plugins.names("tables"):
+        for suffix in ("md", "html"):
+            assert "Behind it: 16 runs in 4 blocks; pwgan 0.1.0" in (tmp_path / f"tables/{name}.{suffix}").read_text()
