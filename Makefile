@@ -6,7 +6,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: study test check images setup lock clean
+.PHONY: study test test-cluster check images setup lock clean
 
 study: setup ## run the default study: tables and figures under results/demo
 	@echo "==> Running the study of config.yaml; it goes on where it was stopped"
@@ -16,6 +16,11 @@ study: setup ## run the default study: tables and figures under results/demo
 test: check ## lint, types, unit tests and the smoke study
 	@echo "==> Running the tests"
 	. $(VENV)/bin/activate && python -m pytest -n 2 --dist worksteal
+
+test-cluster: setup ## the workflow on a real Slurm of one node, as root; on Debian installed if missing
+	@command -v slurmctld munged > /dev/null || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge; }
+	. $(VENV)/bin/activate && python -m pytest --cluster tests/cluster
 
 check: setup
 	@echo "==> Checking style, types and workflow"

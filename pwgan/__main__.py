@@ -64,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     def measured_with(command: argparse.ArgumentParser) -> None:
         command.add_argument("--classifier", type=Path, help="the data set's classifier, if its images are labelled")
         command.add_argument("--classifier-heldout", type=Path, help="the one for features: classifier_heldout")
-        kept = "folder that keeps features of real images for other jobs (default: none are kept)"
-        command.add_argument("--features", type=Path, metavar="FOLDER", help=kept)
+        kept = "folder that keeps what was measured of real samples for other jobs (default: nothing is kept)"
+        command.add_argument("--kept", type=Path, metavar="FOLDER", help=kept)
 
     blocks = verb("blocks", "List the blocks of seeds of a study, one for each training job.")
     blocks.add_argument("study", type=Path)

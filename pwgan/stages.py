@@ -101,7 +101,7 @@ def block(options: Namespace) -> None:
     stored = _stored(options.data, parameters.training.dataset)
     with claimed_device(options.device) as device:
         _train(parameters.training, stored, options.output, device)
-        files = options.classifier, device, options.classifier_heldout, options.features
+        files = options.classifier, device, options.classifier_heldout, options.kept
         measure_block(parameters, stored, options.output, *files)
 
 
@@ -113,7 +113,7 @@ def measure(options: Namespace) -> None:
     _announce(options.place)
     stored = _stored(options.data, block.training.dataset)
     with claimed_device(options.device) as device:
-        files = options.classifier, device, options.classifier_heldout, options.features
+        files = options.classifier, device, options.classifier_heldout, options.kept
         measure_block(block, stored, options.output, *files)
 
 
@@ -137,7 +137,7 @@ def reference(options: Namespace) -> None:
     job = read_reference(options.reference)
     stored = _stored(options.data, job.dataset)
     with claimed_device(options.device) as device:
-        files = options.classifier, device, options.classifier_heldout, options.features
+        files = options.classifier, device, options.classifier_heldout, options.kept
         measure_reference(job, stored, options.output, *files)
 
 

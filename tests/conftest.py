@@ -55,6 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cluster", action="store_true", help="run the tests that start a Slurm cluster of one node")
     parser.addoption("--faults", type=Path, metavar="FILE", help="write how many faults were tried and survived as CSV")
 
 

@@ -23,6 +23,7 @@ from pwgan.measures.forgetting import MODE_STEPS, Rows, run_measures
 from pwgan.measures.frechet import feature_measures
 from pwgan.measures.generalisation import feature_neighbours, interpolated, neighbour_measures
 from pwgan.measures.interpolation import PATHS, PATHS_KEPT
+from pwgan.measures.kept import kept
 from pwgan.measures.lost import lost_class
 from pwgan.measures.modes import label_coverage, mode_coverage
 from pwgan.measures.names import MeasureName, named
@@ -31,6 +32,7 @@ from pwgan.measures.straightness import measure_straightness
 from pwgan.measures.subjects import Generated, Real, Subject
 from pwgan.networks.layers.classifier import Classifier
 from pwgan.options import REFERENCE
+from pwgan.provenance import code_version
 from pwgan.runtime import Cost, exclusive, measured_cost
 from pwgan.seals import write_array, write_json, write_rows
 from pwgan.training.run import load_generator, read_run
@@ -58,7 +60,7 @@ class Measuring:
     """Measures one subject against one data set's held-out samples, and records the cost of each group of measures.
 
     ``features`` names the feature extractors, ``classifier`` and ``classifier_heldout`` are the files of the trained
-    ones, and ``kept`` is the folder for features of real images, None to keep none.
+    ones, and ``kept`` is the folder for what jobs share about real samples, None to keep nothing.
     """
 
     def __init__(
@@ -161,7 +163,10 @@ class Measuring:
 
     def floor(self, count: int) -> list[float]:
         """Return for each seed the exact EWD between ``count`` held-out and as many training samples."""
-        return ewds(self.heldout(count), training_samples(self.data, self.subject.seeds, count))
+        sides = self.heldout(count), training_samples(self.data, self.subject.seeds, count)
+        code = code_version("pwgan.transport.empirical")
+        values = kept(self._kept, "floor", sides, [code], lambda: torch.tensor(ewds(*sides), dtype=torch.float64))
+        return values.tolist()
 
     def _ewd(self) -> None:
         data = self.data

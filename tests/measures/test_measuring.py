@@ -18,9 +18,10 @@ from pwgan.data import Split
 from pwgan.data.mixtures import Ring8
 from pwgan.data.store import StoredData, read_data, write_data
 from pwgan.errors import Refused
+from pwgan.measures import measuring
 from pwgan.measures.bias import MatchedGradients, pool_bias
 from pwgan.measures.classifier import load_classifier, save_classifier, write_classifier
-from pwgan.measures.measuring import COLUMNS, GROUPS, Measuring, measure_reference
+from pwgan.measures.measuring import COLUMNS, GROUPS, Measuring, ewds, measure_reference
 from pwgan.measures.subjects import Generated, Real
 from pwgan.networks.layers.classifier import Classifier
 from pwgan.networks.layers.initial import initialise
@@ -345,14 +346,19 @@ def test_against_training_images_the_floor_is_held_out_ones(images, classifier):
     )
 
 
-def test_kept_features_change_no_value(images, classifier, tmp_path):
+def test_what_is_kept_changes_no_value_and_is_not_computed_again(images, classifier, tmp_path, monkeypatch):
     options = {"features": ["classifier", "random"], "classifier": classifier}
     alone, _, _ = measured(real(images, 2), images, **options)
-    for _ in range(2):
+    computed = []
+    monkeypatch.setattr(measuring, "ewds", lambda x, y: computed.append(len(x)) or ewds(x, y))
+    for solved in (3, 2):  # the distance of the subject, its floor, and that within it
         values, _, _ = measured(real(images, 2), images, **options, kept=tmp_path)
         pd.testing.assert_frame_equal(values, alone)
-    names = sorted(path.name.partition("-")[0] for path in tmp_path.iterdir())
-    assert names == ["classifier", "classifier", "random", "random"]  # references, and training images near copies
+        assert len(computed) == solved
+        computed.clear()
+    names = sorted(path.name.rpartition("-")[0] for path in tmp_path.iterdir())
+    # Features of references, and of training images near copies.
+    assert names == ["features-classifier", "features-classifier", "features-random", "features-random", "floor"]
 
 
 def test_only_the_groups_of_the_study_are_measured(points, tmp_path):

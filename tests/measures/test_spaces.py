@@ -37,7 +37,7 @@ def test_the_second_job_reads_what_the_first_computed(tmp_path, model, images):
         assert torch.equal(space.real(images), expected)
         assert space.extractor.seen == seen
     (file,) = tmp_path.iterdir()
-    assert file.name.startswith("classifier-") and file.suffix == ".safetensors"
+    assert file.name.startswith("features-classifier-") and file.suffix == ".safetensors"
     assert torch.equal(second(images), expected) and second.extractor.seen == 6  # generated images are not kept
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -43,8 +43,8 @@ rule block:
         folder=subpath(output[0], parent=True),
         classifier=classifier_option,
         weights=extractor_weights,
-        features=f"{RESULTS}/data/features",
+        kept=f"{RESULTS}/data/kept",
     shell:
         "OMP_NUM_THREADS={params.threads} python -m pwgan block {params.block:q} --data {input.data:q} {params.classifier}"
-        " --features {params.features:q} --device {resources.device} --place {resources.place}"
+        " --kept {params.kept:q} --device {resources.device} --place {resources.place}"
         " --output {params.folder:q} 2> {log:q}"

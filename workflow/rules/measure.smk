@@ -3,7 +3,7 @@
 # input:  the stored samples of the block's seeds, its classifiers if it has labels; the trained generators
 # output: measures.json        of real samples: beside it lie the files that measuring a block writes
 #         signal.parquet       the generator's gradient while critics are trained to a standstill (if in the study)
-# beside: results/{study}/data/features/  features of real images, which the jobs share: kept by content, not declared
+# beside: results/{study}/data/kept/  features of real images and EWDs of real samples, which jobs share: by content, not declared
 
 
 rule reference:
@@ -31,10 +31,10 @@ rule reference:
         folder=subpath(output[0], parent=True),
         classifier=classifier_option,
         weights=extractor_weights,
-        features=f"{RESULTS}/data/features",
+        kept=f"{RESULTS}/data/kept",
     shell:
         "OMP_NUM_THREADS={params.threads} python -m pwgan reference {params.reference:q} --data {input.data:q} {params.classifier}"
-        " --features {params.features:q} --device {resources.device} --output {params.folder:q} 2> {log:q}"
+        " --kept {params.kept:q} --device {resources.device} --output {params.folder:q} 2> {log:q}"
 
 
 rule signal:
