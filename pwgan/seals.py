@@ -14,7 +14,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -167,10 +167,16 @@ def write_frame(path: Path, kind: str, of: str, frame: pd.DataFrame) -> None:
 
 
 def _write_table(path: Path, kind: str, of: str, table: pyarrow.Table) -> None:
+    write_tables(path, kind, of, table.schema, [table])
+
+
+def write_tables(path: Path, kind: str, of: str, schema: pyarrow.Schema, tables: Iterable[pyarrow.Table]) -> None:
+    """Write tables of one schema as one parquet file, each as it comes."""
     from pyarrow import parquet
 
-    with sealed(path, kind, of) as (aside, seal), parquet.ParquetWriter(aside, table.schema) as writer:
-        writer.write_table(table)
+    with sealed(path, kind, of) as (aside, seal), parquet.ParquetWriter(aside, schema) as writer:
+        for table in tables:
+            writer.write_table(table)
         writer.add_key_value_metadata({KEY: seal})
 
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
+import pyarrow
 
 from pwgan.data.store import StoredData, read_data
 from pwgan.errors import Refused
 from pwgan.report.frames import CELL, COLUMNS, KIND, MADE_WITH
-from pwgan.seals import AGAIN, about_tensors, check, identity, read_json, read_table, write_frame
+from pwgan.seals import AGAIN, about_tensors, check, identity, read_json, read_table, write_frame, write_tables
 
 CLASSIFIER, OF_HELDOUT = "-classifier", "-classifier-heldout"
 """Suffixes of classifiers' files, after the name of their data set."""
 Rows = list[dict[str, Any]]
+MEASURED = ("measures", "bias", "interpolation")
+"""Frames of tables that real samples have too."""
+LONG = (*MEASURED, "history", "ranking", "mode_steps")
+"""Frames that are written some blocks at a time: of a large study they may not fit in memory."""
+AT_ONCE = 200
+"""Blocks whose tables are held at once."""
 
 
 def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Iterable[Path], out: Path) -> None:
@@ -28,71 +38,120 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
     a law, the first in ``data``. Raises ``Refused`` for a damaged file, and for one
     that is not of the block in whose folder it lies.
     """
-    folders, out = list(folders), Path(out)
-    blocks = [folder for folder in folders if (folder / "run.json").exists()]
-    if not blocks:
-        raise Refused(f"no trained block (run.json) in {', '.join(map(str, folders))}")
-    runs = {folder: read_json(folder / "run.json", "run") for folder in blocks}
-    made_from = {folder: _made_from(folder) for folder in folders}
-    if len(set(made_from.values())) < len(made_from):
-        repeated = [str(folder) for folder, of in made_from.items() if list(made_from.values()).count(of) > 1]
-        raise Refused(f"{', '.join(repeated)} hold results of the same block; {AGAIN} where it does not belong")
+    out = Path(out)
+    with ThreadPoolExecutor() as pool:
+        parts = list(pool.map(_Part.read, folders))
+        blocks = [part for part in parts if part.run]
+        if not blocks:
+            raise Refused(f"no trained block (run.json) in {', '.join(str(part.folder) for part in parts)}")
+        of = Counter(part.of for part in parts)
+        if repeated := [str(part.folder) for part in parts if of[part.of] > 1]:
+            raise Refused(f"{', '.join(repeated)} hold results of the same block; {AGAIN} where it does not belong")
+        study = identity(*(part.of for part in parts))
+        for name in LONG:
+            chunks = _tables(pool, parts if name in MEASURED else blocks, name)
+            first = next(chunks)
+            write_tables(out / f"{name}.parquet", KIND + name, study, first.schema, chain([first], chunks))
+    frames = {
+        "runs": pd.DataFrame([row for part in blocks for row in part.seeds(out)]).astype({"diverged_at": "Int64"}),
+        "costs": pd.DataFrame([row for part in blocks for row in part.costs()]),
+        "provenance": pd.DataFrame([row for part in parts for row in part.provenance()]),
+        "signal": _joined([read_table(file, "signal", _Part.read(file.parent).of).to_pandas() for file in signals]),
+    }
+    for name, frame in frames.items():
+        write_frame(out / f"{name}.parquet", KIND + name, study, frame.astype({"batch_size": "Int64"}))
+    write_frame(out / "datasets.parquet", f"{KIND}datasets", study, _datasets(list(data), out))
 
-    def part(folder: Path, name: str) -> pd.DataFrame:
-        return read_table(folder / f"{name}.parquet", name, made_from[folder]).to_pandas()
 
-    frames = {name: [part(folder, name) for folder in folders] for name in ("measures", "bias", "interpolation")}
-    for name in ("history", "ranking"):
-        frames[name] = [_named(part(folder, name), runs[folder]) for folder in blocks]
-    frames["mode_steps"] = [part(folder, "mode_steps") for folder in blocks]
-    frames["signal"] = [read_table(file, "signal", _made_from(file.parent)).to_pandas() for file in signals]
-    frames["signal"] = frames["signal"] or [pd.DataFrame(columns=COLUMNS["signal"])]
-    rows: dict[str, Rows] = {"runs": [], "costs": [], "provenance": []}
-    for folder, run in runs.items():
-        cell, training = _cell(run), run["training"]
-        measured = read_json(folder / "measures.json", "costs", made_from[folder])
-        block = {**cell, "first_seed": training["first_seed"], "seeds": training["seeds"]}
-        rows["runs"] += [
-            {
-                **cell,
-                **seed,
-                "algorithm": training["algorithm"],
-                "options": json.dumps(training["options"], sort_keys=True),
-                "steps": training["steps"],
-                "history_points": training["evaluation_points"],
-                "dual": run["dual"],
-                "folder": _relative(folder, out),
-            }
-            for seed in run["seeds"]
-        ]
-        costs = measured["costs"]
+class _Part(NamedTuple):
+    """The folder of a block, or of a reference, whose ``run`` is None; ``of`` is what the seals of its files name."""
+
+    folder: Path
+    run: dict[str, Any] | None
+    measured: dict[str, Any]
+    of: str
+
+    @classmethod
+    def read(cls, folder: Path) -> _Part:
+        run = read_json(folder / "run.json", "run") if (folder / "run.json").exists() else None
+        of = identity(run["training"]) if run else None
+        measured = read_json(folder / "measures.json", "costs", of)
+        return cls(
+            folder, run, measured, of or identity(*(measured[key] for key in ("dataset", "first_seed", "seeds")))
+        )
+
+    @property
+    def cell(self) -> dict[str, Any]:
+        return {key: self.measured[key] for key in CELL}
+
+    @property
+    def block(self) -> dict[str, Any]:
+        return self.cell | {key: self.measured[key] for key in ("first_seed", "seeds")}
+
+    def table(self, name: str) -> pyarrow.Table:
+        """Read a table of the folder; those that training wrote get the columns that name the cell."""
+        table = read_table(self.folder / f"{name}.parquet", name, self.of)
+        for place, (key, value) in enumerate(self.cell.items()):
+            if key not in table.column_names:
+                table = table.add_column(place, key, pyarrow.repeat(value, len(table)))
+        return table
+
+    def seeds(self, out: Path) -> Rows:
+        """Return the rows of the frame ``runs``."""
+        assert self.run
+        training = self.run["training"]
+        about = {
+            "algorithm": training["algorithm"],
+            "options": json.dumps(training["options"], sort_keys=True),
+            "steps": training["steps"],
+            "history_points": training["evaluation_points"],
+            "dual": self.run["dual"],
+            "folder": _relative(self.folder, out),
+        }
+        return [{**self.cell, **seed, **about} for seed in self.run["seeds"]]
+
+    def costs(self) -> Rows:
+        """Return the rows of the frame ``costs``."""
+        assert self.run
+        costs, device = self.measured["costs"], self.measured["device"]
         total = {
             "seconds": sum(cost["seconds"] for cost in costs.values()),
             "peak_memory_mb": max((cost["peak_memory_mb"] for cost in costs.values()), default=0.0),
         }
-        trained = {key: run[key] for key in ("seconds", "peak_memory_mb", "device")}
-        rows["costs"] += [
-            {**block, "stage": "train", **trained},
-            {**block, "stage": "evaluate", **trained, "seconds": run["evaluation_seconds"]},
-            {**block, "stage": "measure", **total, "device": measured["device"]},
+        trained = {key: self.run[key] for key in ("seconds", "peak_memory_mb", "device")}
+        return [
+            {**self.block, "stage": "train", **trained},
+            {**self.block, "stage": "evaluate", **trained, "seconds": self.run["evaluation_seconds"]},
+            {**self.block, "stage": "measure", **total, "device": device},
+            *({**self.block, "stage": f"measure: {name}", **cost, "device": device} for name, cost in costs.items()),
         ]
-        rows["costs"] += [
-            {**block, "stage": f"measure: {name}", **cost, "device": measured["device"]} for name, cost in costs.items()
+
+    def provenance(self) -> Rows:
+        """Return the rows of the frame ``provenance``."""
+        records = ({"train": self.run} if self.run else {}) | {"measure": self.measured}
+        return [
+            {**self.block, "stage": stage, **{key: record[key] for key in MADE_WITH}}
+            | {"packages": json.dumps(record["packages"], sort_keys=True)}
+            for stage, record in records.items()
         ]
-    for folder in folders:
-        measured = read_json(folder / "measures.json", "costs", made_from[folder])
-        block = {key: measured[key] for key in (*CELL, "first_seed", "seeds")}
-        stages = {"train": runs[folder]} if folder in runs else {}
-        rows["provenance"] += [
-            {**block, "stage": stage, **_made_with(record)}
-            for stage, record in (stages | {"measure": measured}).items()
-        ]
-    study = identity(*made_from.values())
-    joined = {name: _joined(parts) for name, parts in frames.items()}
-    for name, frame in (joined | {name: pd.DataFrame(content) for name, content in rows.items()}).items():
-        typed = frame.astype({"batch_size": "Int64"} | ({"diverged_at": "Int64"} if "diverged_at" in frame else {}))
-        write_frame(out / f"{name}.parquet", KIND + name, study, typed)
-    write_frame(out / "datasets.parquet", f"{KIND}datasets", study, _datasets(list(data), out))
+
+
+def _tables(pool: ThreadPoolExecutor, parts: list[_Part], name: str) -> Iterator[pyarrow.Table]:
+    """Read a table of all parts; yield those of some joined, with the columns of the first that has rows."""
+    schema = None
+    for start in range(0, len(parts), AT_ONCE):
+        read = list(pool.map(lambda part: part.table(name), parts[start : start + AT_ONCE]))
+        filled = [table for table in read if len(table)]
+        if schema is None and (filled or start + AT_ONCE >= len(parts)):
+            schema = _for_pandas((filled or read)[0].schema)
+        if schema is not None:
+            yield pyarrow.concat_tables([table.cast(schema) for table in filled] or [schema.empty_table()])
+
+
+def _for_pandas(schema: pyarrow.Schema) -> pyarrow.Schema:
+    """Let pandas read ``batch_size`` as integers that may be missing."""
+    frame = schema.empty_table().to_pandas().astype({"batch_size": "Int64"})
+    return schema.with_metadata(pyarrow.Schema.from_pandas(frame, preserve_index=False).metadata)
 
 
 def _relative(path: Path, out: Path) -> str:
@@ -146,28 +205,4 @@ def _modes(stored: StoredData) -> int | None:
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Concatenate frames, with a nullable integer ``batch_size`` (missing for references)."""
-    filled = [part for part in parts if len(part)] or parts[:1]
-    return pd.concat([part.astype({"batch_size": "Int64"}) for part in filled], ignore_index=True)
-
-
-def _made_from(folder: Path) -> str:
-    """Return what the seals of all files of a block or reference must name."""
-    run = folder / "run.json"
-    if run.exists():
-        return identity(read_json(run, "run")["training"])
-    measured = read_json(folder / "measures.json", "costs")
-    return identity(*(measured[key] for key in ("dataset", "first_seed", "seeds")))
-
-
-def _named(frame: pd.DataFrame, run: dict[str, Any]) -> pd.DataFrame:
-    """Add the columns that identify the cell to a table written by training."""
-    return frame.assign(**_cell(run))[[*_cell(run), *frame.columns]]
-
-
-def _made_with(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: record[key] for key in MADE_WITH} | {"packages": json.dumps(record["packages"], sort_keys=True)}
-
-
-def _cell(run: dict[str, Any]) -> dict[str, Any]:
-    return {key: run["training"][key] for key in ("dataset", "method", "batch_size")}
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS["signal"])
