@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from scipy.spatial.distance import cdist
 from pwgan.__main__ import main
 from pwgan.batches.base import random_order
 from pwgan.data.store import read_data
-from pwgan.report import plugins
+from pwgan.report import aggregate, plugins
 from pwgan.report.aggregate import write_aggregates
 from pwgan.report.frames import COLUMNS
 from pwgan.study import read_study
@@ -195,6 +196,23 @@ def test_the_frames_say_what_the_files_of_the_blocks_say(frames):
             & (costs["stage"] == "train")
         ]
         assert trained["seconds"].tolist() == [run["seconds"]] and trained["seeds"].tolist() == [2]
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_frames_do_not_depend_on_how_many_blocks_are_held_at_once(frames, tmp_path, monkeypatch, at_once):
+    study, results, joined = frames
+    monkeypatch.setattr(aggregate, "AT_ONCE", at_once)
+    folders = [results / place for place in (*study.blocks, *study.references)]
+    copied = shutil.copytree(results, tmp_path / "results")
+    write_aggregates(
+        [copied / folder.relative_to(results) for folder in folders],
+        [copied / "data/ring8/seeds0-1.safetensors"],
+        [],
+        copied,
+    )
+    for name in aggregate.LONG:
+        again = pd.read_parquet(copied / f"{name}.parquet")
+        pd.testing.assert_frame_equal(again, joined[name])
 
 
 def test_the_reference_has_the_floor_of_the_training_curves(frames):
