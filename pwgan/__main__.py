@@ -62,8 +62,12 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     def measured_with(command: argparse.ArgumentParser) -> None:
-        command.add_argument("--classifier", type=Path, help="the data set's classifier, if its images are labelled")
-        command.add_argument("--classifier-heldout", type=Path, help="the one for features: classifier_heldout")
+        # Without a file as without the option: a workflow writes one command for all data sets.
+        labelled = "the data set's classifier, if its images are labelled"
+        command.add_argument("--classifier", type=Path, nargs="?", help=labelled)
+        command.add_argument(
+            "--classifier-heldout", type=Path, nargs="?", help="the one for features: classifier_heldout"
+        )
         kept = "folder that keeps what was measured of real samples for other jobs (default: nothing is kept)"
         command.add_argument("--kept", type=Path, metavar="FOLDER", help=kept)
 

@@ -20,9 +20,7 @@
 rule block:
     """Train and measure one block of seeds of one cell (data set, method, mini-batch size)."""
     input:
-        data=data_file,
-        classifier=classifier,
-        classifier_heldout=classifier_heldout,
+        unpack(measured_from),
     output:
         "<block>/measures.json",
     log:
@@ -41,10 +39,9 @@ rule block:
         block=parameters,
         code=block_code,
         folder=subpath(output[0], parent=True),
-        classifier=classifier_option,
-        weights=extractor_weights,
         kept=f"{RESULTS}/data/kept",
     shell:
-        "OMP_NUM_THREADS={params.threads} python -m pwgan block {params.block:q} --data {input.data:q} {params.classifier}"
+        "OMP_NUM_THREADS={params.threads} python -m pwgan block {params.block:q} --data {input.data:q}"
+        " --classifier {input.classifier:q} --classifier-heldout {input.classifier_heldout:q}"
         " --kept {params.kept:q} --device {resources.device} --place {resources.place}"
         " --output {params.folder:q} 2> {log:q}"

@@ -97,12 +97,14 @@ def block_code(wildcards):
     key = t.algorithm, t.options["sampler"], t.network.name, t.dataset
     if key not in VERSIONS:
         stages = "pwgan.training.run", "pwgan.measures.measuring"
-        VERSIONS[key] = code_version(*stages, *t.modules(), *found.modules())
+        code = code_version(*stages, *t.modules(), *found.modules())
+        VERSIONS[key] = f"{code} {extractor_weights(t.dataset)}"
     return VERSIONS[key]
 
 
 def reference_code(wildcards):
-    return code_version("pwgan.measures.measuring", *reference_of(wildcards).modules())
+    code = code_version("pwgan.measures.measuring", *reference_of(wildcards).modules())
+    return f"{code} {extractor_weights(wildcards.dataset)}"
 
 
 def signal_code(wildcards):
@@ -118,12 +120,10 @@ def weights_version(extractor):
     )
 
 
-def extractor_weights(wildcards):
+def extractor_weights(dataset):
     """The versions of the user's files of weights, of the feature extractors of a data set."""
     used = [
-        name
-        for name in STUDY.extractors(wildcards.dataset)
-        if name in STUDY.measures.weights
+        name for name in STUDY.extractors(dataset) if name in STUDY.measures.weights
     ]
     return " ".join(weights_version(name) for name in used)
 
@@ -143,6 +143,7 @@ def data_spec(wildcards):
     return STUDY.data_cells[wildcards.data].model_dump_json()
 
 
+@cache
 def data_of(dataset, first, last):
     """The stored samples of a block of seeds."""
     cell = STUDY.data_cell(dataset, first, last - first + 1)
@@ -177,26 +178,24 @@ def reference(wildcards):
     return reference_of(wildcards).model_dump_json()
 
 
-def classifier(wildcards):
-    """The trained classifier of a labelled data set; an empty list for other data sets."""
-    if not STUDY.data_set(wildcards.dataset).labelled:
-        return []
-    return f"{RESULTS}/data/{wildcards.dataset}-classifier.safetensors"
-
-
-def classifier_heldout(wildcards):
-    """The classifier trained on held-out images, of data sets that ask for its features; else an empty list."""
-    if "classifier_heldout" not in STUDY.extractors(wildcards.dataset):
-        return []
-    return f"{RESULTS}/data/{wildcards.dataset}-classifier-heldout.safetensors"
-
-
-def classifier_option(wildcards):
-    files = {
-        "--classifier": classifier(wildcards),
-        "--classifier-heldout": classifier_heldout(wildcards),
+@cache
+def classifiers(dataset):
+    """The files of a data set's classifiers, of those that it has: of labelled images, of held-out ones on request."""
+    stem = f"{RESULTS}/data/{dataset}-classifier"
+    return {
+        "classifier": (
+            f"{stem}.safetensors" if STUDY.data_set(dataset).labelled else []
+        ),
+        "classifier_heldout": (
+            f"{stem}-heldout.safetensors"
+            if "classifier_heldout" in STUDY.extractors(dataset)
+            else []
+        ),
     }
-    return " ".join(f"{option} {file}" for option, file in files.items() if file)
+
+
+def measured_from(wildcards):
+    return {"data": data_file(wildcards), **classifiers(wildcards.dataset)}
 
 
 def reported(kind, stem, caption, **labels):
@@ -217,13 +216,7 @@ DATA_FILES = [
     for first, count in STUDY.seed_blocks(dataset)[:1]
 ]
 CLASSIFIERS = [
-    f"{RESULTS}/data/{dataset}-classifier.safetensors"
-    for dataset in STUDY.datasets
-    if STUDY.data_set(dataset).labelled
-] + [
-    f"{RESULTS}/data/{dataset}-classifier-heldout.safetensors"
-    for dataset in STUDY.datasets
-    if "classifier_heldout" in STUDY.extractors(dataset)
+    file for dataset in STUDY.datasets for file in classifiers(dataset).values() if file
 ]
 FOLDERS = [f"{RESULTS}/{path}" for path in (*STUDY.blocks, *STUDY.references)]
 # A command line has no room for the names of thousands of folders.

@@ -9,9 +9,7 @@
 rule reference:
     """Measure real training samples of a block of seeds in place of generated ones: the floor of each measure."""
     input:
-        data=data_file,
-        classifier=classifier,
-        classifier_heldout=classifier_heldout,
+        unpack(measured_from),
     output:
         "<reference>/measures.json",
     log:
@@ -29,11 +27,10 @@ rule reference:
         reference=reference,
         code=reference_code,
         folder=subpath(output[0], parent=True),
-        classifier=classifier_option,
-        weights=extractor_weights,
         kept=f"{RESULTS}/data/kept",
     shell:
-        "OMP_NUM_THREADS={params.threads} python -m pwgan reference {params.reference:q} --data {input.data:q} {params.classifier}"
+        "OMP_NUM_THREADS={params.threads} python -m pwgan reference {params.reference:q} --data {input.data:q}"
+        " --classifier {input.classifier:q} --classifier-heldout {input.classifier_heldout:q}"
         " --kept {params.kept:q} --device {resources.device} --output {params.folder:q} 2> {log:q}"
 
 
