@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,9 +42,6 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
-# A line for each job that has ended: the records that the tests read.
-JobCompType=jobcomp/filetxt
-JobCompLoc={folder}/jobs.txt
 MpiDefault=none
 SwitchType=switch/none
 MailProg=/bin/true
@@ -66,21 +62,22 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 
 class Job(NamedTuple):
-    """A job in Slurm's records; ``requested`` is what it was given, as ``cpu=1,mem=4000M,node=1,gres/gpu=1``."""
+    """A job in Slurm's records; ``requested`` is what it asked for beside CPUs and memory, as ``gres:gpu:1``."""
 
     number: int
+    rule: str
     state: str
-    start: datetime
-    end: datetime
+    start: str
+    end: str
     requested: str
 
     @classmethod
     def read(cls, line: str) -> Job:
-        """Read a line of the plugin jobcomp/filetxt."""
+        """Read a line of ``scontrol --oneliner show jobs``."""
         told = dict(re.findall(r"(\w+)=(\S*)", line))
-        tres = re.search(r"Tres=(\S+)", line)
-        start, end = (datetime.fromisoformat(told[key]) for key in ("StartTime", "EndTime"))
-        return cls(int(told["JobId"]), told["JobState"], start, end, tres[1] if tres else "")
+        named = ("JobId", "Comment", "JobState", "StartTime", "EndTime", "TresPerJob")
+        number, *others = (told.get(name, "") for name in named)
+        return cls(int(number), *others)
 
 
 class Cluster:
@@ -175,8 +172,9 @@ class Cluster:
 
     def jobs(self) -> list[Job]:
         """Return the jobs that have ended, as Slurm recorded them."""
-        file = self.folder / "jobs.txt"
-        return [Job.read(line) for line in file.read_text().splitlines()] if file.exists() else []
+        lines = self.ask("scontrol", "--oneliner", "show", "jobs").splitlines()
+        found = [Job.read(line) for line in lines if line.startswith("JobId=")]
+        return [job for job in found if job.state not in ("PENDING", "RUNNING", "COMPLETING")]
 
 
 def _free_ports(count: int) -> list[int]:
@@ -215,11 +213,12 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="pwgan-slurm-") as folder:
         os.chmod(folder, 0o755)  # munged demands it for its socket
         running = Cluster(Path(folder))
+        jobs = []
         try:
             running.start()
             yield running
+            jobs = running.jobs()
         finally:
             running.stop()
-        records = (running.folder / "jobs.txt").read_text()
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print(f"\nSlurm's records:\n{records}")
+        print("\nSlurm's records:", *(" ".join(map(str, job)) for job in jobs), sep="\n")
