@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pages
 import torch
 
 import pwgan.transport.cost as costs
@@ -29,7 +30,6 @@ from pwgan.cells import Training
 from pwgan.data.base import Split
 from pwgan.data.embedded import Digits
 from pwgan.data.store import StoredData, read_data, write_data
-from pwgan.runtime import atomic_write
 from pwgan.study import parse_study
 from pwgan.training.loop import Trainer
 
@@ -153,9 +153,7 @@ def main() -> None:
                 lines.append(compare(cell(network, m), data, device, options.rounds, options.steps))
                 sys.stdout.write(lines[-1] + "\n")
                 sys.stdout.flush()
-    if options.out is not None:
-        with atomic_write(options.out) as aside:
-            Path(aside).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    pages.write(options.out, lines)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pages
 import pyarrow
 import torch
 import yaml
@@ -30,7 +31,6 @@ from pwgan.cells import Block, Reference, Training
 from pwgan.data.store import write_data
 from pwgan.measures.measuring import COLUMNS
 from pwgan.report import FRAMES, plugins
-from pwgan.runtime import atomic_write
 from pwgan.seals import write_json, write_tables
 from pwgan.study import Study, parse_study
 from pwgan.versions import made_with
@@ -226,9 +226,7 @@ def main() -> None:
                 lines.append(line)
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
-    if options.out is not None:
-        with atomic_write(options.out) as aside:
-            Path(aside).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    pages.write(options.out, lines)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pages
 import torch
 import torch.nn.functional as F
 from costs import images, machine, now
@@ -30,7 +31,6 @@ from torch import Tensor, nn
 from pwgan.cells import Training
 from pwgan.data.store import StoredData, read_data, write_data
 from pwgan.networks.layers.dcgan import levels
-from pwgan.runtime import atomic_write
 from pwgan.study import parse_study
 from pwgan.training.loop import Trainer
 
@@ -224,9 +224,7 @@ def main() -> None:
             lines.append(compare(case, method, device, options))
             sys.stdout.write(lines[-1] + "\n")
             sys.stdout.flush()
-    if options.out is not None:
-        with atomic_write(options.out) as aside:
-            Path(aside).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    pages.write(options.out, lines)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pwgan import report
 from pwgan.data import Split
 from pwgan.data.store import write_data
 from pwgan.report.frames import COLUMNS, KIND
@@ -21,18 +22,7 @@ Study = tuple[Path, list[tuple[str, str, int, Path]]]
 Tables = dict[str, list[dict[str, Any]]]
 POINTS = ("ring8", "grid25")
 NEAR = {"nn_ratio": (1.0, 3.0), "copies": (0.01, 0.2), "data_copying": (-0.3, -20.0)}
-FRAMES = (
-    "measures",
-    "bias",
-    "interpolation",
-    "history",
-    "ranking",
-    "mode_steps",
-    "runs",
-    "costs",
-    "provenance",
-    "signal",
-)
+FRAMES = tuple(name for name in report.FRAMES if name != "datasets")
 STEPS = range(0, 2001, 200)
 STUDY = identity("study")  # what all its files were made from, as their seals say
 ALGORITHM = re.compile("wgan_gp|wgan|nsgan|pwgan|gan")
