@@ -245,6 +245,9 @@ class Study(Options):
             entry = self.entry(data)
             for method in self.methods:
                 algorithm, spec = self.method(method, data)
+                # The same for all blocks of this method: to look them up for each would take most of the time.
+                network, points = self.network(data, spec), self.points_evaluated(data)
+                features = self.extractors(data)
                 for m in self.trained_at(method, data):
                     usual = entry.steps or self.steps
                     steps = max(1, round((spec.steps_at(m) or usual) * entry.steps_factor))
@@ -259,12 +262,12 @@ class Study(Options):
                             steps=steps,
                             # As many evaluations as with the usual number of iterations.
                             evaluate_every=max(1, round(every * steps / usual)),
-                            evaluation_points=self.points_evaluated(data),
-                            network=self.network(data, spec),
+                            evaluation_points=points,
+                            network=network,
                             algorithm=algorithm,
                             options=spec.model_dump(mode="json", exclude={"steps"}),
                         )
-                        blocks.append(Block(training=training, measures=self.measures, features=self.extractors(data)))
+                        blocks.append(Block(training=training, measures=self.measures, features=features))
         return {block.path: block for block in blocks}
 
 

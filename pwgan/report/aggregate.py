@@ -27,6 +27,8 @@ LONG = (*MEASURED, "history", "ranking", "mode_steps")
 """Frames that are written some blocks at a time: of a large study they may not fit in memory."""
 AT_ONCE = 200
 """Blocks whose tables are held at once."""
+READERS = 4
+"""Threads that read: for file systems that take long to answer; on a fast one they win nothing, and more lose."""
 
 
 def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Iterable[Path], out: Path) -> None:
@@ -39,7 +41,7 @@ def write_aggregates(folders: Iterable[Path], data: Iterable[Path], signals: Ite
     that is not of the block in whose folder it lies.
     """
     out = Path(out)
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         parts = list(pool.map(_Part.read, folders))
         blocks = [part for part in parts if part.run]
         if not blocks:

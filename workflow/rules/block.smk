@@ -38,10 +38,9 @@ rule block:
         threads=STUDY.threads,
         block=parameters,
         code=block_code,
-        folder=subpath(output[0], parent=True),
         kept=f"{RESULTS}/data/kept",
     shell:
         "OMP_NUM_THREADS={params.threads} python -m pwgan block {params.block:q} --data {input.data:q}"
         " --classifier {input.classifier:q} --classifier-heldout {input.classifier_heldout:q}"
         " --kept {params.kept:q} --device {resources.device} --place {resources.place}"
-        " --output {params.folder:q} 2> {log:q}"
+        ' --output "$(dirname {output:q})" 2> {log:q}'

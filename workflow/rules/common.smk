@@ -103,8 +103,13 @@ def block_code(wildcards):
 
 
 def reference_code(wildcards):
-    code = code_version("pwgan.measures.measuring", *reference_of(wildcards).modules())
-    return f"{code} {extractor_weights(wildcards.dataset)}"
+    key = "data", wildcards.dataset
+    if key not in VERSIONS:
+        code = code_version(
+            "pwgan.measures.measuring", *reference_of(wildcards).modules()
+        )
+        VERSIONS[key] = f"{code} {extractor_weights(wildcards.dataset)}"
+    return VERSIONS[key]
 
 
 def signal_code(wildcards):
@@ -129,7 +134,10 @@ def extractor_weights(dataset):
 
 
 def data_code(wildcards):
-    return code("pwgan.data.store", *STUDY.data_cells[wildcards.data].modules())
+    cell = STUDY.data_cells[wildcards.data]
+    if cell.source not in VERSIONS:
+        VERSIONS[cell.source] = code_version("pwgan.data.store", *cell.modules())
+    return VERSIONS[cell.source]
 
 
 def data_sources(wildcards):

@@ -10,8 +10,6 @@
 
 rule data:
     """Load a data set and split it into training and held-out samples, or draw both for a block of seeds; store them."""
-    input:
-        code=data_code,
     output:
         "<results>/data/{data}.safetensors",
     log:
@@ -22,6 +20,7 @@ rule data:
         "../../envs/pwgan.yaml"
     params:
         spec=data_spec,
+        code=data_code,
         sources=data_sources,
     shell:
         "python -m pwgan data {params.spec:q} --output {output:q} 2> {log:q}"

@@ -26,12 +26,11 @@ rule reference:
         threads=STUDY.threads,
         reference=reference,
         code=reference_code,
-        folder=subpath(output[0], parent=True),
         kept=f"{RESULTS}/data/kept",
     shell:
         "OMP_NUM_THREADS={params.threads} python -m pwgan reference {params.reference:q} --data {input.data:q}"
         " --classifier {input.classifier:q} --classifier-heldout {input.classifier_heldout:q}"
-        " --kept {params.kept:q} --device {resources.device} --output {params.folder:q} 2> {log:q}"
+        ' --kept {params.kept:q} --device {resources.device} --output "$(dirname {output:q})" 2> {log:q}'
 
 
 rule signal:
@@ -59,8 +58,7 @@ rule signal:
         critics=critics,
         code=signal_code,
         steps=STUDY.signal_steps,
-        folder=subpath(output[0], parent=True),
     shell:
         "OMP_NUM_THREADS={params.threads} python -m pwgan signal {params.block:q} --data {input.data:q}"
-        " --device {resources.device} --place {resources.place} --output {params.folder:q} --steps {params.steps}"
+        ' --device {resources.device} --place {resources.place} --output "$(dirname {output:q})" --steps {params.steps}'
         " --critics {params.critics:q} 2> {log:q}"
