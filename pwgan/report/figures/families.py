@@ -16,6 +16,8 @@ from pwgan.report.style import WIDTH, Look, empty, head, legend, log_limits, the
 
 FRONT: Look = {"color": "0.55", "linestyle": "-", "linewidth": 1.0, "zorder": 1}
 HEIGHT = 2.9
+"""Of a panel, in inches; of more than ``ROOMY`` cells, in proportion to their number: their names need room."""
+ROOMY = 20
 FONT = 6.5
 """Size of the names of cells, in points."""
 
@@ -64,7 +66,9 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
     trained = frame[(frame["method"] != REFERENCE) & frame["x"].notna()]
     if trained.empty:
         return empty("No cell of this study has a final distance and a cost.")
-    figure, _, panels = facets(trained, "dataset", height=HEIGHT, sharex=False, sharey=False)
+    most = trained.drop_duplicates(CELL)["dataset"].value_counts().max()
+    inches = HEIGHT * max(1.0, float(most) / ROOMY)
+    figure, _, panels = facets(trained, "dataset", height=inches, sharex=False, sharey=False)
     several = trained["batch_size"].nunique() > 1
     for ax, part in panels:
         cells = _cells(part, several)
@@ -83,7 +87,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         if along == "seconds":
             log_limits(ax, cells["x"], "x", air=1.3)
         ax.minorticks_off()
-        _names(ax, cells)
+        _names(ax, cells, inches)
         device = ", ".join(part["device"].dropna().unique())
         label = f"training s per seed ({device})" if along == "seconds" else axis_label(along).replace("\n", ", ")
         ax.set(xlabel=label, ylabel=axis_label(str(part["measure"].iloc[0])))
@@ -114,16 +118,22 @@ def _cells(part: pd.DataFrame, several: bool) -> pd.DataFrame:
     return cells.assign(name=cells["method"] + sizes).dropna(subset=["x", "value"])
 
 
-def _names(ax: Axes, cells: pd.DataFrame) -> None:
-    """Write the name of each cell beside its point, where it overlaps no point and no other name, if there is room."""
+def _names(ax: Axes, cells: pd.DataFrame, inches: float) -> None:
+    """Write the name of each cell beside its point, where it overlaps no point, interval or other name if possible."""
     # The layout is not known yet; a panel is nearly as wide as the figure.
-    width, height = (WIDTH - 1.0) * 72, HEIGHT * 72
-    places = ax.transAxes.inverted().transform(ax.transData.transform(cells[["x", "value"]].to_numpy(float)))
-    points = places * (width, height)
+    width, height = (WIDTH - 1.0) * 72, inches * 72
+    middle, half = (cells[names].to_numpy(float) for names in (["x", "value"], ["half_x", "half_width"]))
+    half = np.nan_to_num(half)
+
+    def shown(places: np.ndarray) -> np.ndarray:
+        return ax.transAxes.inverted().transform(ax.transData.transform(places)) * (width, height)
+
+    # An end at 0 or below is not on a logarithmic axis: cut there.
+    points, low, high = shown(middle), shown(np.maximum(middle - half, middle / 100)), shown(middle + half)
     taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in points]
-    for (x, y), name, place, kind in zip(
-        points, cells["name"].astype(str), cells[["x", "value"]].to_numpy(float), cells["family"], strict=True
-    ):
+    taken += [(left, y, right, y + 1) for (_, y), (left, _), (right, _) in zip(points, low, high, strict=True)]
+    taken += [(x, under, x + 1, over) for (x, _), (_, under), (_, over) in zip(points, low, high, strict=True)]
+    for (x, y), name, place, kind in zip(points, cells["name"].astype(str), middle, cells["family"], strict=True):
         long, tall = 0.58 * FONT * len(name), FONT
         boxes = [
             (x + (5 if side > 0 else -5 - long), y + up, x + (5 + long if side > 0 else -5), y + up + tall)
