@@ -15,7 +15,7 @@ from pwgan.runtime import atomic_write
 
 CAPTION = (
     "Published values, as their source prints them, and this suite's under the same protocol: mean and standard error "
-    "over seeds (or pairs, or draws). floor: the value of real samples. budget: our iterations relative to the "
+    "over seeds (or draws). floor: the value of real samples. budget: our iterations relative to the "
     f"paper's. agrees: ours is within {ERRORS:g} standard errors of what is published, which is the printed value up "
     "to its rounding, or the range that is printed or read off a figure. captured-any: modes with a sample within 3 "
     "sigma, as published; of the ring with a double mode either way of counting it is allowed for. ratio: the critic's "

@@ -32,8 +32,8 @@ def rows(results: Path) -> pd.DataFrame:
     Adds ours, standard_error and seeds (diverged seeds have no value); share, our iterations relative to those of the
     protocol; floor, the value of real samples; distance from ours to [low, high]; agrees, whether that is at most twice
     the standard error of the difference. That error includes the published one; where the published value is of one
-    pair of distributions that is not known, it is the standard deviation over our pairs. Values of rows that the study
-    lacks are missing. Other methods that were measured under a protocol follow, with published values missing.
+    training run, it is the standard deviation over our seeds. Values of rows that the study lacks are missing. Other
+    methods that were measured under a protocol follow, with published values missing.
     """
     papers, mine = published(), ours(results)
     protocols = papers[["protocol", "dataset", "measure"]].drop_duplicates()
@@ -48,7 +48,7 @@ def rows(results: Path) -> pd.DataFrame:
 
 
 def ours(results: Path) -> pd.DataFrame:
-    """Return our values: KEY, ours, standard_error, seeds, floor, iterations and spread (missing unless pairs vary)."""
+    """Return our values: KEY, ours, standard_error, seeds, floor, iterations and spread (of critics)."""
     theory = results / "theory"
     rates = frames.read_csv(theory / "bias-rates.csv")
     return pd.concat(
@@ -75,7 +75,7 @@ def _of_study(results: Path) -> pd.DataFrame:
 
 
 def _of_critics(table: pd.DataFrame) -> pd.DataFrame:
-    """Ratio and cosine of the critics, over pairs: the published pair is one more."""
+    """Ratio and cosine of the critics, over seeds: the published run is one more."""
     named = table.assign(dataset="funnels" + table["dimension"].astype(str), m=1024)
     values = named.melt(["dataset", "method", "m", "steps"], ["ratio", "cosine"], "measure")
     found = _averaged(values, [*KEY, "steps"]).rename(columns={"steps": "iterations"})

@@ -49,12 +49,12 @@ def critics(
     dimensions: tuple[int, ...] = DIMENSIONS,
     seeds: int = SEEDS,
     budget: Budget = BUDGET,
-    number: int = 0,
+    pair_of: Callable[[int], Funnels] = funnels,
     device: torch.device | None = None,
 ) -> pd.DataFrame:
     """Train WGAN and WGAN-GP critics on min-funnel pairs, and compare them with the EWD and the true W1.
 
-    Critics are trained within ``budget``, Q as real and P as generated, on pair ``number`` of each dimension. Each seed
+    Critics are trained within ``budget``, Q as real and P as generated, on the pair ``pair_of(dimension)``. Each seed
     has an evaluation pool of P and of Q, the same for every method.
 
     One row for each dimension, method (wgan, wgan_gp, ewd) and seed: n; w1, w1_error (true distance, standard error);
@@ -67,7 +67,7 @@ def critics(
     points = budget.points
     frames = []
     for dimension in dimensions:
-        pair = funnels(dimension, pair=number)
+        pair = pair_of(dimension)
         truth = pair.w1(TRUTH)
         pools = [pair.pair(points, "critics", seed) for seed in range(seeds)]
         p, q = (np.stack(side) for side in zip(*pools, strict=True))

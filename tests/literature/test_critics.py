@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pwgan.literature.critics import PUBLISHED, WeightClippingWGAN, published_critics
+from pwgan.literature.critics import PUBLISHED, WeightClippingWGAN, published_critics, published_pair
 from pwgan.methods import Nets
 from pwgan.networks.layers.optimisers import Adam
 from pwgan.networks.mlp import MLP
@@ -35,8 +35,14 @@ def test_the_clipped_critic_steps_as_adam_does():
     torch.testing.assert_close(weight, theirs)
 
 
-def test_every_pair_has_a_row_for_each_method():
+@pytest.mark.parametrize(("dimension", "published"), [(2, 0.8174), (8, 1.8817), (32, 1.8217)])
+def test_the_published_pairs_have_the_published_distance(dimension, published):
+    # Theirs is a mean over 4,096 points, known to about 1 %.
+    assert published_pair(dimension).w1(100_000).mean == pytest.approx(published, rel=0.03)
+
+
+def test_every_seed_has_a_row_for_each_method():
     table = published_critics((2,), 2, PUBLISHED._replace(steps=3, batch=16, points=64))
-    assert table[["pair", "method"]].drop_duplicates().shape == (6, 2) and set(table["steps"]) == {3}
+    assert table[["seed", "method"]].drop_duplicates().shape == (6, 2) and set(table["steps"]) == {3}
     assert table["ratio"].to_numpy() == pytest.approx((table["estimate"] / table["w1"]).to_numpy())
-    assert table.groupby("pair")["w1"].first().nunique() == 2
+    assert table["w1"].unique() == pytest.approx([published_pair(2).w1(200_000).mean], rel=0.01)

@@ -12,7 +12,7 @@ from pwgan.literature.rows import KEY, published, rows
 @pytest.fixture
 def known(monkeypatch):
     """Six rows whose published range, error and our values are known, and one that the study lacks."""
-    names = ["inside", "near", "far", "theirs", "one seed", "pair", "absent"]
+    names = ["inside", "near", "far", "theirs", "one seed", "one run", "absent"]
     papers = pd.DataFrame({"protocol": "p", "dataset": "d", "method": names, "m": 8, "measure": "q"})
     papers = papers.assign(
         published=1.0, low=0.9, high=1.1, error=[np.nan, np.nan, np.nan, 0.4, np.nan, np.nan, np.nan], steps=100
@@ -33,7 +33,7 @@ def known(monkeypatch):
 
 def test_values_agree_within_two_standard_errors_of_the_published_range(known, tmp_path):
     table = rows(tmp_path).set_index("method")
-    agrees = {"inside": True, "near": True, "far": False, "theirs": True, "one seed": False, "pair": True}
+    agrees = {"inside": True, "near": True, "far": False, "theirs": True, "one seed": False, "one run": True}
     assert table["agrees"].drop(["absent", "extra"]).to_dict() == agrees
     assert pd.isna(table.loc["extra", "agrees"]) and np.isnan(table.loc["extra", "published"])
     assert table.loc["extra", "protocol"] == "p" and table.loc["extra", "ours"] == 0.5 and len(table) == 8
@@ -70,9 +70,9 @@ def test_published_values_lie_in_their_ranges():
     assert table[["protocol", "source", "published"]].notna().all(axis=None) and (table["error"].dropna() > 0).all()
 
 
-def test_pairs_batches_and_rates_are_averaged_over_what_varies():
+def test_critics_batches_and_rates_are_averaged_over_what_varies():
     critics = pd.DataFrame(
-        {"dimension": 8, "method": "wgan", "ratio": [0.4, 0.6], "cosine": [0.1, 0.3], "pair": [0, 1], "steps": 50}
+        {"dimension": 8, "method": "wgan", "ratio": [0.4, 0.6], "cosine": [0.1, 0.3], "seed": [0, 1], "steps": 50}
     )
     found = module._of_critics(critics).set_index("measure")
     np.testing.assert_allclose(

@@ -9,6 +9,7 @@
 rule literature_tables:
     """Tabulate the published protocols that train no generator."""
     input:
+        pairs=str(BASE / "pwgan/literature/pairs.csv"),
         code=code("pwgan.literature.tables"),
     output:
         expand("<results>/theory/{name}.csv", name=LITERATURE_TABLES),
