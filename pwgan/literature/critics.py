@@ -64,9 +64,8 @@ def published_critics(
     """Train critics of each method on the published min-funnel pairs, within the published budget.
 
     Published values are of one training run; how much our seeds differ says how far ours may lie from them. Columns as
-    ``theory.critics``, and steps; ratio = estimate / w1. Source: Korotin et al. 2022, section 5.1 and Table 1, and the
-    authors' code for what these leave open: the pairs, optimiser, what is clipped, and the steps, 5,000 with clipping
-    and 60,000 with the penalty, of which ours has 5,000.
+    ``theory.critics``, and steps. Source: Korotin et al. 2022, section 5.1 and Table 1, and the authors' code for what
+    these leave open: the pairs, optimiser, what is clipped, and the steps, 5,000 with clipping and 60,000 with the
+    penalty, of which ours has 5,000.
     """
-    table = critics(dimensions, seeds, budget, published_pair, device)
-    return table.assign(steps=budget.steps, ratio=table["estimate"] / table["w1"])
+    return critics(dimensions, seeds, budget, published_pair, device).assign(steps=budget.steps)

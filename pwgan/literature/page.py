@@ -18,8 +18,8 @@ CAPTION = (
     "over seeds (or draws). floor: the value of real samples. budget: our iterations relative to the "
     f"paper's. agrees: ours is within {ERRORS:g} standard errors of what is published, which is the printed value up "
     "to its rounding, or the range that is printed or read off a figure. captured-any: modes with a sample within 3 "
-    "sigma, as published; of the ring with a double mode either way of counting it is allowed for. ratio: the critic's "
-    "estimate relative to the true distance. nearer: share of batch sizes at which this batch is nearer to a test "
+    "sigma, as published; of the ring with a double mode either way of counting it is allowed for. estimate: the "
+    "critic's, of the distance. nearer: share of batch sizes at which this batch is nearer to a test "
     "batch than real samples are. Rows without a published value are other methods under the same protocol. Last: the "
     "distances behind nearer, and the debiased ones, for which real samples should be nearest."
 )

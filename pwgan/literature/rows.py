@@ -75,9 +75,9 @@ def _of_study(results: Path) -> pd.DataFrame:
 
 
 def _of_critics(table: pd.DataFrame) -> pd.DataFrame:
-    """Ratio and cosine of the critics, over seeds: the published run is one more."""
+    """Estimate and cosine of the critics, over seeds: the published run is one more."""
     named = table.assign(dataset="funnels" + table["dimension"].astype(str), m=1024)
-    values = named.melt(["dataset", "method", "m", "steps"], ["ratio", "cosine"], "measure")
+    values = named.melt(["dataset", "method", "m", "steps"], ["estimate", "cosine"], "measure")
     found = _averaged(values, [*KEY, "steps"]).rename(columns={"steps": "iterations"})
     return found.assign(spread=found["standard_error"] * np.sqrt(found["seeds"]))
 

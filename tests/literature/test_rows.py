@@ -72,11 +72,11 @@ def test_published_values_lie_in_their_ranges():
 
 def test_critics_batches_and_rates_are_averaged_over_what_varies():
     critics = pd.DataFrame(
-        {"dimension": 8, "method": "wgan", "ratio": [0.4, 0.6], "cosine": [0.1, 0.3], "seed": [0, 1], "steps": 50}
+        {"dimension": 8, "method": "wgan", "estimate": [0.4, 0.6], "cosine": [0.1, 0.3], "seed": [0, 1], "steps": 50}
     )
     found = module._of_critics(critics).set_index("measure")
     np.testing.assert_allclose(
-        found.loc["ratio", ["ours", "standard_error", "spread"]].astype(float), [0.5, 0.1, 2**0.5 / 10]
+        found.loc["estimate", ["ours", "standard_error", "spread"]].astype(float), [0.5, 0.1, 2**0.5 / 10]
     )
     assert found.loc["cosine", ["dataset", "m", "iterations"]].tolist() == ["funnels8", 1024, 50]
 
