@@ -101,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
 
     both = block("block", "Train and measure one block of seeds; what is trained already is only measured.")
     both.add_argument("--output", type=Path, required=True, help="the folder of the block")
+    both.add_argument(
+        "--ahead", type=Path, metavar="LIST", help="other blocks of the same data, as the workflow lists them"
+    )
+    seconds = "go on with blocks of LIST that no job has begun until N seconds have passed (default: 0)"
+    both.add_argument("--job-seconds", type=int, default=0, metavar="N", help=seconds)
     measured_with(both)
 
     measure = block("measure", "Measure the trained generators of one block.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pwgan.errors import Refused
+from pwgan.errors import Busy
 from pwgan.lazy import torch
 
 if sys.platform != "win32":
@@ -93,20 +94,39 @@ def write_json(path: str | Path, content: Any) -> None:
         aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
+LOCK = ".lock"
+"""The lock file of a block's folder: made by the first process that begins the block, and never removed."""
+
+
 @contextlib.contextmanager
-def exclusive(lock: Path) -> Iterator[None]:
-    """Hold a lock file while the context is active; raises ``Refused`` if another process holds it.
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the lock file of a folder while the context is active; raises ``Busy`` if another process holds it.
 
     A cluster job may outlive the workflow that submitted it: a second copy must not write to the same folder.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / LOCK
     with open(lock, "w") as file:
         try:
             with naming(lock):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Refused(f"{lock.parent} is being written by another process; wait for it, or end it") from error
+            raise Busy(f"{folder} is being written by another process; wait for it, or end it") from error
         yield
+
+
+def held(folder: Path) -> bool:
+    """Return whether a process holds the lock of a folder: of this machine, or of the cluster if its files show it."""
+    try:
+        with (folder / LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return True
+        raise
+    return False
 
 
 def private_folder(name: str) -> Path:

@@ -24,7 +24,7 @@ from pwgan.study import read_study
 if TYPE_CHECKING:
     import torch
 
-    from pwgan.cells import Training
+    from pwgan.cells import Block, Training
     from pwgan.data.store import StoredData
 
 
@@ -94,15 +94,28 @@ def train(options: Namespace) -> None:
 
 def block(options: Namespace) -> None:
     """Train and measure one block of seeds."""
-    from pwgan.measures.measuring import measure_block
+    from pwgan.ahead import RESULT, Queue, listed
 
-    parameters = read_block(options.block)
-    _announce(options.place)
-    stored = _stored(options.data, parameters.training.dataset)
-    with claimed_device(options.device) as device:
-        _train(parameters.training, stored, options.output, device)
+    def work(parameters: Block, folder: Path, result: str) -> None:
+        from pwgan.measures.measuring import measure_block
+
+        stored = _stored(options.data, parameters.training.dataset)
+        _train(parameters.training, stored, folder, device)
         files = options.classifier, device, options.classifier_heldout, options.kept
-        measure_block(parameters, stored, options.output, *files)
+        measure_block(parameters, stored, folder, *files, result)
+
+    _announce(options.place)
+    queue = None
+    if options.job_seconds:
+        files = options.data, options.classifier, options.classifier_heldout
+        queue = Queue(listed(options.ahead), options.output, files, options.job_seconds)
+        if queue.taken():
+            return
+    with claimed_device(options.device) as device:
+        if queue:
+            queue.run(work)
+        else:
+            work(read_block(options.block), options.output, RESULT)
 
 
 def measure(options: Namespace) -> None:

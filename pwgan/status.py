@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import re
 from collections import Counter, defaultdict
@@ -14,6 +12,7 @@ from statistics import fmean
 from typing import Literal
 
 from pwgan.cells import Block, Training
+from pwgan.runtime import held
 from pwgan.seals import KEY
 from pwgan.study import Study
 
@@ -121,7 +120,7 @@ def _block(block: Block, folder: Path, runs: dict[str, dict | None], logs: Path,
     seconds = records.left(block, stage, share)
     reason = None
     state: State
-    if _held(folder / ".lock"):
+    if held(folder):
         state = "running"
     elif (error := _error(lines)) is not None:
         state, reason = "failed", error
@@ -189,20 +188,6 @@ def _read(path: Path, of: str) -> dict | None:
     except FileNotFoundError:
         return None
     return content if content[KEY].split(":")[2] == of else None
-
-
-def _held(lock: Path) -> bool:
-    """Return whether a process of this machine, or of the cluster if its file system shows that, holds a lock file."""
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            return True
-        raise
-    return False
 
 
 def _last_lines(log: Path) -> list[str]:

@@ -65,6 +65,9 @@ class Study(Options):
     jobs_per_gpu: Count = Field(
         1, description="jobs of this machine that may share a GPU; --resources gpu= counts jobs"
     )
+    job_seconds: NonNegativeInt = Field(
+        0, description="a job that has taken less goes on with blocks of the same data that no job has begun"
+    )
     first_seed: NonNegativeInt = Field(0, description="the seeds are first_seed, first_seed + 1, ...")
     seeds: Count
     seed_block: Count

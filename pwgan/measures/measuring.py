@@ -109,8 +109,8 @@ class Measuring:
         self.costs["training"] = cost
         return counts
 
-    def write(self, folder: Path, labels: dict[str, Any], of: str) -> None:
-        """Write the tables of measures, bias and interpolation, the strips of samples, and measures.json.
+    def write(self, folder: Path, labels: dict[str, Any], of: str, result: str = "measures.json") -> None:
+        """Write the tables of measures, bias and interpolation, the strips of samples, and ``result`` last.
 
         ``labels`` are the columns that name the cell, ``of`` is what the seals name.
         """
@@ -125,7 +125,7 @@ class Measuring:
         costs = {name: asdict(cost) for name, cost in self.costs.items()}
         block = {"first_seed": self.subject.seeds.start, "seeds": len(self.subject.seeds)}
         content = {**labels, **block, "costs": costs, **made_with(self.device)}
-        write_json(folder / "measures.json", "costs", of, content)
+        write_json(folder / result, "costs", of, content)
 
     def add(self, measure: str, values: torch.Tensor | list[float]) -> None:
         """Record one measure, by its full name, for every seed; NaN for diverged seeds."""
@@ -316,12 +316,13 @@ def measure_block(
     device: torch.device,
     classifier_heldout: Path | None = None,
     kept: Path | None = None,
+    result: str = "measures.json",
 ) -> None:
-    """Measure the trained generators of a block and write the results into its folder."""
+    """Measure the trained generators of a block and write the results into its folder, the file ``result`` last."""
     training = block.training
     run = read_run(folder, training)
     sound = torch.tensor([seed["status"] == "ok" for seed in run["seeds"]])
-    with exclusive(folder / ".lock"):
+    with exclusive(folder):
         generator = load_generator(folder / "generator.safetensors", training, device)
         subject = Generated(data, generator, training.seed_range, training.network.latent_dim, sound)
         given = block.measures, block.features, classifier, device, classifier_heldout, kept
@@ -331,7 +332,7 @@ def measure_block(
         labels = training.labels()
         rows = [{**labels, **row} for row in counts]
         write_rows(folder / "mode_steps.parquet", "mode_steps", training.identity, rows, MODE_STEPS)
-        measuring.write(folder, labels, training.identity)
+        measuring.write(folder, labels, training.identity, result)
 
 
 def measure_reference(

@@ -46,7 +46,7 @@ def train(cell: Training, data: StoredData, folder: Path, device: torch.device, 
     Does nothing if that is done, with these parameters, data, code and threads, unless ``force``. Raises ``Refused`` if
     another process is training the block.
     """
-    with exclusive(folder / ".lock"):
+    with exclusive(folder):
         place = f"{cell.dataset}, {cell.method}, m = {cell.batch_size}, seeds {list(cell.seed_range)}"
         if not force and finished(folder, cell, data, device):
             _remove_checkpoints(folder)  # of a run that was killed after its last file

@@ -1,5 +1,6 @@
 # Helper functions for the rules: the study, the paths of its files, and the dependencies of each stage.
 
+import json
 import os
 from functools import cache
 from pathlib import Path
@@ -80,9 +81,13 @@ def block(wildcards):
 PLACES = {path: number for number, path in enumerate(STUDY.blocks, 1)}
 
 
+def place_of(path):
+    return f"{PLACES[path]}/{len(PLACES)}"
+
+
 def place(wildcards):
     """Number of the block among all, for the log: a resource, since a parameter that changes runs a job again."""
-    return f"{PLACES[block(wildcards).path]}/{len(PLACES)}"
+    return place_of(block(wildcards).path)
 
 
 VERSIONS = {}
@@ -91,7 +96,10 @@ VERSIONS = {}
 # Jobs of which there may be thousands have the code that they depend on as a parameter, a hash: lists of files would
 # make up most of a plan.
 def block_code(wildcards):
-    found = block(wildcards)
+    return code_of(block(wildcards))
+
+
+def code_of(found):
     t = found.training
     # What decides the modules: looking them up for each block would take a quarter of the time of a plan.
     key = t.algorithm, t.options["sampler"], t.network.name, t.dataset
@@ -103,12 +111,14 @@ def block_code(wildcards):
 
 
 def reference_code(wildcards):
-    key = "data", wildcards.dataset
+    return code_of_reference(reference_of(wildcards))
+
+
+def code_of_reference(found):
+    key = "data", found.dataset
     if key not in VERSIONS:
-        code = code_version(
-            "pwgan.measures.measuring", *reference_of(wildcards).modules()
-        )
-        VERSIONS[key] = f"{code} {extractor_weights(wildcards.dataset)}"
+        code = code_version("pwgan.measures.measuring", *found.modules())
+        VERSIONS[key] = f"{code} {extractor_weights(found.dataset)}"
     return VERSIONS[key]
 
 
@@ -168,6 +178,30 @@ def training(wildcards):
 
 def parameters(wildcards):
     return block(wildcards).model_dump_json()
+
+
+@cache
+def ahead_of(dataset, seeds):
+    """A file that lists the jobs with the data of a block of seeds, for those that go on with others."""
+    path = RECORDS / f"{STUDY.study}-ahead" / f"{dataset}-{seeds}.json"
+    if STUDY.job_seconds:
+        jobs = [
+            {
+                "folder": f"{RESULTS}/{found.path}",
+                "job": found.model_dump_json(),
+                "code": code_of(found),
+                "place": place_of(found.path),
+            }
+            for found in STUDY.blocks.values()
+            if found.training.dataset == dataset
+            and found.path.endswith(f"/seeds{seeds}")
+        ]
+        keep(path, json.dumps(jobs, indent=1))
+    return str(path)
+
+
+def ahead(wildcards):
+    return ahead_of(wildcards.dataset, wildcards.seeds)
 
 
 def critics_of(wildcards):
