@@ -194,7 +194,7 @@ def ahead_of(dataset, seeds):
             }
             for found in STUDY.blocks.values()
             if found.training.dataset == dataset
-            and found.path.endswith(f"/seeds{seeds}")
+            and found.path.rpartition("seeds")[2] == seeds
         ]
         keep(path, json.dumps(jobs, indent=1))
     return str(path)

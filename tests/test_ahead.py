@@ -1,0 +1,177 @@
+"""Blocks that a job finishes ahead of their own jobs, with a stage that only writes its result."""
+
+import json
+import logging
+import os
+import threading
+import time
+
+import pytest
+
+from pwgan.ahead import AHEAD, RESULT, Job, Queue, listed
+from pwgan.errors import Refused
+from pwgan.interrupts import Interrupted
+from pwgan.runtime import LOCK, exclusive
+from pwgan.study import parse_study
+
+STUDY = {
+    "study": "small",
+    "seeds": 2,
+    "seed_block": 2,
+    "batch_sizes": [16],
+    "steps": 10,
+    "evaluate_every": 5,
+    "datasets": {"ring8": {}},
+    "methods": {"gan": {}, "nsgan": {}, "pwgan": {}, "wgan": {}},
+}
+
+
+class Stage:
+    """Stands for training and measuring: notes its calls, and writes the result of a block under the block's lock."""
+
+    def __init__(self):
+        self.done = []
+        self.fails = {}
+
+    def __call__(self, block, folder, result):
+        with exclusive(folder):
+            if block.training.method in self.fails:
+                raise self.fails[block.training.method]
+            self.done.append(block.training.method)
+            (folder / result).write_text(block.training.method)
+
+
+@pytest.fixture
+def data(tmp_path):
+    path = tmp_path / "data.safetensors"
+    path.write_bytes(b"samples")
+    return path
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    """The jobs of the four blocks, written to a list and read again, by method."""
+    entries = [
+        {"folder": str(tmp_path / block.path), "job": block.model_dump_json(), "code": "c0de", "place": f"{n}/4"}
+        for n, block in enumerate(parse_study(STUDY).blocks.values(), 1)
+    ]
+    (tmp_path / "list.json").write_text(json.dumps(entries))
+    return dict(zip(STUDY["methods"], listed(tmp_path / "list.json"), strict=True))
+
+
+@pytest.fixture
+def queue(jobs, data):
+    """Return the queue of the job of a method."""
+
+    def of(method, seconds=60, changed=None):
+        known = {**jobs, **(changed or {})}
+        return Queue(list(known.values()), jobs[method].folder, (data, None), seconds)
+
+    return of
+
+
+def left(job):
+    return list(job.folder.glob(AHEAD))
+
+
+def test_a_job_finishes_the_others_and_their_jobs_only_take_the_result(queue, jobs):
+    stage = Stage()
+    first = queue("nsgan")
+    assert not first.taken()
+    first.run(stage)
+    assert stage.done == ["nsgan", "wgan", "pwgan", "gan"]  # its own, and the last first
+    assert (jobs["nsgan"].folder / RESULT).read_text() == "nsgan"
+    for method in ("gan", "pwgan", "wgan"):
+        assert not (jobs[method].folder / RESULT).exists() and len(left(jobs[method])) == 1
+        assert queue(method).taken()
+        assert (jobs[method].folder / RESULT).read_text() == method and not left(jobs[method])
+    assert len(stage.done) == 4
+
+
+def parameters(job):
+    return {"job": job.job.replace('"steps":10', '"steps":20')}
+
+
+@pytest.mark.parametrize("change", [parameters, lambda job: {"code": "new"}, None])
+def test_a_result_of_other_parameters_code_or_data_is_not_taken(queue, jobs, data, change):
+    queue("gan").run(Stage())
+    assert left(jobs["wgan"])
+    if change:
+        new = jobs["wgan"]._replace(**change(jobs["wgan"]))
+        assert new != jobs["wgan"]
+        assert not queue("wgan", changed={"wgan": new}).taken()
+    else:
+        os.utime(data, (1, 1))
+        assert not queue("wgan").taken()
+    assert not left(jobs["wgan"]) and not (jobs["wgan"].folder / RESULT).exists()
+
+
+def test_no_block_is_begun_when_the_time_is_over(queue):
+    stage = Stage()
+    queue("gan", seconds=0).run(stage)
+    assert stage.done == ["gan"]
+
+
+def test_begun_blocks_are_left_alone(queue, jobs):
+    jobs["pwgan"].folder.mkdir(parents=True)
+    (jobs["pwgan"].folder / LOCK).touch()
+    stage = Stage()
+    queue("gan").run(stage)
+    assert stage.done == ["gan", "wgan", "nsgan"]
+
+
+def test_what_fails_ahead_fails_only_in_its_own_job(queue, jobs, caplog):
+    stage = Stage()
+    stage.fails = {"wgan": ZeroDivisionError("a bug"), "pwgan": Refused("no memory")}
+    with caplog.at_level(logging.WARNING):
+        queue("gan").run(stage)
+    assert stage.done == ["gan", "nsgan"]
+    assert "ZeroDivisionError: a bug" in caplog.text and "Refused: no memory" in caplog.text
+    assert not left(jobs["wgan"]) and not queue("wgan").taken()
+    with pytest.raises(ZeroDivisionError):
+        queue("wgan").run(stage)
+    assert stage.done == ["gan", "nsgan"], "a failed job does not go on"
+
+
+def test_a_signal_ends_the_job_also_while_it_is_ahead(queue):
+    stage = Stage()
+    stage.fails = {"wgan": Interrupted()}
+    with pytest.raises(Interrupted):
+        queue("gan").run(stage)
+    assert stage.done == ["gan"]
+
+
+@pytest.mark.parametrize("finishes", [True, False])
+def test_a_job_whose_block_is_at_work_does_others_and_waits(queue, jobs, finishes):
+    stage, begun = Stage(), threading.Event()
+    own = jobs["gan"]
+    name = queue("gan")._left(own)
+
+    def ahead():
+        with exclusive(own.folder):
+            begun.set()
+            time.sleep(0.5)
+            if finishes:
+                (own.folder / name).write_text("gan")
+
+    worker = threading.Thread(target=ahead)
+    worker.start()
+    begun.wait()
+    queue("gan").run(stage)
+    worker.join()
+    assert stage.done == ["wgan", "pwgan", "nsgan", *([] if finishes else ["gan"])]
+    assert (own.folder / RESULT).read_text() == "gan" and not left(own)
+
+
+def test_a_folder_that_is_not_listed_is_refused(jobs, data, tmp_path):
+    with pytest.raises(Refused, match="not the folder of a listed job"):
+        Queue(list(jobs.values()), tmp_path / "other", (data,), 60)
+
+
+def test_jobs_are_as_the_list_says(jobs, tmp_path):
+    assert jobs["gan"] == Job(
+        tmp_path / "ring8/gan/m16/seeds0-1",
+        next(iter(parse_study(STUDY).blocks.values())).model_dump_json(),
+        "c0de",
+        "1/4",
+    )
