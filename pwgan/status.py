@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
+from pwgan.ahead import AHEAD, RESULT
 from pwgan.cells import Block, Training
 from pwgan.runtime import held
 from pwgan.seals import KEY
@@ -18,8 +19,8 @@ from pwgan.study import Study
 
 State = Literal["done", "running", "failed", "interrupted", "waiting"]
 STATES: tuple[State, ...] = ("done", "running", "failed", "interrupted", "waiting")
-STAGES = {"train": "run.json", "measure": "measures.json"}
-"""The stages of a block, in order, and the file that each writes last."""
+STAGES = {"train": ("run.json",), "measure": (RESULT, AHEAD)}
+"""The stages of a block, in order, and the names of the file that each writes last."""
 _STEP = re.compile(r"step (\d+) of (\d+)")
 
 
@@ -89,7 +90,7 @@ def status(study: Study, results: Path) -> StudyStatus:
     found = []
     for block in study.blocks.values():
         folder = results / block.path
-        runs = {stage: _read(folder / name, block.training.identity) for stage, name in STAGES.items()}
+        runs = {stage: _record(folder, names, block.training.identity) for stage, names in STAGES.items()}
         records.add(block, runs)
         found.append((block, folder, runs))
     blocks = [_block(block, folder, runs, results / "logs/block", records) for block, folder, runs in found]
@@ -176,6 +177,12 @@ def _size(stage: str, training: Training) -> int:
 def _seconds(record: dict) -> float:
     """Return the seconds of a stage, from the file that it wrote last."""
     return record["seconds"] if "seconds" in record else sum(cost["seconds"] for cost in record["costs"].values())
+
+
+def _record(folder: Path, names: Iterable[str], of: str) -> dict | None:
+    """Return the content of the first file of results in a folder that has one of the names, as ``_read``."""
+    paths = (path for name in names for path in ([folder / name] if "*" not in name else folder.glob(name)))
+    return next((content for path in paths if (content := _read(path, of)) is not None), None)
 
 
 def _read(path: Path, of: str) -> dict | None:

@@ -111,15 +111,15 @@ def code_of(found):
 
 
 def reference_code(wildcards):
-    return code_of_reference(reference_of(wildcards))
+    return reference_version(wildcards.dataset)
 
 
-def code_of_reference(found):
-    key = "data", found.dataset
-    if key not in VERSIONS:
-        code = code_version("pwgan.measures.measuring", *found.modules())
-        VERSIONS[key] = f"{code} {extractor_weights(found.dataset)}"
-    return VERSIONS[key]
+@cache
+def reference_version(dataset):
+    """The code and weights that measure real samples of a data set, the same for all its blocks of seeds."""
+    found = next(job for job in STUDY.references.values() if job.dataset == dataset)
+    code = code_version("pwgan.measures.measuring", *found.modules())
+    return f"{code} {extractor_weights(dataset)}"
 
 
 def signal_code(wildcards):
@@ -144,10 +144,14 @@ def extractor_weights(dataset):
 
 
 def data_code(wildcards):
-    cell = STUDY.data_cells[wildcards.data]
-    if cell.source not in VERSIONS:
-        VERSIONS[cell.source] = code_version("pwgan.data.store", *cell.modules())
-    return VERSIONS[cell.source]
+    return data_version(STUDY.data_cells[wildcards.data].source)
+
+
+@cache
+def data_version(source):
+    """The code of a kind of data set."""
+    found = next(cell for cell in STUDY.data_cells.values() if cell.source == source)
+    return code_version("pwgan.data.store", *found.modules())
 
 
 def data_sources(wildcards):
