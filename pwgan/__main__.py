@@ -99,13 +99,15 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--output", type=Path, required=True, help="the folder of the block")
     train.add_argument("--force", action="store_true", help="train a finished block again")
 
+    def going_on(command: argparse.ArgumentParser) -> None:
+        listed = "other jobs with the same data, as the workflow lists them"
+        command.add_argument("--ahead", type=Path, metavar="LIST", help=listed)
+        seconds = "go on with jobs of LIST that no process has begun until N seconds have passed (default: 0)"
+        command.add_argument("--job-seconds", type=int, default=0, metavar="N", help=seconds)
+
     both = block("block", "Train and measure one block of seeds; what is trained already is only measured.")
     both.add_argument("--output", type=Path, required=True, help="the folder of the block")
-    both.add_argument(
-        "--ahead", type=Path, metavar="LIST", help="other blocks of the same data, as the workflow lists them"
-    )
-    seconds = "go on with blocks of LIST that no job has begun until N seconds have passed (default: 0)"
-    both.add_argument("--job-seconds", type=int, default=0, metavar="N", help=seconds)
+    going_on(both)
     measured_with(both)
 
     measure = block("measure", "Measure the trained generators of one block.")
@@ -122,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("--data", type=Path, required=True)
     reference.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     reference.add_argument("--output", type=Path, required=True)
+    going_on(reference)
     measured_with(reference)
 
     aggregate = verb("aggregate", "Join the results of all cells into tidy tables.")

@@ -1,9 +1,9 @@
-"""Blocks that a job trains and measures ahead of their own jobs, so that short blocks share the start of a process.
+"""Jobs that a process does ahead of their own processes, so that short ones share the time that a start takes.
 
 A process takes seconds to start. A job that has run for less than ``job_seconds`` of its study therefore goes on with
-blocks of the same data that no job has begun, and leaves the measures.json of each under another name, which tells the
-parameters, code and files it was made from. The block's own job renames that file and ends, if all these are still the
-same. What fails ahead is left to the block's own job, which reports it: no job fails for the sake of another.
+others of the same data that no process has begun, and leaves the measures.json of each under another name, which tells
+the parameters, code and files it was made from. The process of such a job renames that file and ends, if all these are
+still the same. What fails ahead is left to its own process, which reports it: no job fails for the sake of another.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pwgan.arguments import read_block
-from pwgan.cells import Block
 from pwgan.errors import Busy, Refused
 from pwgan.runtime import LOCK, held
 from pwgan.seals import identity
@@ -25,29 +23,34 @@ from pwgan.seals import identity
 log = logging.getLogger("pwgan")
 RESULT = "measures.json"
 AHEAD = "ahead-*.json"
-"""The result of a block that was measured ahead of its own job."""
-_WAIT = 0.2  # seconds between two looks at a block that another process is at
-Work = Callable[[Block, Path, str], None]
+"""The result of a job that was done ahead of its own process."""
+_WAIT = 0.2  # seconds between two looks at a folder that another process is at
 
 
 class Job(NamedTuple):
-    """A block as a list of the workflow names it: its folder, its parameters as JSON, its code, and its number."""
+    """A job as a list of the workflow names it: its verb, its folder, its parameters as JSON, and its code."""
 
+    verb: str
     folder: Path
-    job: str
+    parameters: str
     code: str
-    place: str
+
+
+Work = Callable[[Job, str], None]
 
 
 def listed(path: Path) -> list[Job]:
-    """Read the list of jobs that the workflow writes."""
-    return [Job(**{**entry, "folder": Path(entry["folder"])}) for entry in json.loads(path.read_text("utf-8"))]
+    """Read the list of jobs that the workflow writes; raises ``Refused`` if the file is none."""
+    try:
+        return [Job(**{**entry, "folder": Path(entry["folder"])}) for entry in json.loads(path.read_text("utf-8"))]
+    except (ValueError, TypeError, KeyError) as error:
+        raise Refused(f"{path} is not a list of jobs as the workflow writes it") from error
 
 
 class Queue:
-    """The blocks of one stored data set, one of which, in ``folder``, is that of this job.
+    """The jobs of one stored data set, one of which, with its results in ``folder``, is that of this process.
 
-    ``files`` are those that measures are made from. A block is begun ahead if less than ``seconds`` have passed.
+    ``files`` are those that measures are made from. A job is begun ahead if less than ``seconds`` have passed.
     """
 
     def __init__(self, jobs: Sequence[Job], folder: Path, files: Sequence[Path | None], seconds: float) -> None:
@@ -60,25 +63,23 @@ class Queue:
         self._until = time.monotonic() + seconds
 
     def run(self, work: Work) -> None:
-        """Train and measure the block of this job, then others while there is time.
+        """Do the job of this process, then others while there is time.
 
-        ``work`` trains and measures a block in a folder, and writes the file of this name last; it raises ``Busy`` if
-        another process is at it.
+        ``work`` does a job and writes the file of the given name last; it raises ``Busy`` if another process is at it.
         """
-        own = read_block(self._own.job), self._own.folder, RESULT
         try:
-            work(*own)
+            work(self._own, RESULT)
         except Busy as busy:
             log.info("%s", busy)
             self._go_on(work)
             while held(self._own.folder):
                 time.sleep(_WAIT)
             if not self.taken():
-                work(*own)
+                work(self._own, RESULT)
         self._go_on(work)
 
     def taken(self) -> bool:
-        """Take the result that was left ahead of this job, if there is one of the same parameters, code and files."""
+        """Take the result that was left ahead of this process, if it is of the same parameters, code and files."""
         folder = self._own.folder
         left = folder / self._left(self._own)
         taken = left.exists()
@@ -90,19 +91,19 @@ class Queue:
         return taken
 
     def _go_on(self, work: Work) -> None:
-        """Train and measure blocks that no job has begun, the last ones first, until the time is over."""
+        """Do jobs that no process has begun, the last ones first, until the time is over."""
         for job in reversed(self._others):
             if time.monotonic() >= self._until:
                 return
             if (job.folder / LOCK).exists():
                 continue
-            log.info("block %s, ahead of its job", job.place.replace("/", " of "))
+            log.info("%s, ahead of its job", job.folder)
             try:
-                work(read_block(job.job), job.folder, self._left(job))
+                work(job, self._left(job))
             except Exception as error:
                 log.warning("left to its own job: %s: %s", type(error).__name__, error)
 
     def _left(self, job: Job) -> str:
         """Return the name of the result of a job that is left ahead of it."""
         states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in self._files if path]
-        return AHEAD.replace("*", identity(job.job, job.code, states))
+        return AHEAD.replace("*", identity(job.verb, job.parameters, job.code, states))

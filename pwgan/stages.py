@@ -14,22 +14,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pwgan.arguments import read_block, read_data_cell, read_reference, read_training
 from pwgan.devices import claimed_device
 from pwgan.errors import Refused
-from pwgan.requirements import require_memory_to_train
 from pwgan.runtime import atomic_write
-from pwgan.study import read_study
 
 if TYPE_CHECKING:
     import torch
 
-    from pwgan.cells import Block, Training
+    from pwgan.ahead import Job
+    from pwgan.cells import Training
     from pwgan.data.store import StoredData
 
 
 def blocks(options: Namespace) -> None:
     """Print the blocks of a study, one per line."""
+    from pwgan.study import read_study
+
     study = read_study(options.study)
     for note in study.notes:
         logging.getLogger("pwgan").warning(note)
@@ -39,6 +39,7 @@ def blocks(options: Namespace) -> None:
 def status(options: Namespace) -> None:
     """Print where a study stands."""
     from pwgan.status import status as study_status
+    from pwgan.study import read_study
 
     study = read_study(options.study)
     found = study_status(study, options.results or Path("results") / study.study)
@@ -54,6 +55,7 @@ def schema(options: Namespace) -> None:
 
 def data(options: Namespace) -> None:
     """Load a data set and store its split."""
+    from pwgan.arguments import read_data_cell
     from pwgan.data.store import write_data
 
     cell = read_data_cell(options.spec)
@@ -85,6 +87,8 @@ def classifier(options: Namespace) -> None:
 
 def train(options: Namespace) -> None:
     """Train one block of seeds."""
+    from pwgan.arguments import read_training
+
     training = read_training(options.block)
     _announce(options.place)
     stored = _stored(options.data, training.dataset)
@@ -93,33 +97,16 @@ def train(options: Namespace) -> None:
 
 
 def block(options: Namespace) -> None:
-    """Train and measure one block of seeds."""
-    from pwgan.ahead import RESULT, Queue, listed
-
-    def work(parameters: Block, folder: Path, result: str) -> None:
-        from pwgan.measures.measuring import measure_block
-
-        stored = _stored(options.data, parameters.training.dataset)
-        _train(parameters.training, stored, folder, device)
-        files = options.classifier, device, options.classifier_heldout, options.kept
-        measure_block(parameters, stored, folder, *files, result)
+    """Train and measure one block of seeds, unless that was done ahead of it; then perhaps other jobs."""
+    from pwgan.ahead import Job
 
     _announce(options.place)
-    queue = None
-    if options.job_seconds:
-        files = options.data, options.classifier, options.classifier_heldout
-        queue = Queue(listed(options.ahead), options.output, files, options.job_seconds)
-        if queue.taken():
-            return
-    with claimed_device(options.device) as device:
-        if queue:
-            queue.run(work)
-        else:
-            work(read_block(options.block), options.output, RESULT)
+    _share(options, Job("block", options.output, options.block, ""))
 
 
 def measure(options: Namespace) -> None:
     """Measure one trained block."""
+    from pwgan.arguments import read_block
     from pwgan.measures.measuring import measure_block
 
     block = read_block(options.block)
@@ -132,6 +119,7 @@ def measure(options: Namespace) -> None:
 
 def signal(options: Namespace) -> None:
     """Train critics against a block's fixed generators and measure the gradients they provide."""
+    from pwgan.arguments import read_training
     from pwgan.measures.signal import measure_signal
 
     block, critics = read_training(options.block), [read_training(text) for text in options.critics]
@@ -144,18 +132,46 @@ def signal(options: Namespace) -> None:
 
 
 def reference(options: Namespace) -> None:
-    """Measure real training samples."""
-    from pwgan.measures.measuring import measure_reference
+    """Measure real training samples, unless that was done ahead of it; then perhaps other jobs."""
+    from pwgan.ahead import Job
 
-    job = read_reference(options.reference)
-    stored = _stored(options.data, job.dataset)
+    _share(options, Job("reference", options.output, options.reference, ""))
+
+
+def _share(options: Namespace, job: Job) -> None:
+    """Do a job, unless that was done ahead of it; then others with the same data, if the workflow lists any."""
+    from pwgan.ahead import RESULT, Queue, listed
+
+    def work(job: Job, result: str) -> None:
+        from pwgan.arguments import read_block, read_reference
+        from pwgan.measures.measuring import measure_block, measure_reference
+
+        files = options.classifier, device, options.classifier_heldout, options.kept, result
+        if job.verb == "reference":
+            real = read_reference(job.parameters)
+            measure_reference(real, _stored(options.data, real.dataset), job.folder, *files)
+        else:
+            block = read_block(job.parameters)
+            stored = _stored(options.data, block.training.dataset)
+            _train(block.training, stored, job.folder, device)
+            measure_block(block, stored, job.folder, *files)
+
+    queue = None
+    if options.ahead and options.job_seconds:
+        made_from = options.data, options.classifier, options.classifier_heldout
+        queue = Queue(listed(options.ahead), job.folder, made_from, options.job_seconds)
+        if queue.taken():
+            return
     with claimed_device(options.device) as device:
-        files = options.classifier, device, options.classifier_heldout, options.kept
-        measure_reference(job, stored, options.output, *files)
+        if queue:
+            queue.run(work)
+        else:
+            work(job, RESULT)
 
 
 def _train(training: Training, stored: StoredData, output: Path, device: torch.device, force: bool = False) -> None:
     """Train a block, if there is memory for it."""
+    from pwgan.requirements import require_memory_to_train
     from pwgan.training.run import train as train_block
 
     if device.type == "cpu":

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from pwgan.ahead import AHEAD, RESULT, Job, Queue, listed
+from pwgan.arguments import read_block
 from pwgan.errors import Refused
 from pwgan.interrupts import Interrupted
 from pwgan.runtime import LOCK, exclusive
@@ -33,12 +34,13 @@ class Stage:
         self.done = []
         self.fails = {}
 
-    def __call__(self, block, folder, result):
-        with exclusive(folder):
-            if block.training.method in self.fails:
-                raise self.fails[block.training.method]
-            self.done.append(block.training.method)
-            (folder / result).write_text(block.training.method)
+    def __call__(self, job, result):
+        method = read_block(job.parameters).training.method
+        with exclusive(job.folder):
+            if method in self.fails:
+                raise self.fails[method]
+            self.done.append(method)
+            (job.folder / result).write_text(method)
 
 
 @pytest.fixture
@@ -52,8 +54,8 @@ def data(tmp_path):
 def jobs(tmp_path):
     """The jobs of the four blocks, written to a list and read again, by method."""
     entries = [
-        {"folder": str(tmp_path / block.path), "job": block.model_dump_json(), "code": "c0de", "place": f"{n}/4"}
-        for n, block in enumerate(parse_study(STUDY).blocks.values(), 1)
+        {"verb": "block", "folder": str(tmp_path / path), "parameters": block.model_dump_json(), "code": "c0de"}
+        for path, block in parse_study(STUDY).blocks.items()
     ]
     (tmp_path / "list.json").write_text(json.dumps(entries))
     return dict(zip(STUDY["methods"], listed(tmp_path / "list.json"), strict=True))
@@ -89,7 +91,7 @@ def test_a_job_finishes_the_others_and_their_jobs_only_take_the_result(queue, jo
 
 
 def parameters(job):
-    return {"job": job.job.replace('"steps":10', '"steps":20')}
+    return {"parameters": job.parameters.replace('"steps":10', '"steps":20')}
 
 
 @pytest.mark.parametrize("change", [parameters, lambda job: {"code": "new"}, None])
@@ -169,9 +171,12 @@ def test_a_folder_that_is_not_listed_is_refused(jobs, data, tmp_path):
 
 
 def test_jobs_are_as_the_list_says(jobs, tmp_path):
-    assert jobs["gan"] == Job(
-        tmp_path / "ring8/gan/m16/seeds0-1",
-        next(iter(parse_study(STUDY).blocks.values())).model_dump_json(),
-        "c0de",
-        "1/4",
-    )
+    path, block = next(iter(parse_study(STUDY).blocks.items()))
+    assert jobs["gan"] == Job("block", tmp_path / path, block.model_dump_json(), "c0de")
+
+
+@pytest.mark.parametrize("content", ["", "{}x", '[{"folder": "f"}]', '["folder"]', '[{"folder": "f", "job": "{}"}]'])
+def test_another_file_is_refused(tmp_path, content):
+    (tmp_path / "list.json").write_text(content)
+    with pytest.raises(Refused, match="not a list of jobs"):
+        listed(tmp_path / "list.json")

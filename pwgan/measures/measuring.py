@@ -343,17 +343,19 @@ def measure_reference(
     device: torch.device,
     classifier_heldout: Path | None = None,
     kept: Path | None = None,
+    result: str = "measures.json",
 ) -> None:
-    """Measure real training samples as if they were generated, and write the results into ``folder``."""
-    real = Real(data, reference.seed_range, device)
-    given = reference.measures, reference.features, classifier, device, classifier_heldout, kept
-    measuring = Measuring(real, data, *given)
-    measuring.run()
-    # Of stacked channels a class has a thousandth of the samples: its loss would be lost in the noise.
-    if data.train_labels is not None and data.channel_classes is None:
-        count, costs = lost_class(data, reference.seed_range, reference.measures.ewd_points)
-        measuring.add(str(MeasureName("lost-class", None, count)), costs)
-    n = reference.evaluation_points
-    measuring.add(str(MeasureName("ewd-history", None, n)), measuring.floor(n))
-    labels = {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None}
-    measuring.write(folder, labels, reference.identity)
+    """Measure real training samples as if they were generated; write results into ``folder``, ``result`` last."""
+    with exclusive(folder):
+        real = Real(data, reference.seed_range, device)
+        given = reference.measures, reference.features, classifier, device, classifier_heldout, kept
+        measuring = Measuring(real, data, *given)
+        measuring.run()
+        # Of stacked channels a class has a thousandth of the samples: its loss would be lost in the noise.
+        if data.train_labels is not None and data.channel_classes is None:
+            count, costs = lost_class(data, reference.seed_range, reference.measures.ewd_points)
+            measuring.add(str(MeasureName("lost-class", None, count)), costs)
+        n = reference.evaluation_points
+        measuring.add(str(MeasureName("ewd-history", None, n)), measuring.floor(n))
+        labels = {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None}
+        measuring.write(folder, labels, reference.identity, result)

@@ -81,13 +81,9 @@ def block(wildcards):
 PLACES = {path: number for number, path in enumerate(STUDY.blocks, 1)}
 
 
-def place_of(path):
-    return f"{PLACES[path]}/{len(PLACES)}"
-
-
 def place(wildcards):
     """Number of the block among all, for the log: a resource, since a parameter that changes runs a job again."""
-    return place_of(block(wildcards).path)
+    return f"{PLACES[block(wildcards).path]}/{len(PLACES)}"
 
 
 VERSIONS = {}
@@ -96,10 +92,10 @@ VERSIONS = {}
 # Jobs of which there may be thousands have the code that they depend on as a parameter, a hash: lists of files would
 # make up most of a plan.
 def block_code(wildcards):
-    return code_of(block(wildcards))
+    return block_version(block(wildcards))
 
 
-def code_of(found):
+def block_version(found):
     t = found.training
     # What decides the modules: looking them up for each block would take a quarter of the time of a plan.
     key = t.algorithm, t.options["sampler"], t.network.name, t.dataset
@@ -111,15 +107,12 @@ def code_of(found):
 
 
 def reference_code(wildcards):
-    return reference_version(wildcards.dataset)
+    return reference_version(reference_of(wildcards))
 
 
-@cache
-def reference_version(dataset):
-    """The code and weights that measure real samples of a data set, the same for all its blocks of seeds."""
-    found = next(job for job in STUDY.references.values() if job.dataset == dataset)
+def reference_version(found):
     code = code_version("pwgan.measures.measuring", *found.modules())
-    return f"{code} {extractor_weights(dataset)}"
+    return f"{code} {extractor_weights(found.dataset)}"
 
 
 def signal_code(wildcards):
@@ -190,17 +183,23 @@ def ahead_of(dataset, seeds):
     path = RECORDS / f"{STUDY.study}-ahead" / f"{dataset}-{seeds}.json"
     if STUDY.job_seconds:
         jobs = [
-            {
-                "folder": f"{RESULTS}/{found.path}",
-                "job": found.model_dump_json(),
-                "code": code_of(found),
-                "place": place_of(found.path),
-            }
-            for found in STUDY.blocks.values()
-            if found.training.dataset == dataset
-            and found.path.rpartition("seeds")[2] == seeds
+            *(
+                ("reference", job, reference_version)
+                for job in STUDY.references.values()
+            ),
+            *(("block", job, block_version) for job in STUDY.blocks.values()),
         ]
-        keep(path, json.dumps(jobs, indent=1))
+        listed = [
+            {
+                "verb": verb,
+                "folder": f"{RESULTS}/{job.path}",
+                "parameters": job.model_dump_json(),
+                "code": version_of(job),
+            }
+            for verb, job, version_of in jobs
+            if job.path.startswith(f"{dataset}/") and job.path.endswith(f"seeds{seeds}")
+        ]
+        keep(path, json.dumps(listed, indent=1))
     return str(path)
 
 
