@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,8 @@ log = logging.getLogger("pwgan")
 RESULT = "measures.json"
 AHEAD = "ahead-*.json"
 """The result of a job that was done ahead of its own process."""
+LOG = "ahead.log"
+"""What was logged ahead; the process of the job repeats it, so that it is in the job's own log too."""
 _WAIT = 0.2  # seconds between two looks at a folder that another process is at
 
 
@@ -84,10 +88,12 @@ class Queue:
         left = folder / self._left(self._own)
         taken = left.exists()
         if taken:
+            with suppress(FileNotFoundError):
+                sys.stderr.write((folder / LOG).read_text(encoding="utf-8"))
             os.replace(left, folder / RESULT)
             log.info("finished ahead of this job")
-        for outdated in folder.glob(AHEAD):
-            outdated.unlink()
+        for outdated in (*folder.glob(AHEAD), folder / LOG):
+            outdated.unlink(missing_ok=True)
         return taken
 
     def _go_on(self, work: Work) -> None:
@@ -99,7 +105,8 @@ class Queue:
                 continue
             log.info("%s, ahead of its job", job.folder)
             try:
-                work(job, self._left(job))
+                with _logged(job.folder / LOG):
+                    work(job, self._left(job))
             except Exception as error:
                 log.warning("left to its own job: %s: %s", type(error).__name__, error)
 
@@ -107,3 +114,17 @@ class Queue:
         """Return the name of the result of a job that is left ahead of it."""
         states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in self._files if path]
         return AHEAD.replace("*", identity(job.verb, job.parameters, job.code, states))
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Also write to a file what is logged while the context is active."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    file.setFormatter(next((handler.formatter for handler in logging.root.handlers), None))
+    log.addHandler(file)
+    try:
+        yield
+    finally:
+        log.removeHandler(file)
+        file.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from pwgan.ahead import AHEAD, RESULT
+from pwgan.ahead import AHEAD, LOG, RESULT
 from pwgan.cells import Block, Training
 from pwgan.runtime import held
 from pwgan.seals import KEY
@@ -116,7 +116,8 @@ def _block(block: Block, folder: Path, runs: dict[str, dict | None], logs: Path,
     stage = next((name for name, record in runs.items() if record is None), None)
     if stage is None:
         return BlockStatus(block.path, "done", None, 1.0, 0.0, diverged)
-    lines = _last_lines(logs / f"{block.path}.log")
+    # While a block is at work ahead of its own job, its log is in its folder.
+    lines = _last_lines(logs / f"{block.path}.log") or _last_lines(folder / LOG)
     share = _share(lines) if stage == "train" else 0.0
     seconds = records.left(block, stage, share)
     reason = None

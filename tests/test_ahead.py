@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pwgan.ahead import AHEAD, RESULT, Job, Queue, listed
+from pwgan.ahead import AHEAD, LOG, RESULT, Job, Queue, listed
 from pwgan.arguments import read_block
 from pwgan.errors import Refused
 from pwgan.interrupts import Interrupted
@@ -39,6 +39,7 @@ class Stage:
         with exclusive(job.folder):
             if method in self.fails:
                 raise self.fails[method]
+            logging.getLogger("pwgan").info("at %s", method)
             self.done.append(method)
             (job.folder / result).write_text(method)
 
@@ -76,7 +77,8 @@ def left(job):
     return list(job.folder.glob(AHEAD))
 
 
-def test_a_job_finishes_the_others_and_their_jobs_only_take_the_result(queue, jobs):
+def test_a_job_finishes_the_others_and_their_jobs_only_take_the_result(queue, jobs, caplog, capsys):
+    caplog.set_level(logging.INFO)
     stage = Stage()
     first = queue("nsgan")
     assert not first.taken()
@@ -87,6 +89,7 @@ def test_a_job_finishes_the_others_and_their_jobs_only_take_the_result(queue, jo
         assert not (jobs[method].folder / RESULT).exists() and len(left(jobs[method])) == 1
         assert queue(method).taken()
         assert (jobs[method].folder / RESULT).read_text() == method and not left(jobs[method])
+        assert f"at {method}\n" in capsys.readouterr().err and not (jobs[method].folder / LOG).exists()
     assert len(stage.done) == 4
 
 

@@ -107,6 +107,14 @@ def test_a_block_finished_ahead_of_its_job_is_done(study, tmp_path, at):
     assert states(status(study, tmp_path))["ring8/gan/m16/seeds0-1"] == "done"
 
 
+def test_progress_of_a_block_ahead_of_its_job_is_told(study, tmp_path, at):
+    folder = at("ring8/gan/m16/seeds0-1")
+    (folder / "ahead.log").write_text("10:00:00 step 50 of 100, EWD 1\n")
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "running: ring8/gan/m16/seeds0-1: train, 50%" in status(study, tmp_path).text()
+
+
 def test_blocks_trained_with_other_options_are_to_be_done(study, tmp_path, at):
     at("ring8/gan/m16/seeds0-1", train=10, measure=3, of="0123456789abcdef")
     found = status(study, tmp_path)
