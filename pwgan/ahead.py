@@ -1,9 +1,9 @@
 """Jobs that a process does ahead of their own processes, so that short ones share the time that a start takes.
 
-A process takes seconds to start. A job that has run for less than ``job_seconds`` of its study therefore goes on with
-others of the same data that no process has begun, and leaves the measures.json of each under another name, which tells
-the parameters, code and files it was made from. The process of such a job renames that file and ends, if all these are
-still the same. What fails ahead is left to its own process, which reports it: no job fails for the sake of another.
+A process takes seconds to start. One that has worked for less than ``job_seconds`` of its study therefore goes on with
+other jobs of the same data that no process has begun, and leaves the measures.json of each under another name, which
+tells the parameters, code, files and settings it was made from. The process of such a job renames that file and ends,
+if all these are still the same. What fails ahead is left to its own process, which reports it.
 """
 
 from __future__ import annotations
@@ -19,20 +19,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pwgan.errors import Busy, Refused
-from pwgan.runtime import LOCK, held
+from pwgan.runtime import AHEAD, LOCK, RESULT, exclusive, held
 from pwgan.seals import identity
 
 log = logging.getLogger("pwgan")
-RESULT = "measures.json"
-AHEAD = "ahead-*.json"
-"""The result of a job that was done ahead of its own process."""
 LOG = "ahead.log"
 """What was logged ahead; the process of the job repeats it, so that it is in the job's own log too."""
 _WAIT = 0.2  # seconds between two looks at a folder that another process is at
 
 
 class Job(NamedTuple):
-    """A job as a list of the workflow names it: its verb, its folder, its parameters as JSON, and its code."""
+    """A job as the workflow names it: its verb, its folder, its parameters as JSON, and the version of its code."""
 
     verb: str
     folder: Path
@@ -52,74 +49,106 @@ def listed(path: Path) -> list[Job]:
 
 
 class Queue:
-    """The jobs of one stored data set, one of which, with its results in ``folder``, is that of this process.
+    """The job of this process, and others of the same stored data.
 
-    ``files`` are those that measures are made from. A job is begun ahead if less than ``seconds`` have passed.
+    ``files`` and ``settings`` are what results are made from besides the parameters and code of each job. Another job
+    is begun if it should end, should it take as long as the longest so far, before ``seconds`` have passed.
     """
 
-    def __init__(self, jobs: Sequence[Job], folder: Path, files: Sequence[Path | None], seconds: float) -> None:
-        own = [job for job in jobs if job.folder == folder]
-        if not own:
-            raise Refused(f"{folder} is not the folder of a listed job: {', '.join(str(job.folder) for job in jobs)}")
-        self._own = own[0]
-        self._others = [job for job in jobs if job.folder != folder]
-        self._files = files
-        self._until = time.monotonic() + seconds
+    def __init__(
+        self,
+        own: Job,
+        jobs: Sequence[Job],
+        files: Sequence[Path | None],
+        settings: Sequence[str | None],
+        seconds: float,
+    ) -> None:
+        self._own = own
+        self._others = [job for job in jobs if job.folder != own.folder]
+        self._files, self._settings = files, settings
+        self._started, self._seconds, self._longest = time.monotonic(), seconds, 0.0
+        self._sources = _sources()
 
     def run(self, work: Work) -> None:
         """Do the job of this process, then others while there is time.
 
-        ``work`` does a job and writes the file of the given name last; it raises ``Busy`` if another process is at it.
+        ``work`` does a job and writes the file of the given name last, while this process holds the job's folder. The
+        result of this process too takes its final name at the end, so that it is not lost if the process is ended
+        while it is ahead.
         """
-        try:
-            work(self._own, RESULT)
-        except Busy as busy:
-            log.info("%s", busy)
-            self._go_on(work)
-            while held(self._own.folder):
-                time.sleep(_WAIT)
-            if not self.taken():
-                work(self._own, RESULT)
+        folder = self._own.folder
+        while True:
+            try:
+                with exclusive(folder):
+                    if not (folder / self._left(self._own)).exists():
+                        (folder / LOG).unlink(missing_ok=True)
+                        self._do(work, self._own)
+                break
+            except Busy as busy:
+                log.info("%s", busy)
+                self._go_on(work)
+                while held(folder):
+                    time.sleep(_WAIT)
         self._go_on(work)
+        self.taken()
 
     def taken(self) -> bool:
-        """Take the result that was left ahead of this process, if it is of the same parameters, code and files."""
+        """Take the result that was left in the folder of this process's job, if it is of what this job is made from."""
         folder = self._own.folder
         left = folder / self._left(self._own)
-        taken = left.exists()
-        if taken:
-            with suppress(FileNotFoundError):
-                sys.stderr.write((folder / LOG).read_text(encoding="utf-8"))
-            os.replace(left, folder / RESULT)
-            log.info("finished ahead of this job")
-        for outdated in (*folder.glob(AHEAD), folder / LOG):
-            outdated.unlink(missing_ok=True)
-        return taken
+        with suppress(Busy), exclusive(folder):
+            if left.exists():
+                with suppress(FileNotFoundError):
+                    sys.stderr.write((folder / LOG).read_text(encoding="utf-8"))
+                    log.info("finished ahead of this job")
+                (folder / LOG).unlink(missing_ok=True)
+                os.replace(left, folder / RESULT)
+                return True
+        return False
 
     def _go_on(self, work: Work) -> None:
         """Do jobs that no process has begun, the last ones first, until the time is over."""
         for job in reversed(self._others):
-            if time.monotonic() >= self._until:
+            spent = time.monotonic() - self._started
+            # Files that were edited meanwhile are not the code that this process has imported.
+            if spent + self._longest >= self._seconds or _sources() != self._sources:
                 return
-            if (job.folder / LOCK).exists():
+            if (job.folder / LOCK).exists() or _done(job.folder):
                 continue
-            log.info("%s, ahead of its job", job.folder)
-            try:
-                with _logged(job.folder / LOG):
-                    work(job, self._left(job))
-            except Exception as error:
-                log.warning("left to its own job: %s: %s", type(error).__name__, error)
+            with suppress(Busy), exclusive(job.folder), _logged(job.folder / LOG):
+                if _done(job.folder):
+                    continue
+                log.info("%s, ahead of its job", job.folder)
+                try:
+                    self._do(work, job)
+                except Exception as error:
+                    log.warning("left to its own job: %s: %s", type(error).__name__, error)
+
+    def _do(self, work: Work, job: Job) -> None:
+        """Do one job, and note how long it took."""
+        started = time.monotonic()
+        work(job, self._left(job))
+        self._longest = max(self._longest, time.monotonic() - started)
 
     def _left(self, job: Job) -> str:
-        """Return the name of the result of a job that is left ahead of it."""
+        """Return the name of the result of a job until its own process takes it."""
         states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in self._files if path]
-        return AHEAD.replace("*", identity(job.verb, job.parameters, job.code, states))
+        return AHEAD.replace("*", identity(job.verb, job.parameters, job.code, states, self._settings))
+
+
+def _done(folder: Path) -> bool:
+    """Return whether a folder has a result."""
+    return (folder / RESULT).exists() or any(folder.glob(AHEAD))
+
+
+def _sources() -> dict[str, int]:
+    """Return when each file of the package was changed."""
+    return {str(path): path.stat().st_mtime_ns for path in Path(__file__).parent.rglob("*.py")}
 
 
 @contextmanager
 def _logged(path: Path) -> Iterator[None]:
     """Also write to a file what is logged while the context is active."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     file = logging.FileHandler(path, mode="w", encoding="utf-8")
     file.setFormatter(next((handler.formatter for handler in logging.root.handlers), None))
     log.addHandler(file)

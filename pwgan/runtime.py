@@ -95,7 +95,11 @@ def write_json(path: str | Path, content: Any) -> None:
 
 
 LOCK = ".lock"
-"""The lock file of a block's folder: made by the first process that begins the block, and never removed."""
+"""The lock file of a job's folder: made by the first process that begins the job, and never removed."""
+RESULT = "measures.json"
+"""The file that a job writes last, which stands for all others in its folder."""
+AHEAD = "ahead-*.json"
+"""That file of a job which was done ahead of its own process (``pwgan.ahead``)."""
 
 
 @contextlib.contextmanager
@@ -107,11 +111,15 @@ def exclusive(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = folder / LOCK
     with open(lock, "w") as file:
-        try:
-            with naming(lock):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Busy(f"{folder} is being written by another process; wait for it, or end it") from error
+        for pause in (0.01, 0.1, None):  # who only looks whether it is held holds it for an instant
+            try:
+                with naming(lock):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if pause is None:
+                    raise Busy(f"{folder} is being written by another process; wait for it, or end it") from error
+                time.sleep(pause)
         yield
 
 
@@ -127,6 +135,12 @@ def held(folder: Path) -> bool:
             return True
         raise
     return False
+
+
+def forget_ahead(folder: Path) -> None:
+    """Delete results that were left ahead in a folder, of which other files are about to change."""
+    for outdated in folder.glob(AHEAD):
+        outdated.unlink()
 
 
 def private_folder(name: str) -> Path:
@@ -169,7 +183,7 @@ def measured_cost(device: torch.device) -> Iterator[Cost]:
     """Yield a ``Cost`` that is filled in when the context exits.
 
     The peak is that of allocated memory on a GPU; on a CPU, of the resident memory of this process (since the context
-    was entered on Linux, since the process started elsewhere).
+    was entered on Linux, since the process started elsewhere), with what it held before.
     """
     cost = Cost()
     _forget_peak(device)

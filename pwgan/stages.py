@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 
 from pwgan.devices import claimed_device
 from pwgan.errors import Refused
-from pwgan.runtime import atomic_write
+from pwgan.runtime import RESULT, atomic_write, exclusive
 
 if TYPE_CHECKING:
     import torch
 
-    from pwgan.ahead import Job
     from pwgan.cells import Training
     from pwgan.data.store import StoredData
 
@@ -92,16 +91,14 @@ def train(options: Namespace) -> None:
     training = read_training(options.block)
     _announce(options.place)
     stored = _stored(options.data, training.dataset)
-    with claimed_device(options.device) as device:
+    with claimed_device(options.device) as device, exclusive(options.output):
         _train(training, stored, options.output, device, options.force)
 
 
 def block(options: Namespace) -> None:
     """Train and measure one block of seeds, unless that was done ahead of it; then perhaps other jobs."""
-    from pwgan.ahead import Job
-
     _announce(options.place)
-    _share(options, Job("block", options.output, options.block, ""))
+    _share(options, "block", options.block)
 
 
 def measure(options: Namespace) -> None:
@@ -112,7 +109,7 @@ def measure(options: Namespace) -> None:
     block = read_block(options.block)
     _announce(options.place)
     stored = _stored(options.data, block.training.dataset)
-    with claimed_device(options.device) as device:
+    with claimed_device(options.device) as device, exclusive(options.output):
         files = options.classifier, device, options.classifier_heldout, options.kept
         measure_block(block, stored, options.output, *files)
 
@@ -133,14 +130,12 @@ def signal(options: Namespace) -> None:
 
 def reference(options: Namespace) -> None:
     """Measure real training samples, unless that was done ahead of it; then perhaps other jobs."""
-    from pwgan.ahead import Job
-
-    _share(options, Job("reference", options.output, options.reference, ""))
+    _share(options, "reference", options.reference)
 
 
-def _share(options: Namespace, job: Job) -> None:
-    """Do a job, unless that was done ahead of it; then others with the same data, if the workflow lists any."""
-    from pwgan.ahead import RESULT, Queue, listed
+def _share(options: Namespace, verb: str, parameters: str) -> None:
+    """Do a job, unless that was done ahead of it; then others that the workflow lists, if there is time."""
+    from pwgan.ahead import Job, Queue, listed
 
     def work(job: Job, result: str) -> None:
         from pwgan.arguments import read_block, read_reference
@@ -155,18 +150,24 @@ def _share(options: Namespace, job: Job) -> None:
             stored = _stored(options.data, block.training.dataset)
             _train(block.training, stored, job.folder, device)
             measure_block(block, stored, job.folder, *files)
+        if device.type == "cuda":
+            import torch
 
-    queue = None
-    if options.ahead and options.job_seconds:
-        made_from = options.data, options.classifier, options.classifier_heldout
-        queue = Queue(listed(options.ahead), job.folder, made_from, options.job_seconds)
+            torch.cuda.empty_cache()  # what one job has held must not be missing in the next
+
+    own, queue = Job(verb, options.output, parameters, options.code), None
+    if options.job_seconds:
+        files = options.data, options.classifier, options.classifier_heldout
+        settings = options.device, os.environ.get("OMP_NUM_THREADS")
+        queue = Queue(own, listed(options.ahead) if options.ahead else [], files, settings, options.job_seconds)
         if queue.taken():
             return
     with claimed_device(options.device) as device:
         if queue:
             queue.run(work)
         else:
-            work(job, RESULT)
+            with exclusive(own.folder):
+                work(own, RESULT)
 
 
 def _train(training: Training, stored: StoredData, output: Path, device: torch.device, force: bool = False) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from pwgan.ahead import AHEAD, LOG, RESULT
+from pwgan.ahead import LOG
 from pwgan.cells import Block, Training
-from pwgan.runtime import held
+from pwgan.runtime import AHEAD, RESULT, held
 from pwgan.seals import KEY
 from pwgan.study import Study
 
@@ -117,7 +117,7 @@ def _block(block: Block, folder: Path, runs: dict[str, dict | None], logs: Path,
     if stage is None:
         return BlockStatus(block.path, "done", None, 1.0, 0.0, diverged)
     # While a block is at work ahead of its own job, its log is in its folder.
-    lines = _last_lines(logs / f"{block.path}.log") or _last_lines(folder / LOG)
+    lines = _last_lines(folder / LOG) or _last_lines(logs / f"{block.path}.log")
     share = _share(lines) if stage == "train" else 0.0
     seconds = records.left(block, stage, share)
     reason = None

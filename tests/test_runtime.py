@@ -1,12 +1,14 @@
 """Whole files, locks, seeds and costs."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -105,6 +107,16 @@ def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path):
     assert not held(folder)
     with exclusive(folder):
         pass
+
+
+def test_a_look_at_a_lock_refuses_nobody(tmp_path):
+    with exclusive(tmp_path):
+        pass
+    with (tmp_path / ".lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.02, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        with exclusive(tmp_path):
+            pass
 
 
 def test_the_lock_of_another_process_ends_with_it_even_when_killed(tmp_path):

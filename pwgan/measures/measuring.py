@@ -33,7 +33,7 @@ from pwgan.measures.subjects import Generated, Real, Subject
 from pwgan.networks.layers.classifier import Classifier
 from pwgan.options import REFERENCE
 from pwgan.provenance import code_version
-from pwgan.runtime import Cost, exclusive, measured_cost
+from pwgan.runtime import RESULT, Cost, forget_ahead, measured_cost
 from pwgan.seals import write_array, write_json, write_rows
 from pwgan.training.run import load_generator, read_run
 from pwgan.training.samples import training_samples
@@ -109,11 +109,12 @@ class Measuring:
         self.costs["training"] = cost
         return counts
 
-    def write(self, folder: Path, labels: dict[str, Any], of: str, result: str = "measures.json") -> None:
+    def write(self, folder: Path, labels: dict[str, Any], of: str, result: str = RESULT) -> None:
         """Write the tables of measures, bias and interpolation, the strips of samples, and ``result`` last.
 
         ``labels`` are the columns that name the cell, ``of`` is what the seals name.
         """
+        forget_ahead(folder)
         tables: dict[str, list[Any]] = {
             "measures": self.values,
             "bias": self.bias_rows,
@@ -316,23 +317,25 @@ def measure_block(
     device: torch.device,
     classifier_heldout: Path | None = None,
     kept: Path | None = None,
-    result: str = "measures.json",
+    result: str = RESULT,
 ) -> None:
-    """Measure the trained generators of a block and write the results into its folder, the file ``result`` last."""
+    """Measure the trained generators of a block and write the results into its folder, the file ``result`` last.
+
+    The caller holds the lock of the folder.
+    """
     training = block.training
     run = read_run(folder, training)
     sound = torch.tensor([seed["status"] == "ok" for seed in run["seeds"]])
-    with exclusive(folder):
-        generator = load_generator(folder / "generator.safetensors", training, device)
-        subject = Generated(data, generator, training.seed_range, training.network.latent_dim, sound)
-        given = block.measures, block.features, classifier, device, classifier_heldout, kept
-        measuring = Measuring(subject, data, *given)
-        measuring.run()
-        counts = measuring.along_training(folder, training)
-        labels = training.labels()
-        rows = [{**labels, **row} for row in counts]
-        write_rows(folder / "mode_steps.parquet", "mode_steps", training.identity, rows, MODE_STEPS)
-        measuring.write(folder, labels, training.identity, result)
+    generator = load_generator(folder / "generator.safetensors", training, device)
+    subject = Generated(data, generator, training.seed_range, training.network.latent_dim, sound)
+    given = block.measures, block.features, classifier, device, classifier_heldout, kept
+    measuring = Measuring(subject, data, *given)
+    measuring.run()
+    counts = measuring.along_training(folder, training)
+    labels = training.labels()
+    rows = [{**labels, **row} for row in counts]
+    write_rows(folder / "mode_steps.parquet", "mode_steps", training.identity, rows, MODE_STEPS)
+    measuring.write(folder, labels, training.identity, result)
 
 
 def measure_reference(
@@ -343,19 +346,21 @@ def measure_reference(
     device: torch.device,
     classifier_heldout: Path | None = None,
     kept: Path | None = None,
-    result: str = "measures.json",
+    result: str = RESULT,
 ) -> None:
-    """Measure real training samples as if they were generated; write results into ``folder``, ``result`` last."""
-    with exclusive(folder):
-        real = Real(data, reference.seed_range, device)
-        given = reference.measures, reference.features, classifier, device, classifier_heldout, kept
-        measuring = Measuring(real, data, *given)
-        measuring.run()
-        # Of stacked channels a class has a thousandth of the samples: its loss would be lost in the noise.
-        if data.train_labels is not None and data.channel_classes is None:
-            count, costs = lost_class(data, reference.seed_range, reference.measures.ewd_points)
-            measuring.add(str(MeasureName("lost-class", None, count)), costs)
-        n = reference.evaluation_points
-        measuring.add(str(MeasureName("ewd-history", None, n)), measuring.floor(n))
-        labels = {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None}
-        measuring.write(folder, labels, reference.identity, result)
+    """Measure real training samples as if they were generated; write results into ``folder``, ``result`` last.
+
+    The caller holds the lock of the folder.
+    """
+    real = Real(data, reference.seed_range, device)
+    given = reference.measures, reference.features, classifier, device, classifier_heldout, kept
+    measuring = Measuring(real, data, *given)
+    measuring.run()
+    # Of stacked channels a class has a thousandth of the samples: its loss would be lost in the noise.
+    if data.train_labels is not None and data.channel_classes is None:
+        count, costs = lost_class(data, reference.seed_range, reference.measures.ewd_points)
+        measuring.add(str(MeasureName("lost-class", None, count)), costs)
+    n = reference.evaluation_points
+    measuring.add(str(MeasureName("ewd-history", None, n)), measuring.floor(n))
+    labels = {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None}
+    measuring.write(folder, labels, reference.identity, result)

@@ -35,15 +35,15 @@ rule block:
         device=JOB_DEVICE,
         place=place,
         job_seconds=STUDY.job_seconds,
+        ahead=ahead,
     params:
         threads=STUDY.threads,
         block=parameters,
         code=block_code,
         kept=f"{RESULTS}/data/kept",
-        ahead=ahead,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m pwgan block {params.block:q} --data {input.data:q}"
         " --classifier {input.classifier:q} --classifier-heldout {input.classifier_heldout:q}"
         " --kept {params.kept:q} --device {resources.device} --place {resources.place}"
-        " --ahead {params.ahead:q} --job-seconds {resources.job_seconds}"
+        " --code {params.code:q} --ahead {resources.ahead} --job-seconds {resources.job_seconds}"
         ' --output "$(dirname {output:q})" 2> {log:q}'

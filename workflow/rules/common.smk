@@ -17,6 +17,7 @@ from pwgan.report import FRAMES, plugins
 from pwgan.report.captions import question
 from pwgan.report.claims import FILES as CLAIM_FILES
 from pwgan.runtime import atomic_write
+from pwgan.seals import identity
 from pwgan.devices import resolve_device
 from pwgan.sources import version
 from pwgan.study import parse_study
@@ -179,23 +180,28 @@ def parameters(wildcards):
 
 @cache
 def ahead_of(dataset, seeds):
-    """A file that lists the jobs with the data of a block of seeds, for those that go on with others."""
-    path = RECORDS / f"{STUDY.study}-ahead" / f"{dataset}-{seeds}.json"
-    if STUDY.job_seconds:
-        # Begun from the end: measuring real samples is the shortest.
-        jobs = [("block", job, block_version) for job in STUDY.blocks.values()]
-        jobs += [("reference", j, reference_version) for j in STUDY.references.values()]
-        listed = [
-            {
-                "verb": verb,
-                "folder": f"{RESULTS}/{job.path}",
-                "parameters": job.model_dump_json(),
-                "code": version_of(job),
-            }
-            for verb, job, version_of in jobs
-            if job.path.startswith(f"{dataset}/") and job.path.endswith(f"seeds{seeds}")
-        ]
-        keep(path, json.dumps(listed, indent=1))
+    """A file that lists the jobs with the data of a block of seeds, for those that go on with others.
+
+    A resource, since which jobs a process does changes no result. Its name tells its content: jobs that wait must not
+    read what a later plan of a changed study wrote.
+    """
+    if not STUDY.job_seconds:
+        return "none"
+    # Begun from the end: measuring real samples is the shortest.
+    jobs = [("block", job, block_version) for job in STUDY.blocks.values()]
+    jobs += [("reference", j, reference_version) for j in STUDY.references.values()]
+    listed = [
+        {
+            "verb": verb,
+            "folder": f"{RESULTS}/{job.path}",
+            "parameters": job.model_dump_json(),
+            "code": version_of(job),
+        }
+        for verb, job, version_of in jobs
+        if job.path.startswith(f"{dataset}/") and job.path.endswith(f"seeds{seeds}")
+    ]
+    path = RECORDS / "ahead" / f"{identity(listed)}.json"
+    keep(path, json.dumps(listed, indent=1))
     return str(path)
 
 

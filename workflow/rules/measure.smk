@@ -23,17 +23,17 @@ rule reference:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
         job_seconds=STUDY.job_seconds,
+        ahead=ahead,
     params:
         threads=STUDY.threads,
         reference=reference,
         code=reference_code,
         kept=f"{RESULTS}/data/kept",
-        ahead=ahead,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m pwgan reference {params.reference:q} --data {input.data:q}"
         " --classifier {input.classifier:q} --classifier-heldout {input.classifier_heldout:q}"
         " --kept {params.kept:q} --device {resources.device}"
-        " --ahead {params.ahead:q} --job-seconds {resources.job_seconds}"
+        " --code {params.code:q} --ahead {resources.ahead} --job-seconds {resources.job_seconds}"
         ' --output "$(dirname {output:q})" 2> {log:q}'
 
 
