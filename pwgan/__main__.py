@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--force", action="store_true", help="train a finished block again")
 
     def going_on(command: argparse.ArgumentParser) -> None:
-        listed = "other jobs with the same data, as the workflow lists them"
+        listed = "the jobs of the study, as the workflow lists them"
         command.add_argument("--ahead", type=Path, metavar="LIST", help=listed)
         seconds = "go on with jobs of LIST that no process has begun, for N seconds in all (default: 0)"
         command.add_argument("--job-seconds", type=int, default=0, metavar="N", help=seconds)

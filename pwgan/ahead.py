@@ -1,9 +1,9 @@
 """Jobs that a process does ahead of their own processes, so that short ones share the time that a start takes.
 
 A process takes seconds to start. One that has worked for less than ``job_seconds`` of its study therefore goes on with
-other jobs of the same data that no process has begun, and leaves the measures.json of each under another name, which
-tells the parameters, code, files and settings it was made from. The process of such a job renames that file and ends,
-if all these are still the same. What fails ahead is left to its own process, which reports it.
+other jobs of the study that no process has begun, and leaves the measures.json of each under another name, which tells
+the parameters, code, files and settings it was made from. The process of such a job renames that file and ends, if all
+these are still the same. What fails ahead is left to its own process, which reports it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,22 @@ LOG = "ahead.log"
 _WAIT = 0.2  # seconds between two looks at a folder that another process is at
 
 
+class Files(NamedTuple):
+    """The files that a job reads: the stored data set, and its classifiers if it has any."""
+
+    data: Path
+    classifier: Path | None
+    classifier_heldout: Path | None
+
+
 class Job(NamedTuple):
-    """A job as the workflow names it: its verb, its folder, its parameters as JSON, and the version of its code."""
+    """A job as the workflow names it: its verb, folder, parameters as JSON, version of its code, and files."""
 
     verb: str
     folder: Path
     parameters: str
     code: str
+    files: Files
 
 
 Work = Callable[[Job, str], None]
@@ -43,29 +52,29 @@ Work = Callable[[Job, str], None]
 def listed(path: Path) -> list[Job]:
     """Read the list of jobs that the workflow writes; raises ``Refused`` if the file is none."""
     try:
-        return [Job(**{**entry, "folder": Path(entry["folder"])}) for entry in json.loads(path.read_text("utf-8"))]
-    except (ValueError, TypeError, KeyError) as error:
+        return [_job(**entry) for entry in json.loads(path.read_text("utf-8"))]
+    except (ValueError, TypeError) as error:
         raise Refused(f"{path} is not a list of jobs as the workflow writes it") from error
 
 
-class Queue:
-    """The job of this process, and others of the same stored data.
+def _job(verb: str, folder: str, parameters: str, code: str, files: list[str | None]) -> Job:
+    data, *classifiers = (Path(name) if name else None for name in files)
+    if data is None:
+        raise ValueError("a job reads a data set")
+    return Job(verb, Path(folder), parameters, code, Files(data, *classifiers))
 
-    ``files`` and ``settings`` are what results are made from besides the parameters and code of each job. Another job
-    is begun if it should end, should it take as long as the longest so far, before ``seconds`` have passed.
+
+class Queue:
+    """The job of this process, and others, the jobs that ``others`` returns, which is called once the first is done.
+
+    ``settings`` are what results are made from besides what a job names. Another job is begun if it should end, should
+    it take as long as the longest so far, before ``seconds`` have passed.
     """
 
     def __init__(
-        self,
-        own: Job,
-        jobs: Sequence[Job],
-        files: Sequence[Path | None],
-        settings: Sequence[str | None],
-        seconds: float,
+        self, own: Job, others: Callable[[], Sequence[Job]], settings: Sequence[str | None], seconds: float
     ) -> None:
-        self._own = own
-        self._others = [job for job in jobs if job.folder != own.folder]
-        self._files, self._settings = files, settings
+        self._own, self._others, self._settings = own, others, settings
         self._started, self._seconds, self._longest = time.monotonic(), seconds, 0.0
         self._sources = _sources()
 
@@ -108,12 +117,13 @@ class Queue:
 
     def _go_on(self, work: Work) -> None:
         """Do jobs that no process has begun, the last ones first, until the time is over."""
-        for job in reversed(self._others):
+        for job in reversed(self._others()):
             spent = time.monotonic() - self._started
             # Files that were edited meanwhile are not the code that this process has imported.
             if spent + self._longest >= self._seconds or _sources() != self._sources:
                 return
-            if (job.folder / LOCK).exists() or _done(job.folder):
+            ready = all(path.exists() for path in job.files if path)
+            if not ready or (job.folder / LOCK).exists() or _done(job.folder):
                 continue
             with suppress(Busy), exclusive(job.folder), _logged(job.folder / LOG):
                 if _done(job.folder):
@@ -132,7 +142,7 @@ class Queue:
 
     def _left(self, job: Job) -> str:
         """Return the name of the result of a job until its own process takes it."""
-        states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in self._files if path]
+        states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in job.files if path]
         return AHEAD.replace("*", identity(job.verb, job.parameters, job.code, states, self._settings))
 
 

@@ -135,19 +135,19 @@ def reference(options: Namespace) -> None:
 
 def _share(options: Namespace, verb: str, parameters: str) -> None:
     """Do a job, unless that was done ahead of it; then others that the workflow lists, if there is time."""
-    from pwgan.ahead import Job, Queue, listed
+    from pwgan.ahead import Files, Job, Queue, listed
 
     def work(job: Job, result: str) -> None:
         from pwgan.arguments import read_block, read_reference
         from pwgan.measures.measuring import measure_block, measure_reference
 
-        files = options.classifier, device, options.classifier_heldout, options.kept, result
+        files = job.files.classifier, device, job.files.classifier_heldout, options.kept, result
         if job.verb == "reference":
             real = read_reference(job.parameters)
-            measure_reference(real, _stored(options.data, real.dataset), job.folder, *files)
+            measure_reference(real, _stored(job.files.data, real.dataset), job.folder, *files)
         else:
             block = read_block(job.parameters)
-            stored = _stored(options.data, block.training.dataset)
+            stored = _stored(job.files.data, block.training.dataset)
             _train(block.training, stored, job.folder, device)
             measure_block(block, stored, job.folder, *files)
         if device.type == "cuda":
@@ -155,11 +155,11 @@ def _share(options: Namespace, verb: str, parameters: str) -> None:
 
             torch.cuda.empty_cache()  # what one job has held must not be missing in the next
 
-    own, queue = Job(verb, options.output, parameters, options.code), None
+    files = Files(options.data, options.classifier, options.classifier_heldout)
+    own, queue = Job(verb, options.output, parameters, options.code, files), None
     if options.job_seconds:
-        files = options.data, options.classifier, options.classifier_heldout
         settings = options.device, os.environ.get("OMP_NUM_THREADS")
-        queue = Queue(own, listed(options.ahead) if options.ahead else [], files, settings, options.job_seconds)
+        queue = Queue(own, lambda: listed(options.ahead) if options.ahead else [], settings, options.job_seconds)
         if queue.taken():
             return
     with claimed_device(options.device) as device:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from pwgan import ahead
-from pwgan.ahead import LOG, Job, Queue, listed
+from pwgan.ahead import LOG, Files, Job, Queue, listed
 from pwgan.arguments import read_block
 from pwgan.errors import Refused
 from pwgan.interrupts import Interrupted
@@ -53,10 +53,16 @@ def data(tmp_path):
 
 
 @pytest.fixture
-def jobs(tmp_path):
+def jobs(tmp_path, data):
     """The jobs of the four blocks, written to a list and read again, by method."""
     entries = [
-        {"verb": "block", "folder": str(tmp_path / path), "parameters": block.model_dump_json(), "code": "c0de"}
+        {
+            "verb": "block",
+            "folder": str(tmp_path / path),
+            "parameters": block.model_dump_json(),
+            "code": "c0de",
+            "files": [str(data), None, None],
+        }
         for path, block in parse_study(STUDY).blocks.items()
     ]
     (tmp_path / "list.json").write_text(json.dumps(entries))
@@ -64,12 +70,12 @@ def jobs(tmp_path):
 
 
 @pytest.fixture
-def queue(jobs, data):
+def queue(jobs):
     """Return the queue of the job of a method."""
 
     def of(method, seconds=60, settings=("cpu", "1"), **changes):
         own = jobs[method]._replace(**changes)
-        return Queue(own, list(jobs.values()), (data, None), settings, seconds)
+        return Queue(own, lambda: list(jobs.values()), settings, seconds)
 
     return of
 
@@ -157,6 +163,13 @@ def test_finished_folders_without_a_lock_are_left_alone(queue, jobs, name):
     assert stage.done == ["gan", "wgan", "nsgan"]
 
 
+def test_a_job_whose_data_are_not_there_yet_is_not_begun(queue, jobs, tmp_path):
+    jobs["wgan"] = jobs["wgan"]._replace(files=Files(tmp_path / "later", None, None))
+    stage = Stage()
+    queue("gan").run(stage)
+    assert stage.done == ["gan", "pwgan", "nsgan"]
+
+
 def test_no_block_is_begun_when_the_time_is_over(queue):
     stage = Stage()
     queue("gan", seconds=0).run(stage)
@@ -206,9 +219,9 @@ def test_a_job_whose_block_is_at_work_does_others_and_waits(queue, jobs, finishe
     assert (own.folder / RESULT).read_text() == "gan" and not left(own)
 
 
-def test_jobs_are_as_the_list_says(jobs, tmp_path):
+def test_jobs_are_as_the_list_says(jobs, tmp_path, data):
     path, block = next(iter(parse_study(STUDY).blocks.items()))
-    assert jobs["gan"] == Job("block", tmp_path / path, block.model_dump_json(), "c0de")
+    assert jobs["gan"] == Job("block", tmp_path / path, block.model_dump_json(), "c0de", Files(data, None, None))
 
 
 @pytest.mark.parametrize("content", ["", "{}x", '[{"folder": "f"}]', '["folder"]', '[{"folder": "f", "job": "{}"}]'])

@@ -179,26 +179,34 @@ def parameters(wildcards):
 
 
 @cache
-def ahead_of(dataset, seeds):
-    """A file that lists the jobs with the data of a block of seeds, for those that go on with others.
+def ahead_list():
+    """A file that lists the jobs of the study, for those that go on with others; begun from the end.
 
-    A resource, since which jobs a process does changes no result. Its name tells its content: jobs that wait must not
-    read what a later plan of a changed study wrote.
+    Its name tells its content: jobs that wait must not read what a later plan of a changed study wrote.
     """
-    if not STUDY.job_seconds:
-        return "none"
-    # Begun from the end: measuring real samples is the shortest.
-    jobs = [("block", job, block_version) for job in STUDY.blocks.values()]
-    jobs += [("reference", j, reference_version) for j in STUDY.references.values()]
+    # Measuring real samples, the shortest, comes first of a data set.
+    jobs = [
+        (verb, job, name, version_of)
+        for name in STUDY.datasets
+        for verb, found, version_of in (
+            ("block", STUDY.blocks, block_version),
+            ("reference", STUDY.references, reference_version),
+        )
+        for path, job in found.items()
+        if path.startswith(f"{name}/")
+    ]
     listed = [
         {
             "verb": verb,
             "folder": f"{RESULTS}/{job.path}",
             "parameters": job.model_dump_json(),
             "code": version_of(job),
+            "files": [
+                data_of(name, job.seed_range.start, job.seed_range.stop - 1),
+                *(path or None for path in classifiers(name).values()),
+            ],
         }
-        for verb, job, version_of in jobs
-        if job.path.startswith(f"{dataset}/") and job.path.endswith(f"seeds{seeds}")
+        for verb, job, name, version_of in jobs
     ]
     path = RECORDS / "ahead" / f"{identity(listed)}.json"
     keep(path, json.dumps(listed, indent=1))
@@ -206,7 +214,8 @@ def ahead_of(dataset, seeds):
 
 
 def ahead(wildcards):
-    return ahead_of(wildcards.dataset, wildcards.seeds)
+    """A resource, since which jobs a process does changes no result."""
+    return ahead_list() if STUDY.job_seconds else "none"
 
 
 def critics_of(wildcards):
