@@ -99,8 +99,17 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--output", type=Path, required=True, help="the folder of the block")
     train.add_argument("--force", action="store_true", help="train a finished block again")
 
+    def going_on(command: argparse.ArgumentParser) -> None:
+        listed = "the jobs of the study, as the workflow lists them"
+        command.add_argument("--ahead", type=Path, metavar="LIST", help=listed)
+        seconds = "go on with jobs of LIST that no process has begun, for N seconds in all (default: 0)"
+        command.add_argument("--job-seconds", type=int, default=0, metavar="N", help=seconds)
+        code = "version of the code, as in LIST: a result that was left for other code is not taken"
+        command.add_argument("--code", default="", metavar="TEXT", help=code)
+
     both = block("block", "Train and measure one block of seeds; what is trained already is only measured.")
     both.add_argument("--output", type=Path, required=True, help="the folder of the block")
+    going_on(both)
     measured_with(both)
 
     measure = block("measure", "Measure the trained generators of one block.")
@@ -117,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("--data", type=Path, required=True)
     reference.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     reference.add_argument("--output", type=Path, required=True)
+    going_on(reference)
     measured_with(reference)
 
     aggregate = verb("aggregate", "Join the results of all cells into tidy tables.")

@@ -144,10 +144,15 @@ class Block(Options):
     features: Features
 
     @property
+    def seed_range(self) -> range:
+        """The seeds of the block."""
+        return self.training.seed_range
+
+    @property
     def path(self) -> str:
         """Path of the block under results/{study}/."""
         t = self.training
-        return f"{t.dataset}/{t.method}/m{t.batch_size}/{seeds_name(t.seed_range)}"
+        return f"{t.dataset}/{t.method}/m{t.batch_size}/{seeds_name(self.seed_range)}"
 
     def modules(self) -> list[str]:
         """Return the modules of the network, the samplers and the extractors, which are looked up by name."""

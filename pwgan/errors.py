@@ -6,3 +6,7 @@ class Refused(ValueError):
 
     The command line prints it as one line. Any other exception is a bug and keeps its traceback.
     """
+
+
+class Busy(Refused):
+    """Another process is at work on the same folder."""

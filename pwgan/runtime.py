@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pwgan.errors import Refused
+from pwgan.errors import Busy
 from pwgan.lazy import torch
 
 if sys.platform != "win32":
@@ -93,20 +94,53 @@ def write_json(path: str | Path, content: Any) -> None:
         aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
+LOCK = ".lock"
+"""The lock file of a job's folder: made by the first process that begins the job, and never removed."""
+RESULT = "measures.json"
+"""The file that a job writes last, which stands for all others in its folder."""
+AHEAD = "ahead-*.json"
+"""That file of a job which was done ahead of its own process (``pwgan.ahead``)."""
+
+
 @contextlib.contextmanager
-def exclusive(lock: Path) -> Iterator[None]:
-    """Hold a lock file while the context is active; raises ``Refused`` if another process holds it.
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the lock file of a folder while the context is active; raises ``Busy`` if another process holds it.
 
     A cluster job may outlive the workflow that submitted it: a second copy must not write to the same folder.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / LOCK
     with open(lock, "w") as file:
-        try:
-            with naming(lock):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Refused(f"{lock.parent} is being written by another process; wait for it, or end it") from error
+        for pause in (0.01, 0.1, None):  # who only looks whether it is held holds it for an instant
+            try:
+                with naming(lock):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if pause is None:
+                    raise Busy(f"{folder} is being written by another process; wait for it, or end it") from error
+                time.sleep(pause)
         yield
+
+
+def held(folder: Path) -> bool:
+    """Return whether a process holds the lock of a folder: of this machine, or of the cluster if its files show it."""
+    try:
+        with (folder / LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return True
+        raise
+    return False
+
+
+def forget_ahead(folder: Path) -> None:
+    """Delete results that were left ahead in a folder, of which other files are about to change."""
+    for outdated in folder.glob(AHEAD):
+        outdated.unlink()
 
 
 def private_folder(name: str) -> Path:
@@ -149,7 +183,7 @@ def measured_cost(device: torch.device) -> Iterator[Cost]:
     """Yield a ``Cost`` that is filled in when the context exits.
 
     The peak is that of allocated memory on a GPU; on a CPU, of the resident memory of this process (since the context
-    was entered on Linux, since the process started elsewhere).
+    was entered on Linux, since the process started elsewhere), with what it held before.
     """
     cost = Cost()
     _forget_peak(device)

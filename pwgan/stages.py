@@ -14,12 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pwgan.arguments import read_block, read_data_cell, read_reference, read_training
 from pwgan.devices import claimed_device
 from pwgan.errors import Refused
-from pwgan.requirements import require_memory_to_train
-from pwgan.runtime import atomic_write
-from pwgan.study import read_study
+from pwgan.runtime import RESULT, atomic_write, exclusive
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +27,8 @@ if TYPE_CHECKING:
 
 def blocks(options: Namespace) -> None:
     """Print the blocks of a study, one per line."""
+    from pwgan.study import read_study
+
     study = read_study(options.study)
     for note in study.notes:
         logging.getLogger("pwgan").warning(note)
@@ -39,6 +38,7 @@ def blocks(options: Namespace) -> None:
 def status(options: Namespace) -> None:
     """Print where a study stands."""
     from pwgan.status import status as study_status
+    from pwgan.study import read_study
 
     study = read_study(options.study)
     found = study_status(study, options.results or Path("results") / study.study)
@@ -54,6 +54,7 @@ def schema(options: Namespace) -> None:
 
 def data(options: Namespace) -> None:
     """Load a data set and store its split."""
+    from pwgan.arguments import read_data_cell
     from pwgan.data.store import write_data
 
     cell = read_data_cell(options.spec)
@@ -85,40 +86,37 @@ def classifier(options: Namespace) -> None:
 
 def train(options: Namespace) -> None:
     """Train one block of seeds."""
+    from pwgan.arguments import read_training
+
     training = read_training(options.block)
     _announce(options.place)
     stored = _stored(options.data, training.dataset)
-    with claimed_device(options.device) as device:
+    with claimed_device(options.device) as device, exclusive(options.output):
         _train(training, stored, options.output, device, options.force)
 
 
 def block(options: Namespace) -> None:
-    """Train and measure one block of seeds."""
-    from pwgan.measures.measuring import measure_block
-
-    parameters = read_block(options.block)
+    """Train and measure one block of seeds, unless that was done ahead of it; then perhaps other jobs."""
     _announce(options.place)
-    stored = _stored(options.data, parameters.training.dataset)
-    with claimed_device(options.device) as device:
-        _train(parameters.training, stored, options.output, device)
-        files = options.classifier, device, options.classifier_heldout, options.kept
-        measure_block(parameters, stored, options.output, *files)
+    _share(options, "block", options.block)
 
 
 def measure(options: Namespace) -> None:
     """Measure one trained block."""
+    from pwgan.arguments import read_block
     from pwgan.measures.measuring import measure_block
 
     block = read_block(options.block)
     _announce(options.place)
     stored = _stored(options.data, block.training.dataset)
-    with claimed_device(options.device) as device:
+    with claimed_device(options.device) as device, exclusive(options.output):
         files = options.classifier, device, options.classifier_heldout, options.kept
         measure_block(block, stored, options.output, *files)
 
 
 def signal(options: Namespace) -> None:
     """Train critics against a block's fixed generators and measure the gradients they provide."""
+    from pwgan.arguments import read_training
     from pwgan.measures.signal import measure_signal
 
     block, critics = read_training(options.block), [read_training(text) for text in options.critics]
@@ -131,18 +129,50 @@ def signal(options: Namespace) -> None:
 
 
 def reference(options: Namespace) -> None:
-    """Measure real training samples."""
-    from pwgan.measures.measuring import measure_reference
+    """Measure real training samples, unless that was done ahead of it; then perhaps other jobs."""
+    _share(options, "reference", options.reference)
 
-    job = read_reference(options.reference)
-    stored = _stored(options.data, job.dataset)
+
+def _share(options: Namespace, verb: str, parameters: str) -> None:
+    """Do a job, unless that was done ahead of it; then others that the workflow lists, if there is time."""
+    from pwgan.ahead import Files, Job, Queue, listed
+
+    def work(job: Job, result: str) -> None:
+        from pwgan.arguments import read_block, read_reference
+        from pwgan.measures.measuring import measure_block, measure_reference
+
+        files = job.files.classifier, device, job.files.classifier_heldout, options.kept, result
+        if job.verb == "reference":
+            real = read_reference(job.parameters)
+            measure_reference(real, _stored(job.files.data, real.dataset), job.folder, *files)
+        else:
+            block = read_block(job.parameters)
+            stored = _stored(job.files.data, block.training.dataset)
+            _train(block.training, stored, job.folder, device)
+            measure_block(block, stored, job.folder, *files)
+        if device.type == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()  # what one job has held must not be missing in the next
+
+    files = Files(options.data, options.classifier, options.classifier_heldout)
+    own, queue = Job(verb, options.output, parameters, options.code, files), None
+    if options.job_seconds:
+        settings = options.device, os.environ.get("OMP_NUM_THREADS")
+        queue = Queue(own, lambda: listed(options.ahead) if options.ahead else [], settings, options.job_seconds)
+        if queue.taken():
+            return
     with claimed_device(options.device) as device:
-        files = options.classifier, device, options.classifier_heldout, options.kept
-        measure_reference(job, stored, options.output, *files)
+        if queue:
+            queue.run(work)
+        else:
+            with exclusive(own.folder):
+                work(own, RESULT)
 
 
 def _train(training: Training, stored: StoredData, output: Path, device: torch.device, force: bool = False) -> None:
     """Train a block, if there is memory for it."""
+    from pwgan.requirements import require_memory_to_train
     from pwgan.training.run import train as train_block
 
     if device.type == "cpu":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import re
 from collections import Counter, defaultdict
@@ -13,14 +11,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
+from pwgan.ahead import LOG
 from pwgan.cells import Block, Training
+from pwgan.runtime import AHEAD, RESULT, held
 from pwgan.seals import KEY
 from pwgan.study import Study
 
 State = Literal["done", "running", "failed", "interrupted", "waiting"]
 STATES: tuple[State, ...] = ("done", "running", "failed", "interrupted", "waiting")
-STAGES = {"train": "run.json", "measure": "measures.json"}
-"""The stages of a block, in order, and the file that each writes last."""
+STAGES = {"train": ("run.json",), "measure": (RESULT, AHEAD)}
+"""The stages of a block, in order, and the names of the file that each writes last."""
 _STEP = re.compile(r"step (\d+) of (\d+)")
 
 
@@ -90,7 +90,7 @@ def status(study: Study, results: Path) -> StudyStatus:
     found = []
     for block in study.blocks.values():
         folder = results / block.path
-        runs = {stage: _read(folder / name, block.training.identity) for stage, name in STAGES.items()}
+        runs = {stage: _record(folder, names, block.training.identity) for stage, names in STAGES.items()}
         records.add(block, runs)
         found.append((block, folder, runs))
     blocks = [_block(block, folder, runs, results / "logs/block", records) for block, folder, runs in found]
@@ -116,12 +116,13 @@ def _block(block: Block, folder: Path, runs: dict[str, dict | None], logs: Path,
     stage = next((name for name, record in runs.items() if record is None), None)
     if stage is None:
         return BlockStatus(block.path, "done", None, 1.0, 0.0, diverged)
-    lines = _last_lines(logs / f"{block.path}.log")
+    # While a block is at work ahead of its own job, its log is in its folder.
+    lines = _last_lines(folder / LOG) or _last_lines(logs / f"{block.path}.log")
     share = _share(lines) if stage == "train" else 0.0
     seconds = records.left(block, stage, share)
     reason = None
     state: State
-    if _held(folder / ".lock"):
+    if held(folder):
         state = "running"
     elif (error := _error(lines)) is not None:
         state, reason = "failed", error
@@ -179,6 +180,12 @@ def _seconds(record: dict) -> float:
     return record["seconds"] if "seconds" in record else sum(cost["seconds"] for cost in record["costs"].values())
 
 
+def _record(folder: Path, names: Iterable[str], of: str) -> dict | None:
+    """Return the content of the first file of results in a folder that has one of the names, as ``_read``."""
+    paths = (path for name in names for path in ([folder / name] if "*" not in name else folder.glob(name)))
+    return next((content for path in paths if (content := _read(path, of)) is not None), None)
+
+
 def _read(path: Path, of: str) -> dict | None:
     """Return the content of a JSON file of results, or None if it is not there yet or was made with other options.
 
@@ -189,20 +196,6 @@ def _read(path: Path, of: str) -> dict | None:
     except FileNotFoundError:
         return None
     return content if content[KEY].split(":")[2] == of else None
-
-
-def _held(lock: Path) -> bool:
-    """Return whether a process of this machine, or of the cluster if its file system shows that, holds a lock file."""
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            return True
-        raise
-    return False
 
 
 def _last_lines(log: Path) -> list[str]:

@@ -1,12 +1,14 @@
 """Whole files, locks, seeds and costs."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -14,10 +16,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pwgan.errors import Refused
+from pwgan.errors import Busy
 from pwgan.runtime import (
     atomic_write,
     exclusive,
+    held,
     measured_cost,
     seed_of,
     write_json,
@@ -93,26 +96,38 @@ def test_unserialisable_content_leaves_no_file(tmp_path):
 
 
 def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path):
-    lock = tmp_path / "block" / ".lock"
-    with exclusive(lock):
-        with pytest.raises(Refused, match="another process"), exclusive(lock):
+    folder = tmp_path / "block"
+    assert not held(folder)
+    with exclusive(folder):
+        assert held(folder)
+        with pytest.raises(Busy, match="another process"), exclusive(folder):
             pytest.fail("two writers")
-        with exclusive(tmp_path / "other" / ".lock"):
+        with exclusive(tmp_path / "other"):
             pass
-    with exclusive(lock):
+    assert not held(folder)
+    with exclusive(folder):
         pass
 
 
+def test_a_look_at_a_lock_refuses_nobody(tmp_path):
+    with exclusive(tmp_path):
+        pass
+    with (tmp_path / ".lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.02, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        with exclusive(tmp_path):
+            pass
+
+
 def test_the_lock_of_another_process_ends_with_it_even_when_killed(tmp_path):
-    lock = tmp_path / ".lock"
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
         try:
             assert holder.stdout and holder.stdout.readline() == "held\n"
-            with pytest.raises(Refused, match=str(tmp_path)), exclusive(lock):
+            with pytest.raises(Busy, match=str(tmp_path)), exclusive(tmp_path):
                 pytest.fail("two writers")
         finally:
             holder.send_signal(signal.SIGKILL)
-    with exclusive(lock):
+    with exclusive(tmp_path):
         pass
 
 

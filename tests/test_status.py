@@ -34,7 +34,7 @@ def study():
 def at(tmp_path, study):
     """Write the files of stages: at(path, train=seconds, measure=seconds, log=text)."""
 
-    def write(path, train=None, measure=None, diverged=0, log=None, of=None):
+    def write(path, train=None, measure=None, diverged=0, log=None, of=None, result="measures.json"):
         seal = f"pwgan-seal:kind:{of or study.blocks[path].training.identity}:{'0' * 32}"
         folder = tmp_path / path
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def at(tmp_path, study):
             (folder / "run.json").write_text(json.dumps({"seal": seal, "seconds": train, "seeds": seeds}))
         if measure is not None:
             costs = {"ewd": {"seconds": measure - 1}, "coverage": {"seconds": 1}}
-            (folder / "measures.json").write_text(json.dumps({"seal": seal, "costs": costs}))
+            (folder / result).write_text(json.dumps({"seal": seal, "costs": costs}))
         if log is not None:
             file = tmp_path / "logs/block" / f"{path}.log"
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +100,19 @@ def test_states_of_blocks(study, tmp_path, at):
     assert "interrupted: ring8/pwgan/m16/seeds2-3: train" in lines
     # Afterwards no process holds the lock.
     assert states(status(study, tmp_path))["grid25/pwgan/m16/seeds0-1"] == "interrupted"
+
+
+def test_a_block_finished_ahead_of_its_job_is_done(study, tmp_path, at):
+    at("ring8/gan/m16/seeds0-1", train=10, measure=3, result="ahead-0123456789abcdef.json")
+    assert states(status(study, tmp_path))["ring8/gan/m16/seeds0-1"] == "done"
+
+
+def test_progress_of_a_block_ahead_of_its_job_is_told(study, tmp_path, at):
+    folder = at("ring8/gan/m16/seeds0-1")
+    (folder / "ahead.log").write_text("10:00:00 step 50 of 100, EWD 1\n")
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "running: ring8/gan/m16/seeds0-1: train, 50%" in status(study, tmp_path).text()
 
 
 def test_blocks_trained_with_other_options_are_to_be_done(study, tmp_path, at):

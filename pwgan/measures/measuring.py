@@ -33,7 +33,7 @@ from pwgan.measures.subjects import Generated, Real, Subject
 from pwgan.networks.layers.classifier import Classifier
 from pwgan.options import REFERENCE
 from pwgan.provenance import code_version
-from pwgan.runtime import Cost, exclusive, measured_cost
+from pwgan.runtime import RESULT, Cost, forget_ahead, measured_cost
 from pwgan.seals import write_array, write_json, write_rows
 from pwgan.training.run import load_generator, read_run
 from pwgan.training.samples import training_samples
@@ -109,11 +109,12 @@ class Measuring:
         self.costs["training"] = cost
         return counts
 
-    def write(self, folder: Path, labels: dict[str, Any], of: str) -> None:
-        """Write the tables of measures, bias and interpolation, the strips of samples, and measures.json.
+    def write(self, folder: Path, labels: dict[str, Any], of: str, result: str = RESULT) -> None:
+        """Write the tables of measures, bias and interpolation, the strips of samples, and ``result`` last.
 
         ``labels`` are the columns that name the cell, ``of`` is what the seals name.
         """
+        forget_ahead(folder)
         tables: dict[str, list[Any]] = {
             "measures": self.values,
             "bias": self.bias_rows,
@@ -125,7 +126,7 @@ class Measuring:
         costs = {name: asdict(cost) for name, cost in self.costs.items()}
         block = {"first_seed": self.subject.seeds.start, "seeds": len(self.subject.seeds)}
         content = {**labels, **block, "costs": costs, **made_with(self.device)}
-        write_json(folder / "measures.json", "costs", of, content)
+        write_json(folder / result, "costs", of, content)
 
     def add(self, measure: str, values: torch.Tensor | list[float]) -> None:
         """Record one measure, by its full name, for every seed; NaN for diverged seeds."""
@@ -316,22 +317,25 @@ def measure_block(
     device: torch.device,
     classifier_heldout: Path | None = None,
     kept: Path | None = None,
+    result: str = RESULT,
 ) -> None:
-    """Measure the trained generators of a block and write the results into its folder."""
+    """Measure the trained generators of a block and write the results into its folder, the file ``result`` last.
+
+    The caller holds the lock of the folder.
+    """
     training = block.training
     run = read_run(folder, training)
     sound = torch.tensor([seed["status"] == "ok" for seed in run["seeds"]])
-    with exclusive(folder / ".lock"):
-        generator = load_generator(folder / "generator.safetensors", training, device)
-        subject = Generated(data, generator, training.seed_range, training.network.latent_dim, sound)
-        given = block.measures, block.features, classifier, device, classifier_heldout, kept
-        measuring = Measuring(subject, data, *given)
-        measuring.run()
-        counts = measuring.along_training(folder, training)
-        labels = training.labels()
-        rows = [{**labels, **row} for row in counts]
-        write_rows(folder / "mode_steps.parquet", "mode_steps", training.identity, rows, MODE_STEPS)
-        measuring.write(folder, labels, training.identity)
+    generator = load_generator(folder / "generator.safetensors", training, device)
+    subject = Generated(data, generator, training.seed_range, training.network.latent_dim, sound)
+    given = block.measures, block.features, classifier, device, classifier_heldout, kept
+    measuring = Measuring(subject, data, *given)
+    measuring.run()
+    counts = measuring.along_training(folder, training)
+    labels = training.labels()
+    rows = [{**labels, **row} for row in counts]
+    write_rows(folder / "mode_steps.parquet", "mode_steps", training.identity, rows, MODE_STEPS)
+    measuring.write(folder, labels, training.identity, result)
 
 
 def measure_reference(
@@ -342,8 +346,12 @@ def measure_reference(
     device: torch.device,
     classifier_heldout: Path | None = None,
     kept: Path | None = None,
+    result: str = RESULT,
 ) -> None:
-    """Measure real training samples as if they were generated, and write the results into ``folder``."""
+    """Measure real training samples as if they were generated; write results into ``folder``, ``result`` last.
+
+    The caller holds the lock of the folder.
+    """
     real = Real(data, reference.seed_range, device)
     given = reference.measures, reference.features, classifier, device, classifier_heldout, kept
     measuring = Measuring(real, data, *given)
@@ -355,4 +363,4 @@ def measure_reference(
     n = reference.evaluation_points
     measuring.add(str(MeasureName("ewd-history", None, n)), measuring.floor(n))
     labels = {"dataset": reference.dataset, "method": REFERENCE, "batch_size": None}
-    measuring.write(folder, labels, reference.identity)
+    measuring.write(folder, labels, reference.identity, result)

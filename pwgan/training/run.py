@@ -13,7 +13,7 @@ from pwgan.cells import Training
 from pwgan.data.store import StoredData
 from pwgan.errors import Refused
 from pwgan.methods import AdversarialMethod
-from pwgan.runtime import Cost, exclusive, measured_cost
+from pwgan.runtime import Cost, forget_ahead, measured_cost
 from pwgan.seals import check, read_json, read_tensors, write_array, write_json, write_rows, write_tensors
 from pwgan.training.checkpoint import REASONS, State, origin
 from pwgan.training.networks import build_networks
@@ -43,35 +43,35 @@ FILES = {
 def train(cell: Training, data: StoredData, folder: Path, device: torch.device, force: bool = False) -> None:
     """Train a block and write its files to ``folder``, run.json last; then remove the checkpoint.
 
-    Does nothing if that is done, with these parameters, data, code and threads, unless ``force``. Raises ``Refused`` if
-    another process is training the block.
+    Does nothing if that is done, with these parameters, data, code and threads, unless ``force``. The caller holds the
+    lock of the folder.
     """
-    with exclusive(folder / ".lock"):
-        place = f"{cell.dataset}, {cell.method}, m = {cell.batch_size}, seeds {list(cell.seed_range)}"
-        if not force and finished(folder, cell, data, device):
-            _remove_checkpoints(folder)  # of a run that was killed after its last file
-            log.info("%s: finished, and nothing to do in %s (--force trains it again)", place, folder)
-            return
-        log.info("%s, on %s", place, device)
-        with measured_cost(device) as cost:
-            state = trained(cell, data, folder / "checkpoint.pt", device)
-        # Includes the time before an interruption.
-        cost.seconds = round(state.seconds, 3)
-        of, paths = cell.identity, {kind: folder / name for kind, name in FILES.items()}
-        write_history(paths["history"], cell, state)
-        write_ranking(paths["ranking"], cell, state)
-        snapshots = {
-            "steps": torch.tensor([snapshot.step for snapshot in state.snapshots]),
-            "samples": torch.stack([snapshot.samples for snapshot in state.snapshots]),
-        }
-        write_tensors(paths["snapshots"], "snapshots", of, snapshots, {})
-        about = {"network": cell.network.model_dump(), "seeds": cell.seeds, "shape": data.sample_shape}
-        write_tensors(paths["generator"], "generator", of, state.generator.state_dict(), about)
-        latents = latent_samples(cell.seed_range, "shown", SAMPLES_KEPT[data.kind], cell.network.latent_dim)
-        samples = data.restored(generate(state.generator, latents.to(device)).cpu().numpy())
-        write_array(paths["samples"], "samples", of, samples)
-        write_json(paths["run"], "run", of, _summary(cell, state, cost, device))
-        _remove_checkpoints(folder)
+    place = f"{cell.dataset}, {cell.method}, m = {cell.batch_size}, seeds {list(cell.seed_range)}"
+    if not force and finished(folder, cell, data, device):
+        _remove_checkpoints(folder)  # of a run that was killed after its last file
+        log.info("%s: finished, and nothing to do in %s (--force trains it again)", place, folder)
+        return
+    log.info("%s, on %s", place, device)
+    forget_ahead(folder)
+    with measured_cost(device) as cost:
+        state = trained(cell, data, folder / "checkpoint.pt", device)
+    # Includes the time before an interruption.
+    cost.seconds = round(state.seconds, 3)
+    of, paths = cell.identity, {kind: folder / name for kind, name in FILES.items()}
+    write_history(paths["history"], cell, state)
+    write_ranking(paths["ranking"], cell, state)
+    snapshots = {
+        "steps": torch.tensor([snapshot.step for snapshot in state.snapshots]),
+        "samples": torch.stack([snapshot.samples for snapshot in state.snapshots]),
+    }
+    write_tensors(paths["snapshots"], "snapshots", of, snapshots, {})
+    about = {"network": cell.network.model_dump(), "seeds": cell.seeds, "shape": data.sample_shape}
+    write_tensors(paths["generator"], "generator", of, state.generator.state_dict(), about)
+    latents = latent_samples(cell.seed_range, "shown", SAMPLES_KEPT[data.kind], cell.network.latent_dim)
+    samples = data.restored(generate(state.generator, latents.to(device)).cpu().numpy())
+    write_array(paths["samples"], "samples", of, samples)
+    write_json(paths["run"], "run", of, _summary(cell, state, cost, device))
+    _remove_checkpoints(folder)
 
 
 def _remove_checkpoints(folder: Path) -> None:

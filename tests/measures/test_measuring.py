@@ -260,7 +260,10 @@ def test_stacked_channels_are_counted_as_one_class_of_all(tmp_path):
     reference = Reference(
         dataset="two", first_seed=0, seeds=2, evaluation_points=20, measures=MEASURES, features=["classifier"]
     )
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/ahead-0123456789abcdef.json").touch()  # stands for the tables that are now overwritten
     measure_reference(reference, stored, tmp_path / "out", tmp_path / "classifier", torch.device("cpu"))
+    assert not list((tmp_path / "out").glob("ahead-*"))
     table = read_table(tmp_path / "out/measures.parquet", "measures", reference.identity).to_pandas()
     for seed in range(2):
         shares = np.bincount(stored.train_labels[random_order(80, "reference", seed)[:50]], minlength=4) / 50

@@ -153,6 +153,22 @@ def test_device_retrains_nothing(folder: Path) -> None:
     assert planned(folder, *SMOKE, "--config", "device=cuda") == set()
 
 
+def test_jobs_that_go_on_with_other_blocks_leave_the_same_results(folder: Path) -> None:
+    sharing = (*SMOKE, "--config", "job_seconds=600")
+    assert planned(folder, *sharing) == set()
+    results = folder / "results/smoke/ring8"
+    before = {path: path.read_bytes() for path in results.glob("*/m16/*/measures.parquet")}
+    before |= {path: path.read_bytes() for path in results.glob("data/*/measures.parquet")}
+    for name in (*METHODS, "data"):
+        shutil.rmtree(results / name)
+    targets = [str(path.with_name("measures.json").relative_to(folder)) for path in before]
+    snakemake(folder, *targets, "--cores", "1", *sharing)
+    assert {path: path.read_bytes() for path in before} == before
+    logs = [path.read_text() for path in (folder / "results/smoke/logs").glob("[br]*/ring8/**/*.log")]
+    assert sorted("finished ahead of this job" in log for log in logs) == [False, True, True, True]
+    assert planned(folder, *SMOKE) <= LAST
+
+
 def test_learning_rate_reruns_its_cells(folder: Path, changed: Callable[..., tuple[str, str]]) -> None:
     arguments = changed(lambda study: study["methods"].update(nsgan={"generator_lr": 0.005}))
     assert planned(folder, *arguments) == jobs("block", "nsgan") | LAST

@@ -34,6 +34,8 @@ rule block:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
         place=place,
+        job_seconds=STUDY.job_seconds,
+        ahead=ahead,
     params:
         threads=STUDY.threads,
         block=parameters,
@@ -43,4 +45,5 @@ rule block:
         "OMP_NUM_THREADS={params.threads} python -m pwgan block {params.block:q} --data {input.data:q}"
         " --classifier {input.classifier:q} --classifier-heldout {input.classifier_heldout:q}"
         " --kept {params.kept:q} --device {resources.device} --place {resources.place}"
+        " --code {params.code:q} --ahead {resources.ahead} --job-seconds {resources.job_seconds}"
         ' --output "$(dirname {output:q})" 2> {log:q}'

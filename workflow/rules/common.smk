@@ -1,5 +1,6 @@
 # Helper functions for the rules: the study, the paths of its files, and the dependencies of each stage.
 
+import json
 import os
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from pwgan.report import FRAMES, plugins
 from pwgan.report.captions import question
 from pwgan.report.claims import FILES as CLAIM_FILES
 from pwgan.runtime import atomic_write
+from pwgan.seals import identity
 from pwgan.devices import resolve_device
 from pwgan.sources import version
 from pwgan.study import parse_study
@@ -91,7 +93,10 @@ VERSIONS = {}
 # Jobs of which there may be thousands have the code that they depend on as a parameter, a hash: lists of files would
 # make up most of a plan.
 def block_code(wildcards):
-    found = block(wildcards)
+    return block_version(block(wildcards))
+
+
+def block_version(found):
     t = found.training
     # What decides the modules: looking them up for each block would take a quarter of the time of a plan.
     key = t.algorithm, t.options["sampler"], t.network.name, t.dataset
@@ -103,13 +108,12 @@ def block_code(wildcards):
 
 
 def reference_code(wildcards):
-    key = "data", wildcards.dataset
-    if key not in VERSIONS:
-        code = code_version(
-            "pwgan.measures.measuring", *reference_of(wildcards).modules()
-        )
-        VERSIONS[key] = f"{code} {extractor_weights(wildcards.dataset)}"
-    return VERSIONS[key]
+    return reference_version(reference_of(wildcards))
+
+
+def reference_version(found):
+    code = code_version("pwgan.measures.measuring", *found.modules())
+    return f"{code} {extractor_weights(found.dataset)}"
 
 
 def signal_code(wildcards):
@@ -134,10 +138,14 @@ def extractor_weights(dataset):
 
 
 def data_code(wildcards):
-    cell = STUDY.data_cells[wildcards.data]
-    if cell.source not in VERSIONS:
-        VERSIONS[cell.source] = code_version("pwgan.data.store", *cell.modules())
-    return VERSIONS[cell.source]
+    return data_version(STUDY.data_cells[wildcards.data].source)
+
+
+@cache
+def data_version(source):
+    """The code of a kind of data set."""
+    found = next(cell for cell in STUDY.data_cells.values() if cell.source == source)
+    return code_version("pwgan.data.store", *found.modules())
 
 
 def data_sources(wildcards):
@@ -168,6 +176,46 @@ def training(wildcards):
 
 def parameters(wildcards):
     return block(wildcards).model_dump_json()
+
+
+@cache
+def ahead_list():
+    """A file that lists the jobs of the study, for those that go on with others; begun from the end.
+
+    Its name tells its content: jobs that wait must not read what a later plan of a changed study wrote.
+    """
+    # Measuring real samples, the shortest, comes first of a data set.
+    jobs = [
+        (verb, job, name, version_of)
+        for name in STUDY.datasets
+        for verb, found, version_of in (
+            ("block", STUDY.blocks, block_version),
+            ("reference", STUDY.references, reference_version),
+        )
+        for path, job in found.items()
+        if path.startswith(f"{name}/")
+    ]
+    listed = [
+        {
+            "verb": verb,
+            "folder": f"{RESULTS}/{job.path}",
+            "parameters": job.model_dump_json(),
+            "code": version_of(job),
+            "files": [
+                data_of(name, job.seed_range.start, job.seed_range.stop - 1),
+                *(path or None for path in classifiers(name).values()),
+            ],
+        }
+        for verb, job, name, version_of in jobs
+    ]
+    path = RECORDS / "ahead" / f"{identity(listed)}.json"
+    keep(path, json.dumps(listed, indent=1))
+    return str(path)
+
+
+def ahead(wildcards):
+    """A resource, since which jobs a process does changes no result."""
+    return ahead_list() if STUDY.job_seconds else "none"
 
 
 def critics_of(wildcards):

@@ -22,6 +22,8 @@ rule reference:
     resources:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
+        job_seconds=STUDY.job_seconds,
+        ahead=ahead,
     params:
         threads=STUDY.threads,
         reference=reference,
@@ -30,7 +32,9 @@ rule reference:
     shell:
         "OMP_NUM_THREADS={params.threads} python -m pwgan reference {params.reference:q} --data {input.data:q}"
         " --classifier {input.classifier:q} --classifier-heldout {input.classifier_heldout:q}"
-        ' --kept {params.kept:q} --device {resources.device} --output "$(dirname {output:q})" 2> {log:q}'
+        " --kept {params.kept:q} --device {resources.device}"
+        " --code {params.code:q} --ahead {resources.ahead} --job-seconds {resources.job_seconds}"
+        ' --output "$(dirname {output:q})" 2> {log:q}'
 
 
 rule signal:

@@ -1,0 +1,169 @@
+"""Jobs that a process does ahead of their own processes, so that short ones share the time that a start takes.
+
+A process takes seconds to start. One that has worked for less than ``job_seconds`` of its study therefore goes on with
+other jobs of the study that no process has begun, and leaves the measures.json of each under another name, which tells
+the parameters, code, files and settings it was made from. The process of such a job renames that file and ends, if all
+these are still the same. What fails ahead is left to its own process, which reports it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from pwgan.errors import Busy, Refused
+from pwgan.runtime import AHEAD, LOCK, RESULT, exclusive, held
+from pwgan.seals import identity
+
+log = logging.getLogger("pwgan")
+LOG = "ahead.log"
+"""What was logged ahead; the process of the job repeats it, so that it is in the job's own log too."""
+_WAIT = 0.2  # seconds between two looks at a folder that another process is at
+
+
+class Files(NamedTuple):
+    """The files that a job reads: the stored data set, and its classifiers if it has any."""
+
+    data: Path
+    classifier: Path | None
+    classifier_heldout: Path | None
+
+
+class Job(NamedTuple):
+    """A job as the workflow names it: its verb, folder, parameters as JSON, version of its code, and files."""
+
+    verb: str
+    folder: Path
+    parameters: str
+    code: str
+    files: Files
+
+
+Work = Callable[[Job, str], None]
+
+
+def listed(path: Path) -> list[Job]:
+    """Read the list of jobs that the workflow writes; raises ``Refused`` if the file is none."""
+    try:
+        return [_job(**entry) for entry in json.loads(path.read_text("utf-8"))]
+    except (ValueError, TypeError) as error:
+        raise Refused(f"{path} is not a list of jobs as the workflow writes it") from error
+
+
+def _job(verb: str, folder: str, parameters: str, code: str, files: list[str | None]) -> Job:
+    data, *classifiers = (Path(name) if name else None for name in files)
+    if data is None:
+        raise ValueError("a job reads a data set")
+    return Job(verb, Path(folder), parameters, code, Files(data, *classifiers))
+
+
+class Queue:
+    """The job of this process, and others, the jobs that ``others`` returns, which is called once the first is done.
+
+    ``settings`` are what results are made from besides what a job names. Another job is begun if it should end, should
+    it take as long as the longest so far, before ``seconds`` have passed.
+    """
+
+    def __init__(
+        self, own: Job, others: Callable[[], Sequence[Job]], settings: Sequence[str | None], seconds: float
+    ) -> None:
+        self._own, self._others, self._settings = own, others, settings
+        self._started, self._seconds, self._longest = time.monotonic(), seconds, 0.0
+        self._sources = _sources()
+
+    def run(self, work: Work) -> None:
+        """Do the job of this process, then others while there is time.
+
+        ``work`` does a job and writes the file of the given name last, while this process holds the job's folder. The
+        result of this process too takes its final name at the end, so that it is not lost if the process is ended
+        while it is ahead.
+        """
+        folder = self._own.folder
+        while True:
+            try:
+                with exclusive(folder):
+                    if not (folder / self._left(self._own)).exists():
+                        (folder / LOG).unlink(missing_ok=True)
+                        self._do(work, self._own)
+                break
+            except Busy as busy:
+                log.info("%s", busy)
+                self._go_on(work)
+                while held(folder):
+                    time.sleep(_WAIT)
+        self._go_on(work)
+        self.taken()
+
+    def taken(self) -> bool:
+        """Take the result that was left in the folder of this process's job, if it is of what this job is made from."""
+        folder = self._own.folder
+        left = folder / self._left(self._own)
+        with suppress(Busy), exclusive(folder):
+            if left.exists():
+                with suppress(FileNotFoundError):
+                    sys.stderr.write((folder / LOG).read_text(encoding="utf-8"))
+                    log.info("finished ahead of this job")
+                (folder / LOG).unlink(missing_ok=True)
+                os.replace(left, folder / RESULT)
+                return True
+        return False
+
+    def _go_on(self, work: Work) -> None:
+        """Do jobs that no process has begun, the last ones first, until the time is over."""
+        for job in reversed(self._others()):
+            spent = time.monotonic() - self._started
+            # Files that were edited meanwhile are not the code that this process has imported.
+            if spent + self._longest >= self._seconds or _sources() != self._sources:
+                return
+            ready = all(path.exists() for path in job.files if path)
+            if not ready or (job.folder / LOCK).exists() or _done(job.folder):
+                continue
+            with suppress(Busy), exclusive(job.folder), _logged(job.folder / LOG):
+                if _done(job.folder):
+                    continue
+                log.info("%s, ahead of its job", job.folder)
+                try:
+                    self._do(work, job)
+                except Exception as error:
+                    log.warning("left to its own job: %s: %s", type(error).__name__, error)
+
+    def _do(self, work: Work, job: Job) -> None:
+        """Do one job, and note how long it took."""
+        started = time.monotonic()
+        work(job, self._left(job))
+        self._longest = max(self._longest, time.monotonic() - started)
+
+    def _left(self, job: Job) -> str:
+        """Return the name of the result of a job until its own process takes it."""
+        states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in job.files if path]
+        return AHEAD.replace("*", identity(job.verb, job.parameters, job.code, states, self._settings))
+
+
+def _done(folder: Path) -> bool:
+    """Return whether a folder has a result."""
+    return (folder / RESULT).exists() or any(folder.glob(AHEAD))
+
+
+def _sources() -> dict[str, int]:
+    """Return when each file of the package was changed."""
+    return {str(path): path.stat().st_mtime_ns for path in Path(__file__).parent.rglob("*.py")}
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Also write to a file what is logged while the context is active."""
+    file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    file.setFormatter(next((handler.formatter for handler in logging.root.handlers), None))
+    log.addHandler(file)
+    try:
+        yield
+    finally:
+        log.removeHandler(file)
+        file.close()
