@@ -46,7 +46,8 @@ class Job(NamedTuple):
     files: Files
 
 
-Work = Callable[[Job, str], None]
+Prepared = Callable[[Job], Callable[[str], None]]
+"""Reads and checks what a job needs, and returns its work, which writes the file of the given name last."""
 
 
 def listed(path: Path) -> list[Job]:
@@ -78,14 +79,14 @@ class Queue:
         self._started, self._seconds, self._longest = time.monotonic(), seconds, 0.0
         self._sources = _sources()
 
-    def run(self, work: Work) -> None:
+    def run(self, prepared: Prepared) -> None:
         """Do the job of this process, then others while there is time.
 
-        ``work`` does a job and writes the file of the given name last, while this process holds the job's folder. The
+        The work is done while this process holds the job's folder; what ``prepared`` refuses makes no folder. The
         result of this process too takes its final name at the end, so that it is not lost if the process is ended
         while it is ahead.
         """
-        folder = self._own.folder
+        folder, work = self._own.folder, prepared(self._own)
         while True:
             try:
                 with exclusive(folder):
@@ -95,16 +96,18 @@ class Queue:
                 break
             except Busy as busy:
                 log.info("%s", busy)
-                self._go_on(work)
+                self._go_on(prepared)
                 while held(folder):
                     time.sleep(_WAIT)
-        self._go_on(work)
+        self._go_on(prepared)
         self.taken()
 
     def taken(self) -> bool:
         """Take the result that was left in the folder of this process's job, if it is of what this job is made from."""
         folder = self._own.folder
         left = folder / self._left(self._own)
+        if not left.exists():
+            return False
         with suppress(Busy), exclusive(folder):
             if left.exists():
                 with suppress(FileNotFoundError):
@@ -115,7 +118,7 @@ class Queue:
                 return True
         return False
 
-    def _go_on(self, work: Work) -> None:
+    def _go_on(self, prepared: Prepared) -> None:
         """Do jobs that no process has begun, the last ones first, until the time is over."""
         for job in reversed(self._others()):
             spent = time.monotonic() - self._started
@@ -130,14 +133,14 @@ class Queue:
                     continue
                 log.info("%s, ahead of its job", job.folder)
                 try:
-                    self._do(work, job)
+                    self._do(prepared(job), job)
                 except Exception as error:
                     log.warning("left to its own job: %s: %s", type(error).__name__, error)
 
-    def _do(self, work: Work, job: Job) -> None:
-        """Do one job, and note how long it took."""
+    def _do(self, work: Callable[[str], None], job: Job) -> None:
+        """Do the work of a job, and note how long it took."""
         started = time.monotonic()
-        work(job, self._left(job))
+        work(self._left(job))
         self._longest = max(self._longest, time.monotonic() - started)
 
     def _left(self, job: Job) -> str:

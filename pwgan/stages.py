@@ -9,18 +9,17 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pwgan.devices import claimed_device
 from pwgan.errors import Refused
+from pwgan.lazy import torch
 from pwgan.runtime import RESULT, atomic_write, exclusive
 
 if TYPE_CHECKING:
-    import torch
-
     from pwgan.cells import Training
     from pwgan.data.store import StoredData
 
@@ -87,12 +86,15 @@ def classifier(options: Namespace) -> None:
 def train(options: Namespace) -> None:
     """Train one block of seeds."""
     from pwgan.arguments import read_training
+    from pwgan.training.run import train as train_block
 
     training = read_training(options.block)
     _announce(options.place)
     stored = _stored(options.data, training.dataset)
-    with claimed_device(options.device) as device, exclusive(options.output):
-        _train(training, stored, options.output, device, options.force)
+    with claimed_device(options.device) as device:
+        _require_memory(training, stored, device)
+        with exclusive(options.output):
+            train_block(training, stored, options.output, device, options.force)
 
 
 def block(options: Namespace) -> None:
@@ -137,23 +139,27 @@ def _share(options: Namespace, verb: str, parameters: str) -> None:
     """Do a job, unless that was done ahead of it; then others that the workflow lists, if there is time."""
     from pwgan.ahead import Files, Job, Queue, listed
 
-    def work(job: Job, result: str) -> None:
+    def prepared(job: Job) -> Callable[[str], None]:
         from pwgan.arguments import read_block, read_reference
         from pwgan.measures.measuring import measure_block, measure_reference
+        from pwgan.training.run import train as train_block
 
-        files = job.files.classifier, device, job.files.classifier_heldout, options.kept, result
+        if device.type == "cuda":
+            torch.cuda.empty_cache()  # what one job has held must not be missing in the next
+        files = job.files.classifier, device, job.files.classifier_heldout, options.kept
         if job.verb == "reference":
             real = read_reference(job.parameters)
-            measure_reference(real, _stored(job.files.data, real.dataset), job.folder, *files)
-        else:
-            block = read_block(job.parameters)
-            stored = _stored(job.files.data, block.training.dataset)
-            _train(block.training, stored, job.folder, device)
-            measure_block(block, stored, job.folder, *files)
-        if device.type == "cuda":
-            import torch
+            stored = _stored(job.files.data, real.dataset)
+            return lambda result: measure_reference(real, stored, job.folder, *files, result)
+        block = read_block(job.parameters)
+        stored = _stored(job.files.data, block.training.dataset)
+        _require_memory(block.training, stored, device)
 
-            torch.cuda.empty_cache()  # what one job has held must not be missing in the next
+        def work(result: str) -> None:
+            train_block(block.training, stored, job.folder, device)
+            measure_block(block, stored, job.folder, *files, result)
+
+        return work
 
     files = Files(options.data, options.classifier, options.classifier_heldout)
     own, queue = Job(verb, options.output, parameters, options.code, files), None
@@ -164,21 +170,20 @@ def _share(options: Namespace, verb: str, parameters: str) -> None:
             return
     with claimed_device(options.device) as device:
         if queue:
-            queue.run(work)
+            queue.run(prepared)
         else:
+            work = prepared(own)
             with exclusive(own.folder):
-                work(own, RESULT)
+                work(RESULT)
 
 
-def _train(training: Training, stored: StoredData, output: Path, device: torch.device, force: bool = False) -> None:
-    """Train a block, if there is memory for it."""
+def _require_memory(training: Training, stored: StoredData, device: torch.device) -> None:
+    """Raise ``Refused`` if this machine has too little memory to train a block on its CPU."""
     from pwgan.requirements import require_memory_to_train
-    from pwgan.training.run import train as train_block
 
     if device.type == "cpu":
         shape = stored.sample_shape
         require_memory_to_train(training.network, training.seeds, shape, training.dataset, elsewhere=False)
-    train_block(training, stored, output, device, force)
 
 
 def _announce(place: str | None) -> None:
