@@ -119,15 +119,9 @@ class Queue:
         return False
 
     def _go_on(self, prepared: Prepared) -> None:
-        """Do jobs that no process has begun, the last ones first, until the time is over."""
-        for job in reversed(self._others()):
-            spent = time.monotonic() - self._started
-            # Files that were edited meanwhile are not the code that this process has imported.
-            if spent + self._longest >= self._seconds or _sources() != self._sources:
-                return
-            ready = all(path.exists() for path in job.files if path)
-            if not ready or (job.folder / LOCK).exists() or _done(job.folder):
-                continue
+        """Do jobs that no process has begun, the last one that can be done first, until the time is over."""
+        jobs = self._others()
+        while self._time_left() and (job := next(filter(_waiting, reversed(jobs)), None)):
             with suppress(Busy), exclusive(job.folder), _logged(job.folder / LOG):
                 if _done(job.folder):
                     continue
@@ -136,6 +130,12 @@ class Queue:
                     self._do(prepared(job), job)
                 except Exception as error:
                     log.warning("left to its own job: %s: %s", type(error).__name__, error)
+
+    def _time_left(self) -> bool:
+        """Return whether another job may be begun."""
+        spent = time.monotonic() - self._started
+        # Files that were edited meanwhile are not the code that this process has imported.
+        return spent + self._longest < self._seconds and _sources() == self._sources
 
     def _do(self, work: Callable[[str], None], job: Job) -> None:
         """Do the work of a job, and note how long it took."""
@@ -147,6 +147,13 @@ class Queue:
         """Return the name of the result of a job until its own process takes it."""
         states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in job.files if path]
         return AHEAD.replace("*", identity(job.verb, job.parameters, job.code, states, self._settings))
+
+
+def _waiting(job: Job) -> bool:
+    """Return whether no process has begun a job, and its files are there."""
+    return (
+        not (job.folder / LOCK).exists() and not _done(job.folder) and all(path.exists() for path in job.files if path)
+    )
 
 
 def _done(folder: Path) -> bool:

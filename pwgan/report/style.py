@@ -169,6 +169,20 @@ def log_limits(ax: Axes, values: pd.Series, axis: str = "y", air: float = 1.6) -
     return float(low)
 
 
+def distance_limits(ax: Axes, values: pd.Series, air: float = 1.3) -> None:
+    """Set a log axis to the range of distances; with values at or below 0, a symmetric log axis and a line at 0.
+
+    Debiased distances may be negative by chance.
+    """
+    if not (values <= 0).any():
+        log_limits(ax, values, air=air)
+        return
+    # Linear up to a power of ten: other ticks would overlap that at 0.
+    least = max(values.abs().max() / 30, 1e-9)
+    ax.set_yscale("symlog", linthresh=10 ** np.ceil(np.log10(least)))
+    ax.axhline(0, **LEVEL)
+
+
 def empty(message: str) -> Figure:
     """Return a figure with a message instead of panels."""
     figure = Figure(figsize=(WIDTH, 1.2))

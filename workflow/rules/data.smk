@@ -18,6 +18,8 @@ rule data:
         "<benchmarks>/data/{data}.tsv"
     conda:
         "../../envs/pwgan.yaml"
+    # Blocks wait for data sets and classifiers.
+    priority: 1
     params:
         spec=data_spec,
         code=data_code,
@@ -40,6 +42,7 @@ rule classifier:
     conda:
         "../../envs/pwgan.yaml"
     threads: STUDY.threads
+    priority: 1
     resources:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
@@ -64,6 +67,7 @@ rule classifier_heldout:
     conda:
         "../../envs/pwgan.yaml"
     threads: STUDY.threads
+    priority: 1
     resources:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,

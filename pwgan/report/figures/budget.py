@@ -11,7 +11,7 @@ from pwgan.measures.names import MeasureName
 from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
 from pwgan.report.panels import all_diverged, context, entries, facets, level, lines, marks, pairs, seeds_of, sizes_of
 from pwgan.report.quality import axis_label, chosen, falls, most_common_sizes, training_seconds
-from pwgan.report.style import LEVEL, Look, empty, head, legend, log_limits, looks, shown, themed
+from pwgan.report.style import LEVEL, Look, distance_limits, empty, head, legend, looks, shown, themed
 
 QUALITY = {"quality": ("high-quality", "fid", "fd")}
 FRONT: Look = {"color": "0.55", "linestyle": "-", "linewidth": 1.0, "zorder": 1, "drawstyle": "steps-post"}
@@ -96,13 +96,7 @@ def _curves(ax: Axes, part: pd.DataFrame, names: list[str]) -> None:
     context(ax, part, "seconds", names)
     lines(ax, part, "seconds", {name: {**style, "marker": ""} for name, style in looks(names).items()})
     means = part.groupby(["method", "seconds"])["value"].mean()
-    if (means <= 0).any():
-        # Debiased distances may be negative by chance. A power of ten: other ticks would overlap that at 0.
-        least = max(means.abs().max() / 30, 1e-9)
-        ax.set_yscale("symlog", linthresh=10 ** np.ceil(np.log10(least)))
-        ax.axhline(0, **LEVEL)
-    else:
-        log_limits(ax, means, air=1.3)
+    distance_limits(ax, means)
 
 
 def _found(trained: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ from pwgan.report.frames import CELL, REFERENCE, ordered, with_fates
 from pwgan.report.panels import all_diverged, facets, seeds_of
 from pwgan.report.quality import FINAL, axis_label, chosen, training_seconds
 from pwgan.report.statistics import interval
-from pwgan.report.style import WIDTH, Look, empty, head, legend, log_limits, themed
+from pwgan.report.style import WIDTH, Look, distance_limits, empty, head, legend, log_limits, themed
 
 FRONT: Look = {"color": "0.55", "linestyle": "-", "linewidth": 1.0, "zorder": 1}
 HEIGHT = 2.9
@@ -83,7 +83,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         real = frame[(frame["method"] == REFERENCE) & (frame["dataset"] == part["dataset"].iloc[0])]
         if along != "seconds" and len(real):
             ax.plot(real["x"].mean(), real["value"].mean(), "*", color="black", markersize=9)
-        log_limits(ax, pd.concat([cells["value"], real["value"]] if along != "seconds" else [cells["value"]]), air=1.3)
+        distance_limits(ax, pd.concat([cells["value"], real["value"]] if along != "seconds" else [cells["value"]]))
         if along == "seconds":
             log_limits(ax, cells["x"], "x", air=1.3)
         ax.minorticks_off()
@@ -97,7 +97,7 @@ def draw(frame: pd.DataFrame, highlight: list[str]) -> Figure:
         figure,
         "Which family of methods is best, and at what cost?",
         "Mean and 95 % interval over seeds of every cell, colour by family; grey: no cell is better in both. "
-        "Cells with a diverged seed are drawn, and not on the grey line; star: real samples.",
+        "Cells with a diverged seed are drawn, and not on the grey line; star, or dashes at 0: real samples.",
     )
     present = [name for name in COLOURS if name in set(trained["family"])]
     legend(figure, {name: {"color": COLOURS[name], "marker": "o", "linestyle": ""} for name in present})
@@ -129,7 +129,8 @@ def _names(ax: Axes, cells: pd.DataFrame, inches: float) -> None:
         return ax.transAxes.inverted().transform(ax.transData.transform(places)) * (width, height)
 
     # An end at 0 or below is not on a logarithmic axis: cut there.
-    points, low, high = shown(middle), shown(np.maximum(middle - half, middle / 100)), shown(middle + half)
+    ends = np.maximum(middle - half, middle / 100) if ax.get_yscale() == "log" else middle - half
+    points, low, high = shown(middle), shown(ends), shown(middle + half)
     taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in points]
     taken += [(left, y, right, y + 1) for (_, y), (left, _), (right, _) in zip(points, low, high, strict=True)]
     taken += [(x, under, x + 1, over) for (x, _), (_, under), (_, over) in zip(points, low, high, strict=True)]
