@@ -16,10 +16,10 @@ rule data:
         "<logs>/data/{data}.log",
     benchmark:
         "<benchmarks>/data/{data}.tsv"
-    conda:
-        "../../envs/pwgan.yaml"
     # Blocks wait for data sets and classifiers.
     priority: 1
+    conda:
+        "../../envs/pwgan.yaml"
     params:
         spec=data_spec,
         code=data_code,
@@ -39,10 +39,10 @@ rule classifier:
         "<logs>/classifier/{dataset}.log",
     benchmark:
         "<benchmarks>/classifier/{dataset}.tsv"
+    priority: 1
     conda:
         "../../envs/pwgan.yaml"
     threads: STUDY.threads
-    priority: 1
     resources:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
@@ -64,10 +64,10 @@ rule classifier_heldout:
         "<logs>/classifier_heldout/{dataset}.log",
     benchmark:
         "<benchmarks>/classifier_heldout/{dataset}.tsv"
+    priority: 1
     conda:
         "../../envs/pwgan.yaml"
     threads: STUDY.threads
-    priority: 1
     resources:
         gpu=int(DEVICE == "cuda"),
         device=JOB_DEVICE,
