@@ -120,8 +120,8 @@ class Queue:
 
     def _go_on(self, prepared: Prepared) -> None:
         """Do jobs that no process has begun, the last one that can be done first, until the time is over."""
-        jobs = self._others()
-        while self._time_left() and (job := next(filter(_waiting, reversed(jobs)), None)):
+        jobs = list(self._others())
+        while self._time_left() and (job := _taken_last(jobs)):
             with suppress(Busy), exclusive(job.folder), _logged(job.folder / LOG):
                 if _done(job.folder):
                     continue
@@ -149,11 +149,16 @@ class Queue:
         return AHEAD.replace("*", identity(job.verb, job.parameters, job.code, states, self._settings))
 
 
-def _waiting(job: Job) -> bool:
-    """Return whether no process has begun a job, and its files are there."""
-    return (
-        not (job.folder / LOCK).exists() and not _done(job.folder) and all(path.exists() for path in job.files if path)
-    )
+def _taken_last(jobs: list[Job]) -> Job | None:
+    """Take out and return the last job that no process has begun and whose files are there; take out begun ones."""
+    for place in reversed(range(len(jobs))):
+        job = jobs[place]
+        begun = (job.folder / LOCK).exists() or _done(job.folder)
+        if begun or all(path.exists() for path in job.files if path):
+            del jobs[place]
+            if not begun:
+                return job
+    return None
 
 
 def _done(folder: Path) -> bool:

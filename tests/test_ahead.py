@@ -173,6 +173,20 @@ def test_a_job_whose_data_are_not_there_yet_is_not_begun(queue, jobs, tmp_path):
     assert stage.done == ["gan", "pwgan", "nsgan"]
 
 
+def test_a_job_is_begun_once_its_data_are_there(queue, jobs, tmp_path, data):
+    later = tmp_path / "later"
+    jobs["wgan"] = jobs["wgan"]._replace(files=Files(later, None, None))
+    stage = Stage()
+
+    def prepared(job):
+        if len(stage.done) == 1:
+            later.write_bytes(data.read_bytes())
+        return stage(job)
+
+    queue("gan").run(prepared)
+    assert stage.done == ["gan", "pwgan", "wgan", "nsgan"]
+
+
 def test_no_block_is_begun_when_the_time_is_over(queue):
     stage = Stage()
     queue("gan", seconds=0).run(stage)
