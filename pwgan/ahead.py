@@ -86,21 +86,25 @@ class Queue:
         result of this process too takes its final name at the end, so that it is not lost if the process is ended
         while it is ahead.
         """
-        folder, work = self._own.folder, prepared(self._own)
         while True:
             try:
-                with exclusive(folder):
-                    if not (folder / self._left(self._own)).exists():
-                        (folder / LOG).unlink(missing_ok=True)
-                        self._do(work, self._own)
+                self._do_own(prepared)
                 break
             except Busy as busy:
                 log.info("%s", busy)
                 self._go_on(prepared)
-                while held(folder):
+                while held(self._own.folder):
                     time.sleep(_WAIT)
         self._go_on(prepared)
         self.taken()
+
+    def _do_own(self, prepared: Prepared) -> None:
+        """Do the job of this process, unless it is done; raises ``Busy`` if another process is at it."""
+        folder, work = self._own.folder, prepared(self._own)
+        with exclusive(folder):
+            if not (folder / self._left(self._own)).exists():
+                (folder / LOG).unlink(missing_ok=True)
+                self._do(work, self._own)
 
     def taken(self) -> bool:
         """Take the result that was left in the folder of this process's job, if it is of what this job is made from."""
