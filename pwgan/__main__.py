@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     def going_on(command: argparse.ArgumentParser) -> None:
         listed = "the jobs of the study, as the workflow lists them"
         command.add_argument("--ahead", type=Path, metavar="LIST", help=listed)
-        seconds = "go on with jobs of LIST that no process has begun, for N seconds in all (default: 0)"
+        seconds = "go on with jobs of LIST, and begin none that may end after N seconds (default: 0)"
         command.add_argument("--job-seconds", type=int, default=0, metavar="N", help=seconds)
         code = "version of the code, as in LIST: a result that was left for other code is not taken"
         command.add_argument("--code", default="", metavar="TEXT", help=code)

@@ -96,7 +96,10 @@ class Queue:
                 while held(self._own.folder):
                     time.sleep(_WAIT)
         self._go_on(prepared)
-        self.taken()
+        while not self.taken():
+            if not (self._own.folder / self._left(self._own)).exists():
+                raise Refused(f"{self._own.folder}: its files were changed before its job had ended; run it again")
+            time.sleep(_WAIT)
 
     def _do_own(self, prepared: Prepared) -> None:
         """Do the job of this process, unless it is done; raises ``Busy`` if another process is at it."""
@@ -124,16 +127,25 @@ class Queue:
 
     def _go_on(self, prepared: Prepared) -> None:
         """Do jobs that no process has begun, the last one that can be done first, until the time is over."""
-        jobs = list(self._others())
-        while self._time_left() and (job := _taken_last(jobs)):
+        try:
+            # Workflows give the measuring of real samples little time.
+            jobs = [job for job in self._others() if self._own.verb in ("block", job.verb)]
+            while self._time_left() and (job := _taken_last(jobs)):
+                self._do_ahead(prepared, job)
+        except (OSError, Refused) as error:
+            log.warning("goes on with no other job: %s", error)
+
+    def _do_ahead(self, prepared: Prepared, job: Job) -> None:
+        """Do another job, unless another process is at it; what fails is left to the job's own process."""
+        try:
             with suppress(Busy), exclusive(job.folder), _logged(job.folder / LOG):
-                if _done(job.folder):
-                    continue
-                log.info("%s, ahead of its job", job.folder)
-                try:
+                if not _done(job.folder):
+                    log.info("%s, ahead of its job", job.folder)
                     self._do(prepared(job), job)
-                except Exception as error:
-                    log.warning("left to its own job: %s: %s", type(error).__name__, error)
+        except Exception as error:
+            log.warning("%s is left to its own job: %s: %s", job.folder, type(error).__name__, error)
+            with suppress(OSError):
+                (job.folder / LOG).unlink(missing_ok=True)
 
     def _time_left(self) -> bool:
         """Return whether another job may be begun."""
@@ -170,9 +182,14 @@ def _done(folder: Path) -> bool:
     return (folder / RESULT).exists() or any(folder.glob(AHEAD))
 
 
-def _sources() -> dict[str, int]:
-    """Return when each file of the package was changed."""
-    return {str(path): path.stat().st_mtime_ns for path in Path(__file__).parent.rglob("*.py")}
+def _sources() -> dict[str, int | None]:
+    """Return when each file of the package was changed; None for one that is just being replaced."""
+    found: dict[str, int | None] = {}
+    for path in Path(__file__).parent.rglob("[!.]*.py"):  # editors lock files by links .#name
+        found[str(path)] = None
+        with suppress(FileNotFoundError):
+            found[str(path)] = path.stat().st_mtime_ns
+    return found
 
 
 @contextmanager

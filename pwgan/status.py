@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -117,7 +119,7 @@ def _block(block: Block, folder: Path, runs: dict[str, dict | None], logs: Path,
     if stage is None:
         return BlockStatus(block.path, "done", None, 1.0, 0.0, diverged)
     # While a block is at work ahead of its own job, its log is in its folder.
-    lines = _last_lines(folder / LOG) or _last_lines(logs / f"{block.path}.log")
+    lines = _last_lines(logs / f"{block.path}.log", folder / LOG)
     share = _share(lines) if stage == "train" else 0.0
     seconds = records.left(block, stage, share)
     reason = None
@@ -198,14 +200,17 @@ def _read(path: Path, of: str) -> dict | None:
     return content if content[KEY].split(":")[2] == of else None
 
 
-def _last_lines(log: Path) -> list[str]:
-    """Return the last lines of a log, at most 64 KiB."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - (1 << 16)))
-            return file.read().decode(errors="replace").splitlines()
-    except FileNotFoundError:
+def _last_lines(*logs: Path) -> list[str]:
+    """Return the last lines, at most 64 KiB, of the log that was written last."""
+    written = {}
+    for log in logs:
+        with suppress(FileNotFoundError):
+            written[log.stat().st_mtime_ns] = log
+    if not written:
         return []
+    with written[max(written)].open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - (1 << 16)))
+        return file.read().decode(errors="replace").splitlines()
 
 
 def _share(lines: Iterable[str]) -> float:

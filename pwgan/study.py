@@ -66,7 +66,8 @@ class Study(Options):
         1, description="jobs of this machine that may share a GPU; --resources gpu= counts jobs"
     )
     job_seconds: NonNegativeInt = Field(
-        0, description="a job goes on with others of the study that no job has begun, for so many seconds in all"
+        0,
+        description="a job goes on with others of the study; none is begun that may end more seconds after its start",
     )
     first_seed: NonNegativeInt = Field(0, description="the seeds are first_seed, first_seed + 1, ...")
     seeds: Count

@@ -208,10 +208,67 @@ def test_what_fails_ahead_fails_only_in_its_own_job(queue, jobs, caplog):
         queue("gan").run(stage)
     assert stage.done == ["gan", "nsgan"]
     assert "ZeroDivisionError: a bug" in caplog.text and "Refused: no memory" in caplog.text
-    assert not left(jobs["wgan"]) and not queue("wgan").taken()
+    assert not left(jobs["wgan"]) and not (jobs["wgan"].folder / LOG).exists() and not queue("wgan").taken()
     with pytest.raises(ZeroDivisionError):
         queue("wgan").run(stage)
     assert stage.done == ["gan", "nsgan"], "a failed job does not go on"
+
+
+@pytest.mark.parametrize("trouble", ["folder", "list"])
+def test_trouble_elsewhere_does_not_fail_a_finished_job(queue, jobs, trouble, caplog):
+    others = ["wgan", "nsgan"]
+    if trouble == "folder":
+        jobs["pwgan"].folder.parent.mkdir(parents=True)
+        jobs["pwgan"].folder.write_text("a file where a folder is to be")
+    stage, first = Stage(), queue("gan")
+    if trouble == "list":
+        others = []
+        first._others = lambda: listed(jobs["gan"].folder / "missing.json")
+    with caplog.at_level(logging.WARNING):
+        first.run(stage)
+    assert stage.done == ["gan", *others] and (jobs["gan"].folder / RESULT).read_text() == "gan"
+    assert caplog.messages
+
+
+def test_a_job_whose_data_change_meanwhile_does_not_end_well_without_a_result(queue, jobs, data):
+    class Touching(Stage):
+        def work(self, job, method, result):
+            super().work(job, method, result)
+            os.utime(data, (1, len(self.done)))
+
+    with pytest.raises(Refused, match="changed"):
+        queue("gan", seconds=0).run(Touching())
+    assert not (jobs["gan"].folder / RESULT).exists()
+
+
+def test_a_result_waits_for_whoever_holds_its_folder(queue, jobs):
+    own = jobs["gan"]
+
+    class Held(Stage):
+        def __call__(self, job):
+            if not self.done:
+                return super().__call__(job)
+            lock = exclusive(own.folder)
+            lock.__enter__()
+            threading.Timer(0.4, lock.__exit__, (None, None, None)).start()
+            raise Refused("enough")
+
+    stage = Held()
+    queue("gan").run(stage)
+    assert (own.folder / RESULT).read_text() == "gan"
+
+
+def test_files_that_editors_make_are_not_code(monkeypatch, tmp_path):
+    monkeypatch.setattr(ahead, "__file__", str(tmp_path / "ahead.py"))
+    (tmp_path / "ahead.py").touch()
+    (tmp_path / ".#ahead.py").symlink_to(tmp_path / "nowhere")
+    assert list(ahead._sources()) == [str(tmp_path / "ahead.py")]
+
+
+def test_the_job_of_real_samples_takes_no_block(queue, jobs):
+    stage = Stage()
+    queue("gan", verb="reference").run(stage)
+    assert stage.done == ["gan"]
 
 
 @pytest.mark.parametrize("finishes", [True, False])

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -113,6 +114,16 @@ def test_progress_of_a_block_ahead_of_its_job_is_told(study, tmp_path, at):
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert "running: ring8/gan/m16/seeds0-1: train, 50%" in status(study, tmp_path).text()
+
+
+def test_the_log_that_was_written_last_tells_the_state(study, tmp_path, at):
+    folder = at("ring8/gan/m16/seeds0-1", log="pwgan block: Refused: the disk is full\n")
+    (folder / "ahead.log").write_text("10:00:00 step 90 of 100, EWD 1\n")
+    os.utime(folder / "ahead.log", (1, 1))
+    assert (
+        "failed: ring8/gan/m16/seeds0-1: train: pwgan block: Refused: the disk is full"
+        in status(study, tmp_path).text()
+    )
 
 
 def test_blocks_trained_with_other_options_are_to_be_done(study, tmp_path, at):

@@ -35,8 +35,8 @@ def readable(frame: pd.DataFrame) -> Table:
     """Lay out one row per method and mini-batch size; the groups of measures are only in the CSV."""
     caption = (
         "Seconds are those of a block of seeds trained together, divided by the number of seeds; for training on a CPU "
-        "they are CPU time. Memory is the highest peak over all blocks, of the process on a CPU or of the device on a "
-        "GPU. Training excludes the EWD evaluations. cost.csv has the time of each group of measures."
+        "they are CPU time. Memory is the highest peak over all blocks, of the device on a GPU or of the process on a "
+        "CPU, with what earlier blocks left there if several share it (job_seconds). Training excludes the EWD evaluations. cost.csv has the time of each group of measures."
     )
     blocks = {}
     for dataset, part in frame.groupby("dataset", sort=False):
