@@ -36,7 +36,8 @@ def readable(frame: pd.DataFrame) -> Table:
     caption = (
         "Seconds are those of a block of seeds trained together, divided by the number of seeds; for training on a CPU "
         "they are CPU time. Memory is the highest peak over all blocks, of the device on a GPU or of the process on a "
-        "CPU, with what earlier blocks left there if several share it (job_seconds). Training excludes the EWD evaluations. cost.csv has the time of each group of measures."
+        "CPU, with what earlier blocks left there if several share it (job_seconds). Training "
+        "excludes the EWD evaluations. cost.csv has the time of each group of measures."
     )
     blocks = {}
     for dataset, part in frame.groupby("dataset", sort=False):
