@@ -165,7 +165,8 @@ def test_jobs_that_go_on_with_other_blocks_leave_the_same_results(folder: Path) 
     snakemake(folder, *targets, "--cores", "1", *sharing)
     assert {path: path.read_bytes() for path in before} == before
     logs = [path.read_text() for path in (folder / "results/smoke/logs").glob("[br]*/ring8/**/*.log")]
-    assert sorted("finished ahead of this job" in log for log in logs) == [False, True, True, True]
+    # All but the first; of two, if Snakemake begins with that of real samples, which takes no block.
+    assert len(logs) == 4 and sum("finished ahead of this job" in log for log in logs) in (2, 3)
     assert planned(folder, *SMOKE) <= LAST
 
 
