@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from pwgan.cells import Block
 from pwgan.data import Split
 from pwgan.data.store import StoredData, read_data, write_data
+from pwgan.runtime import exclusive
 from pwgan.study import parse_study
 from pwgan.training.run import train
 
@@ -88,7 +89,8 @@ def trained(block: Callable[..., Block], data: StoredData, tmp_path: Path) -> Ca
 
     def run(folder: str = "run", method: str = "pwgan", options: dict[str, Any] | None = None, **changes: Any) -> Run:
         cell = block(method, options, **changes)
-        train(cell.training, data, tmp_path / folder, torch.device("cpu"))
+        with exclusive(tmp_path / folder):
+            train(cell.training, data, tmp_path / folder, torch.device("cpu"))
         return Run(tmp_path / folder, cell)
 
     return run

@@ -231,7 +231,7 @@ def test_run_json_says_how_the_block_was_trained(trained):
     assert told["seconds"] > 0 and told["peak_memory_mb"] > 0
     left = {path.name for path in run.folder.iterdir()}
     kept = {"generator.safetensors", "samples.npy", "snapshots.safetensors"}
-    assert left == {"run.json", "history.parquet", "ranking.parquet", *kept}
+    assert left == {"run.json", "history.parquet", "ranking.parquet", *kept, ".lock"}
 
 
 def test_the_generators_of_another_cell_are_refused(trained):
