@@ -293,6 +293,13 @@ def test_slip_is_answered(
     assert "Traceback" not in said
 
 
+def test_all_files_of_a_refused_study_are_named(folder: Path) -> None:
+    (folder / "more.yaml").write_text("steps: 7\n")
+    (folder / "wrong.yaml").write_text("sedes: 3\n")
+    said = snakemake(folder, "--dry-run", *SMOKE, "wrong.yaml", "more.yaml", status=1)
+    assert re.search("smoke.yaml, .*wrong.yaml, .*more.yaml: unknown option of Study: 'sedes'", said)
+
+
 @pytest.mark.parametrize(("config", "gpu"), [((), 1), (("--config", "device=cpu"), 0)], ids=["as it is", "on cpu"])
 def test_slurm_profile_plans(folder: Path, config: tuple[str, ...], gpu: int) -> None:
     pytest.importorskip("snakemake_executor_plugin_slurm")

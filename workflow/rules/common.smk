@@ -29,7 +29,9 @@ try:
     if not workflow.deployment_settings.deployment_method:
         STUDY.require_packages()
 except (Refused, OSError) as error:
-    raise WorkflowError(f"The study is refused: {STUDY_FILES[-1]}: {error}")
+    raise WorkflowError(
+        f"The study is refused: {', '.join(map(str, STUDY_FILES))}: {error}"
+    )
 
 for note in STUDY.notes:
     logger.warning(note)
