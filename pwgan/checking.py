@@ -10,7 +10,7 @@ from pwgan.data import DataSet, Synthetic
 from pwgan.data.mixtures import Mixture
 from pwgan.errors import Refused
 from pwgan.extractors import extractors
-from pwgan.limits import FEWEST
+from pwgan.limits import FEWEST, PER_FEATURE
 from pwgan.methods import FlowMethod, TiedMethod, methods
 from pwgan.options import REFERENCE, one_of
 from pwgan.requirements import require_memory, require_memory_to_train, require_weights_of, to_download
@@ -171,6 +171,13 @@ def notes(study: Study) -> list[str]:
                 f"datasets.{name}.network.latent_dim: every method there has a flow, so latents have the dimension "
                 "of a sample"
             )
+    if "features" in study.measures.groups:
+        notes += [
+            note
+            for name in study.datasets
+            for extractor in study.extractors(name)
+            for note in _few(study, name, extractor)
+        ]
     used = {extractor: None for name in study.datasets for extractor in study.extractors(name)}
     for extractor in study.measures.weights:
         if extractor not in used:
@@ -184,3 +191,17 @@ def notes(study: Study) -> list[str]:
                 f"measures.weights.{extractor} to a copy of that file"
             )
     return notes
+
+
+def _few(study: Study, name: str, extractor: str) -> list[str]:
+    """Say what too few images for the number of features mean for the Fréchet distance of a data set."""
+    spec, cls = study.data_set(name), extractors()[extractor]
+    count = min(study.measures.feature_samples, cls.references(spec.heldout_size()), spec.train_size())
+    compared = f"datasets.{name}: {extractor} has {cls.features} features, and {count} images are compared"
+    if count <= cls.features:
+        return [
+            f"{compared}: their covariances are singular, and the Fréchet distance is far above that of more images"
+        ]
+    if study.measures.fd_infinity and count < PER_FEATURE * cls.features:
+        return [f"{compared}: fd_infinity needs {PER_FEATURE} images for each feature, and is left out"]
+    return []

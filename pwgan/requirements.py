@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pwgan.errors import Refused
-from pwgan.extractors.weights import cached
+from pwgan.extractors.weights import cached, require_published
 from pwgan.networks.base import Network
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def require_weights_of(extractor: type[Extractor], file: Path | None) -> None:
     """Raise ``Refused`` if the weights of an extractor are to be read from a file that cannot be one of weights.
 
     ``file`` is what the study names; without one, the weights must be downloadable, and a file that torch's cache
-    already holds is checked.
+    already holds must be the published one.
     """
     key = f"measures.weights.{extractor.name}"
     if not extractor.reads_file:
@@ -87,6 +87,7 @@ def require_weights_of(extractor: type[Extractor], file: Path | None) -> None:
         raise Refused(f"features: {extractor.name} reads its weights from a file: set {key} to its path")
     elif cached(extractor.url).exists():
         require_weights(cached(extractor.url), f"features: {extractor.name}")
+        require_published(extractor.url)
 
 
 def to_download(extractor: type[Extractor], file: Path | None) -> str | None:

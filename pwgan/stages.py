@@ -141,7 +141,7 @@ def _share(options: Namespace, verb: str, parameters: str) -> None:
 
     def prepared(job: Job) -> Callable[[str], None]:
         from pwgan.arguments import read_block, read_reference
-        from pwgan.measures.measuring import measure_block, measure_reference
+        from pwgan.measures.measuring import measure_block, measure_reference, require_networks
         from pwgan.training.run import train as train_block
 
         if device.type == "cuda":
@@ -154,6 +154,7 @@ def _share(options: Namespace, verb: str, parameters: str) -> None:
         block = read_block(job.parameters)
         stored = _stored(job.files.data, block.training.dataset)
         _require_memory(block.training, stored, device)
+        require_networks(block.measures, block.features)
 
         def work(result: str) -> None:
             train_block(block.training, stored, job.folder, device)

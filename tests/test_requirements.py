@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -19,7 +21,7 @@ from pwgan.__main__ import main
 from pwgan.data.idx import Mnist
 from pwgan.errors import Refused
 from pwgan.extractors.inception import Inception
-from pwgan.extractors.weights import cached
+from pwgan.extractors.weights import cached, download
 from pwgan.networks import networks
 from pwgan.requirements import STATE, require_memory, require_weights
 from pwgan.study import parse_study, read_study
@@ -154,17 +156,55 @@ def test_a_part_of_a_safetensors_file_is_refused_when_planned(tiny, pictures, tm
 
 def test_weights_are_downloaded_once_and_planning_says_so(tiny, pictures, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.save({}, tmp_path / "published")
+    digits = hashlib.sha256((tmp_path / "published").read_bytes()).hexdigest()[:8]
+    monkeypatch.setattr(Inception, "url", f"https://example.org/weights-2015-{digits}.pth")
     study = inception(tiny, pictures, tmp_path)
     study["measures"]["weights"] = {}
-    (note,) = parse_study(study).notes
+    _, note = parse_study(study).notes
     assert "features: inception" in note and str(Inception.url) in note and "measures.weights.inception" in note
     file = cached(str(Inception.url))
     file.parent.mkdir(parents=True)
-    torch.save({}, file)
-    assert parse_study(study).notes == []
+    shutil.copy(tmp_path / "published", file)
+    assert len(parse_study(study).notes) == 1
+    torch.save({"weight": torch.zeros(10)}, file)
+    with pytest.raises(Refused, match=rf"{file} is not the file of {Inception.url}.*published {digits}"):
+        parse_study(study)
+    with pytest.raises(Refused, match=f"published {digits}"):
+        download("inception", str(Inception.url))
     file.write_bytes(file.read_bytes()[:-50])
     with pytest.raises(Refused, match=rf"features: inception: {file}"):
         parse_study(study)
+
+
+def test_too_few_images_for_the_features_are_told(tiny, pictures, tmp_path) -> None:
+    torch.save({}, tmp_path / "weights.pth")
+    study = inception(tiny, pictures, tmp_path / "weights.pth")
+    (note,) = parse_study(study).notes
+    assert "inception has 2048 features, and 8 images are compared" in note
+    study["datasets"] = {"digits": {"features": "random"}}
+    study["measures"] = {"feature_samples": 65}
+    assert parse_study(study).notes == []
+    study["measures"] |= {"fd_infinity": True}
+    (note,) = parse_study(study).notes
+    assert "random has 64 features, and 65 images" in note and "fd_infinity needs 4 images for each feature" in note
+    study["measures"] |= {"feature_samples": 256}
+    assert parse_study(study).notes == []
+
+
+@pytest.mark.fault("malformed studies")
+def test_weights_of_another_network_are_refused_before_training(tiny, pictures, tmp_path, capsys) -> None:
+    pytest.importorskip("torch_fidelity", reason="needs pwgan[fidelity]")
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "weights.pth")
+    study = parse_study(inception(tiny, pictures, tmp_path / "weights.pth"))
+    block = next(iter(study.blocks.values()))
+    (cell,) = study.data_cells.values()
+    spec = cell.model_dump_json()
+    assert main(["data", spec, "--output", str(tmp_path / "data.safetensors")]) == 0
+    given = ["--data", str(tmp_path / "data.safetensors"), "--device", "cpu", "--output", str(tmp_path / "block")]
+    assert main(["block", block.model_dump_json(), *given]) == 2
+    assert "holds other weights than those of torch-fidelity's Inception" in capsys.readouterr().err
+    assert not (tmp_path / "block/run.json").exists() and not (tmp_path / "block/checkpoint.pt").exists()
 
 
 @pytest.mark.fault("malformed studies", count=4)

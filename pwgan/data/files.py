@@ -148,6 +148,11 @@ class Array(DataSet):
         low, high = pixels.min(), pixels.max()
         if not -1 <= low <= high <= 1:  # the minimum of an array with NaN is NaN
             raise Refused(f"{self.path}: float images must lie in [-1, 1], got values in [{low}, {high}]")
+        if low >= 0:
+            raise Refused(
+                f"{self.path}: float images must lie in [-1, 1], -1 for black; got values in [{low}, {high}]. Give "
+                "images in [0, 1] as 2 x - 1"
+            )
         return pixels
 
     def _read_labels(self, count: int) -> np.ndarray | None:

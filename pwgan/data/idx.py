@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from pwgan.data.torchvision import TorchVision
 from pwgan.errors import Refused
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 SIZES = (47_040_016, 60_008, 7_840_016, 10_008)
 """Bytes of the published files, uncompressed; the same for MNIST and Fashion-MNIST."""
+
+
+class Raw(NamedTuple):
+    """Images (n, 28, 28) uint8 and labels (n,) of one part, as the data sets of torchvision name them."""
+
+    data: Tensor
+    targets: Tensor
 
 
 def published(folder: str, *sums: str) -> dict[str, tuple[int, str]]:
@@ -57,10 +67,14 @@ class Idx(TorchVision):
 
     def _read(self, root: Path, train: bool, fetch: bool) -> Any:
         from torchvision import datasets
+        from torchvision.datasets.mnist import read_image_file, read_label_file
 
-        if not fetch:  # torchvision verifies what it downloads
-            self.refuse_altered(root)
-        source = getattr(datasets, self.torchvision_class)(root, train=train, download=fetch)
+        if fetch:
+            getattr(datasets, self.torchvision_class)(root, download=True)
+        self.refuse_altered(root)
+        # The class would read files of an older torchvision, processed/*.pt, instead of these where it finds them.
+        images, labels = (str(root / path) for path in self.needed[0 if train else 2 :][:2])
+        source = Raw(read_image_file(images), read_label_file(labels))
         if source.data.shape != (len(source.targets), 28, 28):
             raise Refused(f"images of shape {tuple(source.data.shape)} with {len(source.targets)} labels")
         return source

@@ -15,8 +15,8 @@ FEWEST_HELDOUT = 200
 class OfHeldout(OfClassifier):
     """A classifier trained by the same rule on the second half of the held-out images; references are the first half.
 
-    Training images look alike to the network that was trained on them, which lowers the distance of a generator that
-    copies them and of the real ones that are the floor.
+    Training images look otherwise to the network that was trained on them than new ones do, which shifts the distance
+    of a generator that copies them and of the real ones that are the floor.
     """
 
     name: ClassVar[str] = "classifier_heldout"

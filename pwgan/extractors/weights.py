@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pickle
 import sys
@@ -39,8 +40,22 @@ def cached(url: str) -> Path:
     return Path(os.path.expanduser(home), "hub", "checkpoints", url.rpartition("/")[2])
 
 
+def require_published(url: str) -> None:
+    """Raise ``Refused`` unless the SHA-256 of the file in torch's cache begins with the digits that its name ends in.
+
+    torch checks what it downloads, but not what its cache holds already.
+    """
+    file, expected = cached(url), url.rpartition("-")[2].partition(".")[0]
+    with file.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if not found.startswith(expected):
+        raise Refused(f"{file} is not the file of {url} (SHA-256 {found}, published {expected}...). Delete it")
+
+
 def download(name: str, url: str) -> Any:
     """Load weights from torch's cache, downloading them if needed; checked against the hash in their name."""
+    if cached(url).exists():
+        require_published(url)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return torch.hub.load_state_dict_from_url(

@@ -119,9 +119,9 @@ def run_measures(
     """Measure a trained block from the snapshots, history and rankings of its training.
 
     Returns rows (seed, measure, value) and rows (seed, step, mode, count, samples, covered). ``floors``: the EWDs of as
-    many real samples as the history's, for each seed. ``coverage-lost``: ``coverage_lost`` of the snapshots;
-    ``ewd-above-floor``, ``ewd-trend``, ``ewd-variance``, ``ewd-debiased-trend`` and ``ewd-debiased-variance``:
-    ``settling`` of the history; ``critic-auc`` and
+    many real samples as the history's, for each seed. ``coverage-lost``: ``coverage_lost`` of the snapshots,
+    unless they have fewer samples than there are modes; ``ewd-above-floor``, ``ewd-trend``, ``ewd-variance``,
+    ``ewd-debiased-trend`` and ``ewd-debiased-variance``: ``settling`` of the history; ``critic-auc`` and
     ``critic-auc-lost``: ``ranking_lost`` of the critic, where there is one; ``tied-ewd``: the last EWD between the
     training samples and the samples of their tied latents, for tied methods (a value far below ``ewd`` of fresh latents
     indicates memorisation). NaN, and no counts, where snapshots are not finite.
@@ -144,8 +144,9 @@ def run_measures(
                 for step, counts, hits in zip(steps[finite], counting.samples, counting.covered, strict=True)
                 for mode, (count, hit) in enumerate(zip(counts, hits, strict=True))
             ]
-            lost = coverage_lost(counting.covered) if finite.all() else np.nan
-            measured |= named({"coverage-lost": lost}, snapshot_size, counting.extractor)
+            if snapshot_size >= counting.covered.shape[1]:
+                lost = coverage_lost(counting.covered) if finite.all() else np.nan
+                measured |= named({"coverage-lost": lost}, snapshot_size, counting.extractor)
         of_seed = history["seed"] == seed
         evaluated = of_seed & np.isin(history["step"], steps)
         late = {name: settling(history["step"][evaluated], history[name][evaluated]) for name in EWDS}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pwgan.cells import FeatureReference
-from pwgan.limits import FEWEST, NEIGHBOURS
+from pwgan.limits import FEWEST, NEIGHBOURS, PER_FEATURE
 from pwgan.measures.memorization import density_coverage
 from pwgan.measures.names import named
 from pwgan.optional import optional
@@ -15,8 +15,6 @@ from pwgan.optional import optional
 POINTS = 15
 LEAST = 4
 """The fewest samples that ``frechet_infinity`` takes are all samples divided by this."""
-PER_FEATURE = 4
-"""Samples per feature without which FD_N is not linear in 1/N: covariances of fewer samples than features."""
 KID_SUBSET = 1000
 KID_SUBSETS = 100
 

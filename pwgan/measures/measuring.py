@@ -309,6 +309,17 @@ GROUPS: dict[Group, Callable[[Measuring], None]] = {
 """Every group of measures, in the order of computation; the cost of each is recorded under its name."""
 
 
+def require_networks(measures: Measures, features: Sequence[str]) -> None:
+    """Load the weights of the extractors that read a file of them; raises ``Refused`` for those of another network.
+
+    What is found before training is not found after it.
+    """
+    if {"features", "neighbours"} & set(measures.groups):
+        for cls in (extractors()[name] for name in features):
+            if cls.reads_file:
+                cls(measures.weights.get(cls.name))
+
+
 def measure_block(
     block: Block,
     data: StoredData,

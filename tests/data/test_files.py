@@ -133,6 +133,7 @@ def test_arrays_come_back_with_their_labels(tmp_path, rows, kind, dtype):
         (np.full((5, 2), np.nan), "not finite"),
         (np.full((5, 2), 1e300), "not finite as float32"),
         (np.full((5, 1, 2, 2), 1.5), r"must lie in \[-1, 1\], got values in \[1.5, 1.5\]"),
+        (np.linspace(0, 1, 20).reshape(5, 1, 2, 2), r"-1 for black; got values in \[0.0, 1.0\]. Give .* as 2 x - 1"),
         (np.array([{}, {}], dtype=object), r"cannot be read as a \.npy array"),
     ],
 )

@@ -8,6 +8,7 @@ from pwgan.data import DataSet, Split
 from pwgan.data.idx import Mnist
 from pwgan.data.stacked import StackedMnist
 from pwgan.errors import Refused
+from pwgan.extractors.classifier_heldout import OfHeldout
 from pwgan.study import parse_study
 
 
@@ -52,20 +53,26 @@ def test_channels_are_digits_of_their_part_and_make_the_label(digits):
     assert np.corrcoef(split.train[:, :, 0, 0].T)[np.triu_indices(3, 1)] == pytest.approx(0, abs=0.08)
 
 
-def test_stacks_are_fixed_and_the_first_of_a_protocol_come_first(digits):
-    few, more = StackedMnist(samples=30, heldout=10).load(), StackedMnist(samples=90, heldout=20).load()
+def test_stacks_are_fixed_and_those_of_fewer_come_first(digits):
+    few, more = StackedMnist(samples=30, heldout=20).load(), StackedMnist(samples=90, heldout=20).load()
     np.testing.assert_array_equal(few.train, more.train[:30])
-    np.testing.assert_array_equal(few.heldout, more.heldout[:10])
+    np.testing.assert_array_equal(few.heldout, more.heldout)
     np.testing.assert_array_equal(StackedMnist(samples=30, heldout=10).load().train_labels, few.train_labels)
-    hard = StackedMnist(samples=30, heldout=10, protocol="hard").load()
-    np.testing.assert_array_equal(hard.train, few.train)
 
 
-def test_protocols_have_the_published_numbers_of_stacks():
-    assert [StackedMnist(protocol=name).train_size() for name in ("easy", "hard")] == [128_000, 25_600]
-    assert StackedMnist().heldout_size() == 26_000
-    with pytest.raises(ValidationError, match="protocol hard has 25600 training stacks; got samples: 25601"):
-        StackedMnist(protocol="hard", samples=25_601)
+@pytest.mark.parametrize("heldout", [300, 301])
+def test_halves_of_the_heldout_stacks_share_no_digit(digits, heldout):
+    # One half trains a classifier, the other is measured in its features.
+    which = StackedMnist(heldout=heldout).load().heldout[:, :, 0, 0]
+    references = OfHeldout.references(heldout)
+    assert set(which[:references].ravel()) == set(range(25))
+    assert set(which[references:].ravel()) == set(range(25, 50))
+
+
+def test_stacks_have_the_published_numbers():
+    assert (StackedMnist().train_size(), StackedMnist().heldout_size()) == (128_000, 26_000)
+    with pytest.raises(ValidationError, match="less than or equal to 128000"):
+        StackedMnist(samples=128_001)
     with pytest.raises(ValidationError, match="root is read with source: mnist only"):
         StackedMnist(root="somewhere")
 

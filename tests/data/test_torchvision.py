@@ -8,6 +8,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pydantic import ValidationError
 
@@ -50,6 +51,18 @@ def test_idx_files_pass_through_torchvision(tmp_path, dataset, folder):
     assert set(split.heldout[:, 0, 0, 0]) == set(range(7))
     np.testing.assert_array_equal(split.heldout_labels, split.heldout[:, 0, 0, 0] % 10)
     np.testing.assert_array_equal(data.load().train, split.train)
+
+
+def test_files_of_an_older_torchvision_are_not_read_in_their_place(tmp_path):
+    # It keeps processed/*.pt beside raw/, and torchvision still prefers them, whatever they hold.
+    written = write_mnist(tmp_path, "MNIST")
+    (tmp_path / "MNIST/processed").mkdir()
+    for name, count in (("training", 12), ("test", 7)):
+        white = torch.full((count, 28, 28), 255, dtype=torch.uint8), torch.zeros(count, dtype=torch.int64)
+        torch.save(white, tmp_path / f"MNIST/processed/{name}.pt")
+    split = Mnist(root=tmp_path, download=False, samples=12, heldout=7).load()
+    order = np.argsort(split.train_labels + 10 * (split.train[:, 0, 0, 0] >= 10))
+    np.testing.assert_array_equal(split.train[order, 0], written["train"])
 
 
 def test_files_that_are_not_the_published_ones_are_refused(tmp_path):

@@ -133,6 +133,13 @@ def test_a_run_is_measured_by_what_it_left(ring8, tmp_path):
     assert last["mode"].tolist() == list(range(8))
 
 
+def test_fewer_samples_than_modes_lose_no_coverage(ring8, tmp_path):
+    data = read_data(ring8)
+    left(tmp_path, np.repeat(data.modes[None, None, :7], 3, 1), [[3.0, 2.0, 0.5]])
+    values, counts = run_measures(tmp_path, data, None, training(1), [0.2])
+    assert not any(row["measure"].startswith("coverage-lost") for row in values) and counts
+
+
 def test_without_modes_or_critic_there_is_less_to_say(ring8, tmp_path):
     data = read_data(ring8)
     left(tmp_path, np.zeros((1, 4, 4, 2)), [[9.0, 9.0, 1.0, 2.0]])
