@@ -270,6 +270,7 @@ def test_options_without_effect_are_told(tiny) -> None:
     study = tiny()
     study["datasets"] |= {"digits": {"methods": {"nsgan": {"critic_lr": 0.1}, "pwgan": {"generator_lr": 0.1}}}}
     study["methods"]["nsgan"] = {"datasets": ["ring8"]}
+    study["measures"]["feature_samples"] = 400  # few enough would be told, too
     (note,) = parse_study(study).notes
     assert "datasets.digits.methods.nsgan" in note and "not trained on digits" in note
     study = tiny()
