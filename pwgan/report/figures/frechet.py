@@ -74,5 +74,5 @@ def _correlated(part: pd.DataFrame) -> str:
     r, low, high = rank_correlation(means["ewd"].to_numpy(float), means["frechet"].to_numpy(float))
     if math.isnan(r):
         return "too few cells for a rank correlation"
-    ends = "" if math.isnan(low) else f" [{low:.2f}, {high:.2f}]"
-    return f"rank correlation {r:.2f}{ends}, {len(means)} cells"
+    ends = "" if math.isnan(low) else f"[{low:.2f}, {high:.2f}], "
+    return f"rank correlation {r:.2f}\n{ends}{len(means)} cells"
