@@ -196,7 +196,9 @@ def notes(study: Study) -> list[str]:
 def _few(study: Study, name: str, extractor: str) -> list[str]:
     """Say what too few images for the number of features mean for the Fréchet distance of a data set."""
     spec, cls = study.data_set(name), extractors()[extractor]
-    count = min(study.measures.feature_samples, cls.references(spec.heldout_size()), spec.train_size())
+    count = min(study.measures.feature_samples, spec.train_size())
+    if study.measures.feature_reference == "heldout":
+        count = min(count, cls.references(spec.heldout_size()))
     compared = f"datasets.{name}: {extractor} has {cls.features} features, and {count} images are compared"
     if count <= cls.features:
         return [

@@ -14,8 +14,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pwgan.data.idx import FILES, FashionMnist, Idx, Mnist, sha256
+from pwgan.data.idx import FILES, FashionMnist, Idx, Mnist
 from pwgan.data.torchvision import DAMAGE, FAILED, Cifar10, TorchVision
+from pwgan.runtime import sha256
 
 SILENCE = 30.0
 """Seconds after which a server that sends nothing is given up."""

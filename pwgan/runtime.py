@@ -156,6 +156,12 @@ def private_folder(name: str) -> Path:
     return folder
 
 
+def sha256(file: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with file.open("rb", buffering=0) as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 def seed_of(*parts: object) -> int:
     """Hash the name of a random stream to a 63-bit seed, the same on every machine."""
     digest = hashlib.blake2b(json.dumps([str(part) for part in parts]).encode(), digest_size=8).digest()

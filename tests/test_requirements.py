@@ -182,6 +182,9 @@ def test_too_few_images_for_the_features_are_told(tiny, pictures, tmp_path) -> N
     study = inception(tiny, pictures, tmp_path / "weights.pth")
     (note,) = parse_study(study).notes
     assert "inception has 2048 features, and 8 images are compared" in note
+    study["measures"]["feature_reference"] = "train"
+    (note,) = parse_study(study).notes
+    assert "inception has 2048 features, and 32 images are compared" in note
     study["datasets"] = {"digits": {"features": "random"}}
     study["measures"] = {"feature_samples": 65}
     assert parse_study(study).notes == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from pwgan.data.torchvision import TorchVision
 from pwgan.errors import Refused
+from pwgan.runtime import sha256
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,12 +81,6 @@ class Idx(TorchVision):
 
     def _pixels(self, source: Any, part: str) -> np.ndarray:
         return source.data.numpy()[self._choice(len(source.data), part), None]
-
-
-def sha256(file: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with file.open("rb", buffering=0) as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 class Mnist(Idx):

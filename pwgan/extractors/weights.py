@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import pickle
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 from pwgan.errors import Refused
 from pwgan.lazy import torch
+from pwgan.runtime import sha256
 
 
 def read_weights(path: Path, name: str) -> Any:
@@ -46,9 +46,7 @@ def require_published(url: str) -> None:
     torch checks what it downloads, but not what its cache holds already.
     """
     file, expected = cached(url), url.rpartition("-")[2].partition(".")[0]
-    with file.open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
-    if not found.startswith(expected):
+    if not (found := sha256(file)).startswith(expected):
         raise Refused(f"{file} is not the file of {url} (SHA-256 {found}, published {expected}...). Delete it")
 
 
